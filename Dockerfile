@@ -1,0 +1,47 @@
+# Wraps one model's image so that it runs as an OpenWhisk action: adds runtime/ as one layer and sets the entry point.
+# Working directory, user, environment and packages of the model's image stay as they are.
+#
+#   docker build --build-arg MODEL_IMAGE=codait/max-object-detector -t me/max-object-detector .
+#
+# build.sh does the same for many images, with labels, a test and a push. Nothing here needs BuildKit or a network.
+
+ARG MODEL_IMAGE
+
+# The model's own Python compiles the byte-code, since no other is sure to be of the same version. This stage alone runs as root.
+FROM ${MODEL_IMAGE} AS compile
+USER 0
+# A folder of its own, in no one's way: a base may declare /tmp or its like a volume, and what RUN writes to a volume is lost.
+COPY runtime /.modelproxy/runtime
+COPY scripts/build/install.py /.modelproxy/install.py
+# Shell form, so that a base's own SHELL (an activated environment, say) finds the Python that `python app.py` runs there.
+RUN for name in python python3; do \
+      python=$(command -v "$name") || continue; \
+      "$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' || continue; \
+      PYTHONHASHSEED=0 exec "$python" /.modelproxy/install.py /.modelproxy/runtime /.modelproxy/out /modelproxy "$python"; \
+    done; \
+    echo "modelproxy: this image has no Python 3.6 or later named python or python3 on its PATH ($PATH)" >&2; \
+    exit 1
+
+FROM ${MODEL_IMAGE}
+# A folder of the root, since its parent has no entry in the layer: with the fixed times that install.py sets, the same
+# proxy over the same Python is the same layer in every wrapper, stored and pulled once.
+COPY --from=compile /.modelproxy/out/ /
+
+# The proxy's settings, each empty unless given as a build argument; an empty one counts as not set.
+ARG MODELPROXY_HOST
+ARG MODELPROXY_TARGET
+ARG MODELPROXY_PATH
+# What the model's image itself would start, as JSON lists, for a model that runs as a command of its own.
+ARG MODELPROXY_BASE_ENTRYPOINT
+ARG MODELPROXY_BASE_CMD
+ENV MODELPROXY_HOST=${MODELPROXY_HOST} \
+    MODELPROXY_TARGET=${MODELPROXY_TARGET} \
+    MODELPROXY_PATH=${MODELPROXY_PATH} \
+    MODELPROXY_BASE_ENTRYPOINT=${MODELPROXY_BASE_ENTRYPOINT} \
+    MODELPROXY_BASE_CMD=${MODELPROXY_BASE_CMD}
+
+# The platform connects to 8080, has no use for a health check, and passes no command.
+EXPOSE 8080
+HEALTHCHECK NONE
+ENTRYPOINT ["/modelproxy/start"]
+CMD []
