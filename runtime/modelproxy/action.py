@@ -1,0 +1,238 @@
+"""The container contract: /init once, /run one at a time, whatever a model does (openwhisk-contract.md, part A).
+
+``Action`` is the application of a ``server.Server`` (``refuse``, ``admit``, ``overdue``, in the server's thread); the threads that
+predict call ``perform``. Knows neither HTTP bodies nor which kind of host it drives.
+"""
+
+import gc
+import json
+import os
+from time import monotonic
+
+from . import environment, log, plain_action, web_action
+from .activation import Activation
+from .hosts import Unloadable
+from .messages import BadValue, error_response
+from .percent import quoted_path
+from .server import Reply, error_reply
+from .settings import PREFIX
+
+ONLY_ONCE = "Cannot initialize the action more than once."
+
+_HINT = ("This container is an OpenWhisk action: the platform calls POST /init and POST /run. "
+         "To serve the model itself over HTTP start it with MODELPROXY_MODE=web.")
+
+
+class Action(object):
+    """One packaged model behind /init and /run.
+
+    settings   ``settings.Settings``.
+    host       of ``hosts``, not loaded yet.
+    """
+
+    def __init__(self, settings, host):
+        self._settings = settings
+        self._host = host
+        self._loaded = False
+        self._initialized = False
+        self._inputs = None
+        self._inputs_known = False
+        self._settled = False
+        self._late = set()  # jobs that were answered at their deadline and still run
+
+    # --- in the server's thread --------------------------------------------------------------------------------------
+
+    def refuse(self, head):
+        path = head.target.partition("?")[0]
+        if path not in ("/init", "/run"):
+            return error_reply(404, "There is nothing at %s. %s" % (path[:200], _HINT))
+        if head.method != "POST":
+            return error_reply(405, "%s takes POST. %s" % (path, _HINT))
+        return None
+
+    def admit(self, job):
+        if job.head.target.partition("?")[0] == "/run":
+            job.notes, job.body = Activation(job.body), None
+            job.late_at = job.notes.late_at(self._settings.deadline_margin)
+
+    def overdue(self, job):
+        """At a job's deadline, once claimed: the caller gets a 504 and the prediction goes on.
+
+        Where the job hadn't begun, because an earlier one that was late itself still runs, the process ends: the platform
+        then starts a fresh container instead of one that would be late for ever (design, decision 9).
+        """
+        activation = job.notes
+        waited = round(activation.elapsed())
+        if activation.started is None and len(self._late) >= self._settings.concurrency:
+            job.send(activation.conclude(error_response(
+                504, "An earlier prediction still runs, long after its own deadline, so this one couldn't begin within %d ms. "
+                     "This container ends; the next call gets a fresh one." % waited), self._settings))
+            log.line("the process ends, since a prediction doesn't")
+            os._exit(1)
+        if activation.started is not None:
+            self._late.add(job)
+        return activation.conclude(error_response(
+            504, "The prediction wasn't ready after %d ms, when the platform's deadline was near. Give the action more time "
+                 "(wsk action update NAME --timeout MILLISECONDS) or send less." % waited), self._settings)
+
+    # --- in a thread that predicts -----------------------------------------------------------------------------------
+
+    def perform(self, job):
+        """Does one job from beginning to end; raises nothing that the message or the model did."""
+        if job.notes is None:
+            reply = self._init(job)
+            if job.claim():
+                job.send(reply)
+            return
+        if job.answered:
+            return  # its deadline passed while it waited
+        reply = self._run(job, job.notes)
+        if reply is not None:
+            job.send(reply)
+            self._settle()
+
+    def _init(self, job):
+        body, job.body = job.body, None
+        if self._initialized:
+            log.line(ONLY_ONCE)
+            return error_reply(403, ONLY_ONCE)
+        try:
+            self._take_environment(_init_value(body).get("env"))
+            self._load()
+        except BadValue as error:
+            status, sentence = 400, str(error)
+        except BaseException as error:  # a model may raise anything when imported, SystemExit included
+            status, sentence = 502, _why_unloadable(error)
+        else:
+            self._initialized = True
+            return Reply(200, [("Content-Type", "application/json")], b'{"ok":true}')
+        log.markers(log.own_line(sentence))
+        return error_reply(status, sentence)
+
+    def _take_environment(self, env):
+        if env is None:
+            return
+        if not isinstance(env, dict):
+            raise BadValue("The env of /init must be an object, this one is %s." % json.dumps(env)[:80])
+        ours = {name: environment.text_of(value) for name, value in env.items() if name.startswith(PREFIX)}
+        try:
+            refused = self._settings.update(ours)
+        except ValueError as error:
+            raise BadValue("%s." % error)
+        refused += environment.export({name: value for name, value in env.items() if name not in ours})
+        for sentence in refused:
+            log.line(sentence)
+
+    def _load(self):
+        if not self._loaded:
+            began = monotonic()
+            self._host.load()
+            self._loaded = True
+            log.line("the model is loaded, in %d ms" % round((monotonic() - began) * 1000))
+
+    def _run(self, job, activation):
+        """The reply to a job, None where it was answered at its deadline meanwhile."""
+        activation.started = monotonic()
+        message, activation.message = activation.message, None
+        before = environment.enter(message) if message is not None and self._settings.concurrency == 1 else []
+        try:
+            response, fault = self._respond(activation, message), None
+        except BadValue as error:
+            response, fault = None, str(error)
+        except BaseException as error:  # SystemExit too: whatever the model does, it stays loaded (design, decision 8)
+            response, fault = self._after_failure(error), None
+        environment.leave(before)
+        activation.answered = monotonic()
+        if not job.claim():
+            self._late.discard(job)
+            log.line("the prediction of activation %s, answered at its deadline, ended after %d ms"
+                     % (activation.identity, activation.elapsed()))
+            return None
+        if fault is None:
+            return activation.conclude(response, self._settings)
+        if message is None:
+            return activation.conclude_with(400, fault, self._settings)
+        if activation.is_web:
+            return activation.conclude(error_response(400, fault), self._settings)
+        return activation.conclude_with(200, fault, self._settings)
+
+    def _respond(self, activation, message):
+        if message is None:
+            raise BadValue(activation.fault)
+        value = message.pop("value", None)
+        activation.is_web = web_action.is_web(value)
+        if not self._loaded:
+            self._load()  # people try images by hand, without /init
+        mount = self._mount(message)
+        if activation.is_web:
+            scheme = "https" if os.environ.get("__OW_API_HOST", "").startswith("https://") else "http"
+            path = self._settings.path or self._host.default_path
+            activation.request = web_action.decode(value, mount, scheme, path, message)
+        else:
+            activation.request = plain_action.request({} if value is None else value, self._describe(), mount, message)
+            if not activation.request.path:
+                activation.request.path = self._settings.path or self._host.default_path
+        value = None  # the body's base64 has served
+        activation.decoded = monotonic()
+        return self._host.handle(activation.request)
+
+    def _describe(self):
+        if not self._inputs_known:
+            self._inputs, self._inputs_known = self._host.describe(), True
+        return self._inputs
+
+    def _mount(self, message):
+        if self._settings.public_path:
+            return quoted_path("/" + self._settings.public_path.strip("/"))
+        return web_action.public_path(message.get("action_name") or os.environ.get("__OW_ACTION_NAME", ""))
+
+    def _after_failure(self, error):
+        if not self._loaded:
+            return error_response(500, _why_unloadable(error))
+        log.traceback_of(error)
+        return error_response(500, "The model failed with %s; the traceback is in the activation's log." % type(error).__name__)
+
+    def _settle(self):
+        """After the first answer, when the caller no longer waits: what was loaded is never garbage, so that later
+        collections needn't walk it."""
+        if not self._settled:
+            self._settled = True
+            gc.collect()
+            if hasattr(gc, "freeze"):
+                gc.freeze()
+
+
+def _init_value(body):
+    """The ``value`` of an /init message, which may lack nearly everything (contract A4). Raises ``BadValue``."""
+    try:
+        message = json.loads(body.decode("utf-8")) if body.strip() else None
+    except (ValueError, RecursionError) as error:
+        raise BadValue("The body of /init isn't JSON: %s." % error)
+    value = message.get("value") if isinstance(message, dict) else message
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadValue("The value of /init must be an object, this one is %s." % json.dumps(value)[:80])
+    code = value.get("code")
+    if code is not None and (not isinstance(code, str) or code.strip()):
+        raise BadValue("This image runs the model that was built into it and takes no code, so that no caller can replace the "
+                       "model. Create the action from the image alone: wsk action create NAME --docker IMAGE --web raw")
+    return value
+
+
+def _why_unloadable(error):
+    """A sentence with what a load failed of: type, message and last frame; the traceback goes to the log."""
+    if isinstance(error, Unloadable):
+        return "The model can't be loaded: %s." % error
+    log.traceback_of(error)
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = ""
+    if isinstance(error, SyntaxError) and error.filename:
+        place = " (%s, line %s)" % (error.filename, error.lineno)
+    elif frame is not None:
+        code = frame.tb_frame.f_code
+        place = " (%s, line %d, in %s)" % (code.co_filename, frame.tb_lineno, code.co_name)
+    text = "%s: %s" % (type(error).__name__, error)
+    return "The model can't be loaded: %s%s. The traceback is in the activation's log." % (text[:1000], place)

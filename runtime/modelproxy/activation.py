@@ -1,0 +1,108 @@
+"""One /run from its message to its end: the deadline, the times of its phases, the log line, the markers, the reply."""
+
+import json
+import time
+from time import monotonic
+
+from . import log, plain_action, web_action
+from .messages import Request
+from .server import Reply
+
+
+class Activation(object):
+    """What is known of a /run; made when the request has arrived, in the server's thread.
+
+    ``message`` is the parsed body, or None with ``fault`` saying what is wrong with it.
+    """
+
+    def __init__(self, body):
+        self.arrived = monotonic()
+        self.started = self.decoded = self.answered = None  # ``monotonic()`` times
+        self.is_web = True
+        self.request = None
+        self.fault = ""
+        self.message = self._parsed(body)
+        self.identity = str((self.message or {}).get("activation_id") or "-")
+
+    def _parsed(self, body):
+        try:
+            # An empty body and ``null`` are what upstream's tests send for "nothing".
+            message = json.loads(body.decode("utf-8")) if body.strip() else {}
+        except (ValueError, RecursionError) as error:
+            self.fault = "The body of /run isn't JSON: %s." % error
+            return None
+        if message is None:
+            return {}
+        if not isinstance(message, dict):
+            self.fault = "The body of /run must be a JSON object with a value, this one is %s." % json.dumps(message)[:80]
+            return None
+        return message
+
+    def late_at(self, margin):
+        """``monotonic()`` time at which the caller must have an answer, None where there is no deadline to keep.
+
+        margin   milliseconds before the deadline; a tenth of the time given if that is less (design, decision 9).
+        A deadline that has passed already says nothing: test harnesses send ``"123"``.
+        """
+        try:
+            given = float((self.message or {}).get("deadline")) / 1000.0 - time.time()
+        except (TypeError, ValueError, OverflowError):
+            return None
+        if not 0 < given < 1e7:
+            return None
+        return self.arrived + given - min(margin / 1000.0, given / 10)
+
+    def conclude(self, response, settings):
+        """Encodes the response, writes the log line and the markers, and returns the ``Reply``."""
+        request = self.request or Request("POST", "")
+        if self.answered is None:
+            self.answered = monotonic()
+        if self.is_web:
+            outcome = web_action.encode(response, request, settings.result_limit, settings.cors == "app", self.server_timing)
+        else:
+            outcome = plain_action.encode(response, request, settings.result_limit)
+        self._end(outcome.response, outcome.notes, settings.log)
+        return Reply(200, [("Content-Type", "application/json")], outcome.result)
+
+    def conclude_with(self, status, sentence, settings):
+        """The same for a call that never became a request: ``{"error": sentence}``, with an HTTP status."""
+        body = json.dumps({"error": sentence}).encode("ascii")
+        self._end(None, [sentence], settings.log)
+        return Reply(status, [("Content-Type", "application/json")], body)
+
+    def phases(self):
+        """Milliseconds of each phase that has ended, in order."""
+        marks = (("wait", self.started), ("decode", self.decoded), ("model", self.answered), ("encode", monotonic()))
+        since, phases = self.arrived, []
+        for name, mark in marks:
+            if mark is not None:
+                phases.append((name, (mark - since) * 1000))
+                since = mark
+        return phases
+
+    def server_timing(self):
+        """W3C Server Timing."""
+        return ", ".join(["%s;dur=%.3f" % phase for phase in self.phases()])
+
+    def elapsed(self):
+        """Milliseconds since the request arrived."""
+        return (monotonic() - self.arrived) * 1000
+
+    def _end(self, response, notes, form):
+        method, path, size = "-", "-", 0
+        if self.request is not None:
+            method, path, size = self.request.method, self.request.path, len(self.request.body)
+        status, sent = (response.status, len(response.body)) if response is not None else (400, 0)
+        if form == "json":
+            log.markers(_as_json(
+                activation=self.identity, method=method, path=path, status=status, bytes_in=size, bytes_out=sent,
+                ms=round(self.elapsed(), 3), phases={name: round(ms, 3) for name, ms in self.phases()}, notes=notes))
+            return
+        lines = ["%s %s %d in=%d out=%d ms=%.3f %s activation=%s" % (
+            method, path, status, size, sent, self.elapsed(), " ".join(["%s=%.3f" % phase for phase in self.phases()]),
+            self.identity)]
+        log.markers(b"".join([log.own_line(line) for line in notes + lines]))
+
+
+def _as_json(**fields):
+    return json.dumps(fields).encode("ascii") + b"\n"

@@ -1,0 +1,126 @@
+"""Serves a MAX model (IBM Model Asset eXchange): runs the image's own app.py up to its ``run()``, and keeps the app.
+
+So labels, metadata, static pages and whatever else app.py adds are served, not ``ModelPredictAPI`` alone. Also right for
+the Flask models of before maxfw, whose app.py ends in ``app.run()``.
+"""
+
+import builtins
+import os
+import re
+import sys
+
+from .. import plain_action
+from ..messages import Request, Response
+from ..web_action import accepts
+from ..wsgi_gateway import call
+from . import Unloadable
+
+_PRODUCES_JSON = re.compile(br'("produces"\s*:\s*\[\s*)"application/json"(\s*\])')
+
+
+class _Served(BaseException):
+    """Ends app.py where it would have begun to serve for ever; no ``except Exception`` of the model's stops it."""
+
+
+class Host(object):
+    default_path = "/model/predict"
+
+    def __init__(self, settings):
+        self._file = settings.target or "app.py"
+        self._multithread = settings.concurrency > 1
+        self._app = None
+
+    def load(self):
+        """Runs app.py as ``python app.py`` would. Raises what it raises, ``Unloadable`` where it makes no app."""
+        if not os.path.isfile(self._file):
+            raise Unloadable("there is no %s in %s; is this the model's folder? MODELPROXY_TARGET names another file"
+                             % (self._file, os.getcwd()))
+        served = []
+        restore = _patch_run(served)
+        try:
+            module = _run_as_main(self._file)
+        finally:
+            restore()
+        self._app = served[0] if served else _flask_app_in(module)
+        if self._app is None:
+            raise Unloadable("%s ended without running a MAXApp or Flask application" % self._file)
+
+    def handle(self, request):
+        response = call(self._app, request, self._multithread)
+        if request.activation is not None:
+            return self._for_the_platform(request, response)
+        return response
+
+    def describe(self):
+        response = call(self._app, Request("GET", "/swagger.json", headers=[("host", "localhost")]))
+        if response.status != 200:
+            return None
+        return plain_action.inputs_of_swagger(response.body, self.default_path)
+
+    def close(self):
+        self._app = None
+
+    def _for_the_platform(self, request, response):
+        if request.default and response.status in (404, 405) and request.method in ("GET", "HEAD"):
+            # A browser at the action's bare URL, of a model that predicts on POST: show it the Swagger page.
+            if accepts(request.header("accept"), "text/html") and "html" in request.header("accept"):
+                return Response(302, [("Location", request.mount + "/")], b"")
+        if request.path == "/swagger.json" and response.status == 200:
+            # Swagger UI asks for what "produces" says, and the platform answers 406 to a picture that nobody asked for.
+            response.body = _PRODUCES_JSON.sub(br'\1"*/*"\2', response.body)
+        return response
+
+
+def _patch_run(served):
+    """Makes ``run()`` of MAXApp and Flask hand over the app; returns what undoes it."""
+    import flask
+
+    def run_flask(app, *args, **kwargs):
+        served.append(app)
+        raise _Served
+
+    patched = [(flask.Flask, flask.Flask.run)]
+    flask.Flask.run = run_flask
+    try:
+        from maxfw.core import MAXApp
+    except ImportError:
+        MAXApp = None  # a model of before maxfw
+    if MAXApp is not None:
+        def run_max(max_app, *args, **kwargs):
+            run_flask(max_app.app)
+
+        patched.append((MAXApp, MAXApp.run))
+        MAXApp.run = run_max
+
+    def restore():
+        for owner, run in patched:
+            owner.run = run
+
+    return restore
+
+
+def _run_as_main(file):
+    """Runs a file as the ``__main__`` module, which stays: pickles of classes made there must find them."""
+    module = type(sys)("__main__")
+    module.__file__ = os.path.abspath(file)
+    module.__builtins__ = builtins
+    sys.modules["__main__"] = module
+    sys.argv[:] = [file]
+    with open(file, "rb") as source:
+        code = compile(source.read(), file, "exec", dont_inherit=True)
+    try:
+        exec(code, module.__dict__)
+    except _Served:
+        pass
+    return module
+
+
+def _flask_app_in(module):
+    """The Flask application among a module's globals, by type: its name varies (max-models.md (c))."""
+    import flask
+
+    for thing in list(vars(module).values()):
+        for candidate in (thing, getattr(thing, "app", None)):
+            if isinstance(candidate, flask.Flask):
+                return candidate
+    return None

@@ -1,0 +1,64 @@
+"""What the proxy writes to the container's two streams: its own lines, and the markers that end an activation's log.
+
+Lines go straight to the file descriptors, so neither the image's locale nor a model that replaces ``sys.stdout`` matters.
+"""
+
+import os
+import sys
+
+# docs/actions-new.md, "Activation logs": each stream ends with this line after each activation.
+MARKER = b"XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n"
+
+# What would let a value from outside start a line of its own in the log.
+_CONTROLS = {code: "\\x%02x" % code for code in list(range(32)) + [127]}
+
+
+def own_line(text):
+    """The bytes of one line with the proxy's name, whatever characters ``text`` has."""
+    return b"modelproxy: " + text.translate(_CONTROLS).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def line(text):
+    """Writes one line of the proxy's own to stdout."""
+    _flush()
+    _write(1, own_line(text))
+
+
+def trouble(text):
+    """Several lines on stderr: a traceback."""
+    _flush()
+    _write(2, text.encode("utf-8", "backslashreplace"))
+
+
+def traceback_of(error):
+    """Writes the traceback of an exception to stderr."""
+    import traceback
+
+    trouble("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+
+
+def markers(closing=b""):
+    """Ends the activation's log on both streams; ``closing`` is written to stdout before the marker."""
+    _flush()
+    _write(1, closing + MARKER)
+    _write(2, MARKER)
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            continue  # closed or replaced by the model; there is nothing of it to wait for
+
+
+def _write(descriptor, data):
+    while data:
+        try:
+            data = data[os.write(descriptor, data):]
+        except BlockingIOError:
+            import select
+
+            select.select((), (descriptor,), (), 1)
+        except OSError:
+            return  # the stream is closed: an answer matters more than a log that nobody can read

@@ -1,0 +1,67 @@
+"""The plain records that pass between the protocols (web action, plain action, web server) and the hosts."""
+
+
+class Request(object):
+    """One HTTP request for the model.
+
+    method       upper case.
+    path         as in the URL, percent-encoded, with its leading ``/``; relative to ``mount``.
+    query        as in the URL, without the ``?``; "" for none.
+    headers      list of (lower-case name, value) in order; values are ``str`` as sent, any ISO-8859-1 character.
+    body         bytes.
+    mount        public path at which the model is seen, percent-encoded, "" for the root (WSGI's SCRIPT_NAME).
+    scheme       "http" or "https", as the client sees it.
+    activation   dict of the activation's metadata when an OpenWhisk action answers, None when a web server does.
+    default      True when the client named no path, so that ``path`` is the host's default.
+    """
+
+    __slots__ = ("activation", "body", "default", "headers", "method", "mount", "path", "query", "scheme")
+
+    def __init__(self, method, path, query="", headers=(), body=b"", mount="", scheme="http",
+                 activation=None, default=False):
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.mount = mount
+        self.scheme = scheme
+        self.activation = activation
+        self.default = default
+
+    def header(self, name):
+        """The last value of a header by its lower-case name, "" when there is none."""
+        for known, value in reversed(self.headers):
+            if known == name:
+                return value
+        return ""
+
+
+class Response(object):
+    """What the model answered: ``status`` 100..999, ``headers`` list of (name, value) as sent, ``body`` bytes."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def header(self, name):
+        """The first value of a header by its lower-case name, "" when there is none."""
+        for known, value in self.headers:
+            if known.lower() == name:
+                return value
+        return ""
+
+
+def error_response(status, sentence, **details):
+    """A JSON error: ``{"error": sentence, …details}``."""
+    import json
+
+    body = json.dumps(dict(details, error=sentence), sort_keys=True).encode("ascii")
+    return Response(status, [("Content-Type", "application/json")], body)
+
+
+class BadValue(Exception):
+    """A ``value`` that can't be turned into a request; the text says what was wrong and what to do."""

@@ -1,0 +1,176 @@
+"""A call that is no web request (``wsk action invoke -p text hello``, a trigger, a sequence) ↔ the model's HTTP API.
+
+Pure functions. Parameters become the model's own inputs as its Swagger describes them; its JSON becomes the result.
+"""
+
+import binascii
+import json
+import os
+import re
+
+from . import web_action
+from .messages import BadValue, Request, error_response
+from .percent import form_encoded
+
+# What a part is called when the caller gave bare base64: several models refuse a part whose type isn't a picture's.
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png", "png"),
+    (b"\xff\xd8\xff", "image/jpeg", "jpg"),
+    (b"GIF8", "image/gif", "gif"),
+    (b"RIFF", "audio/wav", "wav"),
+)
+_DATA_URL = re.compile(r"data:([^,;]*(?:;[^,;=]+=[^,;]*)*)(;base64)?,", re.IGNORECASE)
+
+
+class Inputs(object):
+    """How a model wants its inputs: ``method``, ``path``, ``form`` ("json", "multipart", "urlencoded" or "query"),
+    names of its ``files`` and of the parameters that go into the ``query``."""
+
+    __slots__ = ("files", "form", "method", "path", "query")
+
+    def __init__(self, method, path, form, files=(), query=()):
+        self.method = method
+        self.path = path
+        self.form = form
+        self.files = frozenset(files)
+        self.query = frozenset(query)
+
+
+def inputs_of_swagger(document, path):
+    """The inputs of ``path`` from a Swagger 2 document (bytes), or None where it doesn't describe them."""
+    try:
+        document = json.loads(document)
+        operations = document["paths"][path]
+        method = "post" if "post" in operations else "get"
+        fields = operations.get("parameters", []) + operations[method].get("parameters", [])
+        places = [(field["name"], field["in"], field.get("type")) for field in fields]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    files = [name for name, place, kind in places if place == "formData" and kind == "file"]
+    query = [name for name, place, _ in places if place == "query"]
+    if any(place == "body" for _, place, _ in places):
+        form = "json"
+    elif files:
+        form = "multipart"
+    elif any(place == "formData" for _, place, _ in places):
+        form = "urlencoded"
+    elif method == "get" or query:
+        form = "query"
+    else:
+        form = "json"
+    return Inputs(method.upper(), path, form, files, query)
+
+
+def request(value, inputs, mount="", activation=None):
+    """The request that hands ``value`` (an object or an array) to the model. Raises ``BadValue``.
+
+    Without a description of the inputs (None) the parameters are a JSON body.
+    """
+    inputs = inputs or Inputs("POST", "", "json")
+    headers = [("host", "localhost")]
+    query = ""
+    if type(value) is list:
+        if inputs.form != "json":
+            raise BadValue("The model takes named parameters (an object), not an array.")
+        body = json.dumps(value).encode("ascii")
+    elif type(value) is not dict:
+        raise BadValue("The value of an activation must be an object or an array, this one is %s." % json.dumps(value)[:80])
+    else:
+        in_query = inputs.query if inputs.form != "query" else frozenset(value)
+        query = form_encoded({key: item for key, item in value.items() if key in in_query})
+        body = _body({key: item for key, item in value.items() if key not in in_query}, inputs, headers)
+    if inputs.form == "json":
+        headers.append(("content-type", "application/json"))
+    return Request(inputs.method, inputs.path, query, headers, body, mount, "http", activation, not inputs.path)
+
+
+def _body(fields, inputs, headers):
+    if inputs.form == "json":
+        return json.dumps(fields).encode("ascii")
+    if inputs.form == "urlencoded":
+        headers.append(("content-type", "application/x-www-form-urlencoded"))
+        return form_encoded(fields).encode("ascii")
+    if inputs.form == "multipart":
+        boundary = binascii.b2a_hex(os.urandom(16))
+        headers.append(("content-type", "multipart/form-data; boundary=" + boundary.decode("ascii")))
+        return _multipart(fields, inputs.files, boundary)
+    return b""
+
+
+def _multipart(fields, files, boundary):
+    """RFC 7578, names escaped as browsers do (WHATWG HTML, multipart/form-data encoding)."""
+    parts = []
+    for name, item in fields.items():
+        quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").encode("utf-8", "replace")
+        head = b'--%s\r\nContent-Disposition: form-data; name="%s"' % (boundary, quoted)
+        if name in files:
+            content, media_type, suffix = _file(name, item)
+            head += b'; filename="%s.%s"\r\nContent-Type: %s' % (
+                quoted, suffix.encode("ascii"), media_type.encode("ascii"))
+        else:
+            text = item if isinstance(item, str) else json.dumps(item)
+            content = text.encode("utf-8", "replace")
+        parts.append(head + b"\r\n\r\n" + content + b"\r\n")
+    return b"".join(parts) + b"--" + boundary + b"--\r\n"
+
+
+def _file(name, item):
+    """Content, media type and file name's ending of a file given as base64 or as a ``data:`` URL."""
+    if not isinstance(item, str):
+        raise BadValue("The input %r is a file: give it as base64 text or as a data: URL." % name)
+    url = _DATA_URL.match(item)
+    if url and not url.group(2):
+        from urllib.parse import unquote_to_bytes
+
+        content = unquote_to_bytes(item[url.end():])
+    else:
+        content = _base64(name, item[url.end():] if url else item)
+    media_type, suffix = "application/octet-stream", "bin"
+    for signature, known, ending in _SIGNATURES:
+        if content.startswith(signature):
+            media_type, suffix = known, ending
+    if url and re.match(r"[\w.+-]+/[\w.+-]+\Z", url.group(1).split(";")[0], re.ASCII):
+        media_type = url.group(1).split(";")[0]
+        suffix = suffix if suffix != "bin" else re.sub(r"\W.*", "", media_type.partition("/")[2])
+    return content, media_type, suffix
+
+
+def _base64(name, text):
+    text = "".join(text.split())
+    if re.match(r"[A-Za-z0-9+/_-]*={0,2}\Z", text) and len(text.rstrip("=")) % 4 != 1:
+        text = text.rstrip("=").replace("-", "+").replace("_", "/")
+        return binascii.a2b_base64(text + "=" * (-len(text) % 4))
+    raise BadValue("The input %r is a file: what was given is neither base64 text nor a data: URL." % name)
+
+
+def encode(response, request, limit=1048576):
+    """The result of a plain call: the model's own object or array, or ``{statusCode, headers, body}`` for what else.
+
+    A 4xx or 5xx goes under ``error``, as does what wouldn't fit into ``limit`` bytes.
+    """
+    status = response.status
+    if 200 <= status <= 299 and _is_result(response):
+        if len(response.body) <= limit:
+            return web_action.Outcome(response.body, response, [])
+    outcome = web_action.encode(response, request, limit)
+    if 400 <= outcome.response.status <= 499:
+        outcome.result = b'{"error":' + outcome.result + b"}"
+        if len(outcome.result) > limit:
+            short = error_response(500, "The model's answer doesn't fit into the platform's result.", limit=limit)
+            return web_action.encode(short, request, limit)
+    return outcome
+
+
+def _is_result(response):
+    """True where the platform can read the body itself and won't take it for a failure (contract A7)."""
+    if not response.header("content-type").lower().startswith("application/json"):
+        return False
+    try:
+        value = json.loads(response.body.decode("utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return type(value) is list or (type(value) is dict and "error" not in value)
+
+
+def _refuse(constant):
+    raise ValueError("%s is no JSON" % constant)

@@ -1,0 +1,99 @@
+"""Owns every environment variable that the proxy reads: its name, default, meaning and when it may be set.
+
+The README's table is made from ``TABLE``. Knows nothing of who uses a setting.
+"""
+
+PREFIX = "MODELPROXY_"
+
+
+class Setting(object):
+    """One declared variable.
+
+    name      as in ``Settings``; the variable is ``MODELPROXY_`` + the name in capitals.
+    kind      "text", "whole" (a number >= 0), or the tuple of the words that are allowed.
+    at_init   True where an ``init`` parameter of the action may set it too; what selects code or a port can't be.
+    """
+
+    __slots__ = ("at_init", "default", "kind", "meaning", "name")
+
+    def __init__(self, name, kind, default, meaning, at_init=False):
+        self.name = name
+        self.kind = kind
+        self.default = default
+        self.meaning = meaning
+        self.at_init = at_init
+
+    @property
+    def variable(self):
+        return PREFIX + self.name.upper()
+
+    def read(self, text):
+        """The value that ``text`` stands for. Raises ``ValueError`` with a sentence for the user."""
+        if self.kind == "text":
+            return text
+        if self.kind == "whole":
+            if text.isdigit():
+                return int(text)
+            raise ValueError("%s is %r; it must be a whole number" % (self.variable, text))
+        if text.lower() in self.kind:
+            return text.lower()
+        raise ValueError("%s is %r; it must be one of: %s" % (self.variable, text, ", ".join(self.kind)))
+
+
+TABLE = (
+    Setting("mode", ("action", "web"), "",
+            "`action` answers OpenWhisk's /init and /run, `web` serves the model itself over plain HTTP. "
+            "Unset: `web` when `PORT` is set and `__OW_API_HOST` isn't, else `action`."),
+    Setting("port", "whole", 8080,
+            "Port to listen on; 0 picks a free one. It is printed at start. In `web` mode `PORT` is the default."),
+    Setting("host", "text", "", "The model's interface (`max`). Unset: found by looking at the folder, and logged."),
+    Setting("target", "text", "", "What the host loads: for `max` the file that builds the app. Default `app.py`."),
+    Setting("path", "text", "", "Path of a request that names none. Unset: the host's own, `/model/predict` for `max`.",
+            at_init=True),
+    Setting("public_path", "text", "", "Public path of the action, for the links that a model makes. "
+            "Unset: `/api/v1/web/<namespace>/<package>/<action>` from the action's name.", at_init=True),
+    Setting("cors", ("platform", "app"), "platform",
+            "Who sets the CORS headers: `platform` drops the model's, since OpenWhisk adds its own; "
+            "`app` keeps them, for actions with `web-custom-options`.", at_init=True),
+    Setting("concurrency", "whole", 0, "Predictions at one time. Unset: 1, or 64 where `__OW_ALLOW_CONCURRENT` is true."),
+    Setting("max_body", "whole", 64 * 1024 * 1024, "Largest request body in bytes; a larger one is refused unread."),
+    Setting("result_limit", "whole", 1024 * 1024,
+            "Largest result in bytes of JSON that the platform passes on; a larger one is compressed or explained.",
+            at_init=True),
+    Setting("deadline_margin", "whole", 250, "Milliseconds before the deadline at which a late prediction is "
+            "answered with a 504; a tenth of the time given if that is less.", at_init=True),
+    Setting("read_timeout", "whole", 30, "Seconds that a client may take to send a request."),
+    Setting("keep_alive", "whole", 75, "Seconds that an idle connection is kept in `web` mode."),
+    Setting("health_path", "text", "/healthz", "`web` mode: answers 200 once the model is loaded, 503 before."),
+    Setting("log", ("text", "json"), "text", "Form of the line that is logged for each activation.", at_init=True),
+)
+
+
+class Settings(object):
+    """The settings in force, one attribute for each entry of ``TABLE``. Raises ``ValueError`` on an unusable value."""
+
+    def __init__(self, environ):
+        for entry in TABLE:
+            text = environ.get(entry.variable, "")
+            setattr(self, entry.name, entry.read(text) if text else entry.default)
+        if not self.mode:
+            self.mode = "web" if environ.get("PORT") and not environ.get("__OW_API_HOST") else "action"
+        if self.mode == "web" and not environ.get(PREFIX + "PORT") and environ.get("PORT"):
+            self.port = Setting("port", "whole", 0, "").read(environ["PORT"])
+        if not self.concurrency:
+            allowed = environ.get("__OW_ALLOW_CONCURRENT", "").lower() in ("true", "1", "yes")
+            self.concurrency = 64 if allowed else 1
+
+    def update(self, variables):
+        """Takes what ``variables`` (the ``env`` of /init) may set; returns a sentence for each that may not."""
+        refused = []
+        for entry in TABLE:
+            text = variables.get(entry.variable, "")
+            if not text:
+                continue
+            if entry.at_init:
+                setattr(self, entry.name, entry.read(text))
+            else:
+                refused.append("%s can't be set by a parameter of the action; build it into the image or set it "
+                               "when the container starts" % entry.variable)
+        return refused

@@ -1,0 +1,108 @@
+"""Puts the parts together: settings, the port, the host, the threads; ends the process well."""
+
+import _thread
+import os
+import signal
+import sys
+
+from . import log
+from .settings import PREFIX, Settings
+
+ENOUGH = object()  # in the inbox: there will be no more jobs
+FOLDER_OF_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def main():
+    """Serves until SIGTERM. Returns the exit status: 0 after SIGTERM, 1 where nothing can be served, 2 for bad settings."""
+    try:
+        settings = Settings(os.environ)
+    except ValueError as error:
+        log.line("%s." % error)
+        return 2
+    from .server import listen
+
+    try:
+        listener = listen(settings.port)
+    except OSError as error:
+        log.line("can't listen on port %d: %s" % (settings.port, error))
+        return 1
+    log.line("listening on 0.0.0.0:%d" % listener.getsockname()[1])
+    return _serve(settings, listener)
+
+
+def _serve(settings, listener):
+    from . import hosts
+    from .server import Inbox, Server
+
+    inbox = Inbox()
+    try:
+        host, choice = hosts.make(settings, os.getcwd())
+        log.line(choice)
+    except hosts.Unloadable as error:
+        host = hosts.Missing(error)  # the reason is what /init answers, not a port that never opens
+        log.line("%s" % error)
+    if settings.mode == "web":
+        from .web_server import WebServer
+
+        application = WebServer(settings, host)
+        server = Server(listener, application, inbox, settings.max_body, settings.read_timeout, settings.keep_alive)
+    else:
+        from .action import Action
+
+        application = Action(settings, host)
+        server = Server(listener, application, inbox, settings.max_body, settings.read_timeout)
+    _leave_the_process_to_the_model()
+    ending = Ending(server, inbox)
+    signal.signal(signal.SIGTERM, ending.asked)
+    _thread.start_new_thread(server.serve, ())
+    status = _predict(settings, application, inbox)
+    server.drain()
+    host.close()
+    log.line("ended")
+    return status
+
+
+def _predict(settings, application, inbox):
+    """Takes jobs until SIGTERM, in this thread and as many more as there may be predictions at one time."""
+    if settings.mode == "web":
+        try:
+            application.load()
+        except BaseException as error:  # a model may raise anything when imported, SystemExit included
+            log.traceback_of(error)
+            log.line("the model can't be loaded, so there is nothing to serve")
+            return 1
+    for _ in range(settings.concurrency - 1):
+        _thread.start_new_thread(_work, (application, inbox))
+    _work(application, inbox)
+    return 0
+
+
+def _work(application, inbox):
+    while True:
+        job = inbox.get()
+        if job is ENOUGH:
+            inbox.put(job)  # for the next thread
+            return
+        application.perform(job)
+
+
+class Ending(object):
+    """SIGTERM: what is being predicted is finished and answered, what waits as well; then the process ends."""
+
+    def __init__(self, server, inbox):
+        self._server = server
+        self._inbox = inbox
+
+    def asked(self, number, frame):
+        self._server.stop()
+        self._inbox.put(ENOUGH)
+
+
+def _leave_the_process_to_the_model():
+    """What the model sees of the process is what its own ``python app.py`` would have: the folder first on the path, no
+    variables of ours. Called once all of the proxy is imported: a model may have a queue.py."""
+    if sys.path and os.path.abspath(sys.path[0]) == FOLDER_OF_OURS:
+        del sys.path[0]
+    sys.path.insert(0, os.getcwd())
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]

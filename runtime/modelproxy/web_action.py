@@ -1,0 +1,386 @@
+"""A web activation's ``value`` → HTTP request; HTTP response → the result that the platform turns back into it.
+
+Pure functions. The rules are OpenWhisk's WebActions.scala and pekko-http's; the recorded cases are tests/vectors.
+"""
+
+import binascii
+import json
+import re
+from json.encoder import encode_basestring
+
+from . import media_types
+from .messages import BadValue, Request, Response, error_response
+from .percent import form_encoded, quoted_path
+
+RESERVED = frozenset(("__ow_method", "__ow_headers", "__ow_path", "__ow_user", "__ow_query", "__ow_body"))
+
+# The platform adds these three itself (WebActions.scala, defaultCorsResponse); a browser refuses a second set.
+PLATFORM_CORS = frozenset(
+    ("access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers"))
+
+# RFC 9110 section 7.6.1, and what the platform sets itself whatever an action says.
+NOT_RELAYED = frozenset(
+    ("connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer", "transfer-encoding",
+     "upgrade", "content-length", "date", "server"))
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
+_JSON_START = re.compile(br"[ \t\r\n]*[\[{]")
+_SCRIPTS = frozenset(("application/javascript", "application/x-javascript", "application/ecmascript", "text/javascript"))
+
+
+def is_web(value):
+    """True where ``value`` is that of a web activation (design: both keys, anything else is plain parameters)."""
+    return type(value) is dict and "__ow_method" in value and "__ow_headers" in value
+
+
+# --- value → request -------------------------------------------------------------------------------------------------
+
+
+def decode(value, mount="", scheme_of_host="http", default_path="/", activation=None):
+    """The HTTP request that the client sent, as far as the platform kept it.
+
+    mount            the action's public path.
+    scheme_of_host   "http" or "https" where no X-Forwarded-Proto says otherwise.
+    default_path     path, perhaps with a query, of a request that names none.
+    Raises ``BadValue`` where the value can't come from the platform.
+    """
+    method = _text(value, "__ow_method").upper()
+    if not _TOKEN.match(method):
+        raise BadValue("__ow_method is %r, which is no HTTP method" % method)
+    headers = _headers(value["__ow_headers"])
+    path = _text(value, "__ow_path")
+    if path and not path.startswith("/"):
+        path = "/" + path
+    parsed = media_types.parse(_last(headers, "content-type"))
+    if "__ow_query" in value:
+        query, body = _text(value, "__ow_query"), _raw_body(value, parsed)
+    else:
+        query, body = _cooked(value, method, parsed)
+    default = not path
+    if default:
+        path, _, default_query = default_path.partition("?")
+        query = "&".join(part for part in (default_query, query) if part)
+    forwarded = _last(headers, "x-forwarded-proto").split(",")[0].strip().lower()
+    scheme = forwarded if forwarded in ("http", "https") else scheme_of_host
+    return Request(method, quoted_path(path), query, headers, body, mount, scheme, activation, default)
+
+
+def public_path(action_name):
+    """``/ns/name`` or ``/ns/package/name`` → the path of the web action, "" for anything else."""
+    parts = action_name.strip("/").split("/") if isinstance(action_name, str) else ()
+    if len(parts) not in (2, 3) or not all(parts):
+        return ""
+    package = parts[1] if len(parts) == 3 else "default"
+    return quoted_path("/api/v1/web/%s/%s/%s" % (parts[0], package, parts[-1]))
+
+
+def _text(value, key):
+    text = value.get(key, "")
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise BadValue("%s is %s; the platform sends a string" % (key, json.dumps(text)[:80]))
+    return text
+
+
+def _headers(given):
+    """Header names in lower case and values as WSGI wants them: one character for each byte (PEP 3333)."""
+    if not isinstance(given, dict):
+        raise BadValue("__ow_headers is %s; the platform sends an object" % json.dumps(given)[:80])
+    headers = []
+    for name, value in given.items():
+        if not isinstance(value, str):
+            value = json.dumps(value)
+        if not _FIELD_VALUE.match(value):
+            value = value.encode("utf-8", "replace").decode("latin-1")
+        if not _TOKEN.match(name) or not _FIELD_VALUE.match(value):
+            raise BadValue("__ow_headers has %r: %r, which is no HTTP header" % (name[:80], value[:80]))
+        headers.append((name.lower(), value))
+    return headers
+
+
+def _last(headers, name):
+    for known, value in reversed(headers):
+        if known == name:
+            return value
+    return ""
+
+
+def _raw_body(value, parsed):
+    body = value.get("__ow_body")
+    if not body:
+        return b""
+    if not isinstance(body, str):
+        return json.dumps(body).encode("utf-8")
+    if parsed is not None and parsed.arrives_as_text:
+        return body.encode("utf-8", "replace")
+    return _from_base64(body)
+
+
+def _from_base64(body):
+    try:
+        # What isn't in the alphabet is skipped by a2b_base64, so the length tells whether all of it was base64.
+        decoded = binascii.a2b_base64(body)
+        if len(body) % 4 == 0 and _decoded_length(body) == len(decoded):
+            return decoded
+    except (ValueError, binascii.Error):
+        pass
+    if _BASE64.match(body) and len(body) % 4 != 1:
+        return binascii.a2b_base64(body.rstrip("=") + "=" * (-len(body.rstrip("=")) % 4))
+    raise BadValue("__ow_body isn't base64, though the platform sends it so for this content type")
+
+
+def _decoded_length(body):
+    return len(body) // 4 * 3 - (body.endswith("=") + body.endswith("=="))
+
+
+def _cooked(value, method, parsed):
+    """Query and body of a ``--web true`` activation, where both arrive as parameters (design, fixed points)."""
+    parameters = {key: item for key, item in value.items() if key not in RESERVED}
+    is_json = parsed is not None and parsed.is_json
+    if "__ow_body" not in value:
+        if method not in ("GET", "HEAD") and parsed is not None:
+            if is_json:
+                return "", json.dumps(parameters).encode("ascii")
+            if parsed.name == "application/x-www-form-urlencoded" and not parsed.parameters:
+                return "", form_encoded(parameters).encode("ascii")
+        return form_encoded(parameters), b""
+    body = value["__ow_body"]
+    if is_json:
+        return form_encoded(parameters), json.dumps(body).encode("ascii")
+    return form_encoded(parameters), _raw_body(value, parsed)
+
+
+# --- response → result -----------------------------------------------------------------------------------------------
+
+
+class Outcome(object):
+    """``result``: the bytes that /run answers; ``response``: what the client gets; ``notes``: lines for the log."""
+
+    __slots__ = ("notes", "response", "result")
+
+    def __init__(self, result, response, notes):
+        self.result = result
+        self.response = response
+        self.notes = notes
+
+
+def encode(response, request, limit=1048576, keep_cors=False, server_timing=None):
+    """The result that makes the platform answer ``request`` with ``response``, never longer than ``limit`` bytes.
+
+    keep_cors       False drops the CORS headers that the platform sets itself.
+    server_timing   called once the body is encoded, for the value of a Server-Timing header.
+    A 5xx goes under ``error``: the client sees the same response and the activation counts as failed.
+    """
+    notes = []
+    result, answer = _encode(response, request, keep_cors, server_timing, notes)
+    if len(result) > limit:
+        smaller = _gzipped(answer, request)
+        if smaller is not None:
+            result, answer = _encode(smaller, request, keep_cors, server_timing, notes)
+    if len(result) > limit:
+        notes.append("the result has %d bytes, more than the platform's %d" % (len(result), limit))
+        explained = _too_large(response, len(result), limit)
+        result, answer = _encode(explained, request, keep_cors, server_timing, notes)
+    _note_negotiation(answer, request, notes)
+    return Outcome(result, answer, notes)
+
+
+def _encode(response, request, keep_cors, server_timing, notes):
+    status = response.status
+    if not 200 <= status <= 599:
+        # The platform refuses what is outside 100..599 and can't relay an interim response.
+        notes.append("the model answered with status %s, which can't be relayed" % status)
+        response = error_response(502, "The model answered with the HTTP status %s, which can't be relayed." % status)
+        status = 502
+    body = b"" if status in (204, 205, 304) or request.method == "HEAD" else response.body
+    content_type, headers = _relayed(response.headers, keep_cors, notes)
+    if body:
+        content_type, encoded = _body(content_type, body, headers, notes)
+    else:
+        encoded = b'""'
+    if content_type:
+        headers["Content-Type"] = content_type
+    if server_timing is not None:
+        own = headers.get("Server-Timing", [])  # the model's; the field is a list, so both fit into one line
+        headers["Server-Timing"] = ", ".join([server_timing()] + ([own] if isinstance(own, str) else own))
+    result = b'{"statusCode":%d,"headers":%s,"body":%s}' % (
+        status, json.dumps(headers, separators=(",", ":")).encode("ascii"), encoded)
+    if status >= 500:
+        result = b'{"error":' + result + b"}"
+    return result, Response(status, response.headers, body)
+
+
+def _relayed(pairs, keep_cors, notes):
+    """Content type and the other headers as the platform takes them: name → value, or list of values."""
+    content_type, headers, spelled = "", {}, {}
+    for name, value in pairs:
+        lower = name.lower()
+        if lower == "content-type":
+            content_type = content_type or value
+        elif lower in NOT_RELAYED or (lower in PLATFORM_CORS and not keep_cors):
+            continue
+        elif not _TOKEN.match(name) or not _FIELD_VALUE.match(value):
+            notes.append("dropped the header %r, which isn't well formed" % name)
+        else:
+            name = spelled.setdefault(lower, name)
+            known = headers.get(name)
+            if known is None:
+                headers[name] = value
+            elif type(known) is list:
+                known.append(value)
+            else:
+                headers[name] = [known, value]
+    return content_type, headers
+
+
+def _body(content_type, body, headers, notes):
+    """Content type and body as JSON text, by how the platform takes a body of that type."""
+    if not content_type:
+        return _typeless(body, notes)
+    parsed = media_types.parse(content_type)
+    if parsed is None:
+        notes.append("the content type %r isn't well formed: sent as application/octet-stream" % content_type)
+        return "application/octet-stream", _base64(body)
+    form = parsed.form
+    if form == media_types.BYTES:
+        return parsed.rendered(), _base64(body)
+    coding = _content_coding(headers)
+    if form == media_types.JSON:
+        return parsed.rendered(), _base64(body) if coding else _json_text(body, parsed)
+    text = _decoded(_inflated(body, headers, notes) if coding else body, parsed.charset)
+    if text is None:
+        notes.append("the body isn't text in the charset of %r: sent as application/octet-stream" % content_type)
+        return "application/octet-stream", _base64(body)
+    return parsed.rendered(), encode_basestring(text).encode("utf-8")
+
+
+def _typeless(body, notes):
+    """Without a type the platform says text/html, so a body that has none is called what RFC 9110 section 8.3 calls it."""
+    notes.append("the model sent a body without a content type: sent as application/octet-stream")
+    return "application/octet-stream", _base64(body)
+
+
+def _base64(body):
+    return b'"' + binascii.b2a_base64(body, newline=False) + b'"'
+
+
+def _json_text(body, parsed):
+    """An object or array as its exact text, or as base64 where that is shorter; a scalar always as base64.
+
+    The platform decodes a JSON string that looks like base64, which ``true`` and ``1234`` do; ``{`` and ``[`` never do.
+    """
+    if parsed.charset and parsed.charset.lower() not in ("utf-8", "utf8"):
+        text = _decoded(body, parsed.charset)
+        body = body if text is None else text.encode("utf-8")
+    escapes = body.count(b'"') + body.count(b"\\") + body.count(b"\n")
+    if escapes * 3 < len(body) and _JSON_START.match(body):
+        try:
+            return encode_basestring(body.decode("utf-8")).encode("utf-8")
+        except UnicodeDecodeError:
+            pass
+    return _base64(body)
+
+
+def _decoded(body, charset):
+    """The text of a body, or None where it isn't in the charset declared (UTF-8 when none is), nor in UTF-8."""
+    for name in (charset, "utf-8"):
+        try:
+            text = body.decode(name)
+            text.encode("utf-8")  # some codecs let lone surrogates through, which no JSON text can carry
+            return text
+        except (LookupError, ValueError):  # "" is no codec either
+            continue
+    return None
+
+
+def _content_coding(headers):
+    for name, value in headers.items():
+        if name.lower() == "content-encoding":
+            coding = (value if isinstance(value, str) else ", ".join(value)).strip().lower()
+            return "" if coding == "identity" else coding
+    return ""
+
+
+def _inflated(body, headers, notes):
+    """The text behind a compressed body, since the platform can't carry bytes under a text type; itself if unreadable."""
+    import zlib
+
+    try:
+        plain = zlib.decompress(body, zlib.MAX_WBITS | 32)  # gzip or deflate, by its first bytes
+    except zlib.error:
+        return body
+    for name in [name for name in headers if name.lower() == "content-encoding"]:
+        del headers[name]
+    notes.append("decompressed the model's text, which the platform can't carry")
+    return plain
+
+
+# --- the size limit and the client's Accept --------------------------------------------------------------------------
+
+
+def _gzipped(response, request):
+    """``response`` compressed, or None where the client doesn't take gzip or the platform couldn't carry it."""
+    import zlib
+
+    parsed = media_types.parse(response.header("content-type"))
+    if parsed is None or response.header("content-encoding") or not _takes_gzip(request.header("accept-encoding")):
+        return None
+    content_type = parsed.rendered()
+    if parsed.name in _SCRIPTS:
+        content_type = "text/javascript"  # which the platform takes as bytes, unlike application/javascript
+    elif parsed.form == media_types.TEXT:
+        return None
+    packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    body = packer.compress(response.body) + packer.flush()
+    headers = [pair for pair in response.headers if pair[0].lower() != "content-type"]
+    headers += [("Content-Type", content_type), ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
+    return Response(response.status, headers, body)
+
+
+def _takes_gzip(accept_encoding):
+    """RFC 9110 section 12.5.3."""
+    weights = {}
+    for part in accept_encoding.lower().split(","):
+        coding, _, weight = part.partition(";")
+        weights[coding.strip()] = weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
+
+
+def _too_large(response, size, limit):
+    sentence = ("The model's answer (%d bytes of %s) makes a result of %d bytes; OpenWhisk passes on %d. "
+                "Ask for less or send a smaller input; JSON, pictures and sound also fit compressed, when the request "
+                "says Accept-Encoding: gzip and they compress well enough."
+                % (len(response.body), response.header("content-type") or "no type", size, limit))
+    return error_response(500, sentence, size=size, limit=limit)
+
+
+def _note_negotiation(response, request, notes):
+    """The platform answers 406 after the prediction ran (contract C3); only the log can say so."""
+    accept = request.header("accept")
+    if accept and response.body and response.status < 400:
+        parsed = media_types.parse(response.header("content-type"))
+        name = parsed.name if parsed else "application/octet-stream"
+        if not accepts(accept, name):
+            notes.append("the client's Accept (%s) doesn't cover %s: the platform answers 406" % (accept[:80], name))
+
+
+def accepts(accept, name):
+    """True where an Accept header's ranges cover the media type ``name`` (RFC 9110 section 12.5.1)."""
+    best, answer = -1, False
+    for part in accept.lower().split(","):
+        wanted, _, parameters = part.partition(";")
+        wanted = wanted.strip()
+        if wanted == name:
+            precision = 2
+        elif wanted == name.partition("/")[0] + "/*":
+            precision = 1
+        elif wanted in ("*/*", "*"):
+            precision = 0
+        else:
+            continue
+        if precision > best:
+            best, answer = precision, not re.search(r"(^|;)\s*q=0(\.0*)?\s*(;|$)", parameters)
+    return answer

@@ -1,0 +1,107 @@
+"""The other mode: the model itself over plain HTTP, as on Knative, Code Engine, Cloud Run or docker. Knows nothing of OpenWhisk.
+
+``WebServer`` is the application of a ``server.Server``. /init and /run don't exist here: a public /init would be a hole.
+"""
+
+import time
+from time import monotonic
+
+from . import http1, log
+from .messages import Request, error_response
+from .percent import quoted_path
+from .server import Reply, error_reply
+
+_HOP_BY_HOP = frozenset(
+    ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length"))
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class WebServer(object):
+    def __init__(self, settings, host):
+        self._settings = settings
+        self._host = host
+        self._mount = quoted_path("/" + settings.public_path.strip("/")).rstrip("/")
+        self._loaded = False
+
+    def load(self):
+        """Loads the model; requests that come meanwhile wait."""
+        began = monotonic()
+        self._host.load()
+        self._loaded = True
+        log.line("the model is loaded, in %d ms" % round((monotonic() - began) * 1000))
+
+    # --- in the server's thread --------------------------------------------------------------------------------------
+
+    def refuse(self, head):
+        if head.target.partition("?")[0] == self._settings.health_path and head.method in ("GET", "HEAD"):
+            body = b'{"status":"ok"}' if self._loaded else b'{"status":"loading"}'
+            return Reply(200 if self._loaded else 503, [("Content-Type", "application/json")], body)
+        if not head.target.startswith("/") and _origin_form(head.target) is None:
+            return error_reply(400, "The request target %r is no path." % head.target[:80])
+        return None
+
+    def admit(self, job):
+        """Nothing to do before the job is queued: a plain web server has no deadline."""
+
+    def overdue(self, job):
+        raise AssertionError("no job of a web server has a deadline")
+
+    # --- in a thread that predicts -----------------------------------------------------------------------------------
+
+    def perform(self, job):
+        began = monotonic()
+        request = self._request(job)
+        try:
+            response = self._host.handle(request)
+            if not 200 <= response.status <= 999:
+                response = error_response(502, "The model answered with the HTTP status %d." % response.status)
+        except BaseException as error:  # SystemExit too: whatever the model does, it stays loaded
+            log.traceback_of(error)
+            response = error_response(500, "The model failed with %s; the traceback is in the log." % type(error).__name__)
+        if job.claim():
+            job.send(_reply(response, request))
+        now = monotonic()
+        log.line("%s %s %d in=%d out=%d ms=%.3f wait=%.3f model=%.3f" % (
+            request.method, request.path, response.status, len(request.body), len(response.body),
+            (now - job.arrived) * 1000, (began - job.arrived) * 1000, (now - began) * 1000))
+
+    def _request(self, job):
+        target = job.head.target if job.head.target.startswith("/") else _origin_form(job.head.target)
+        path, _, query = target.partition("?")
+        body, job.body = bytes(job.body), None
+        fields = [(name, value) for name, value in job.head.fields if name != "expect"]
+        forwarded = [value for name, value in fields if name == "x-forwarded-proto"]
+        scheme = "https" if forwarded and forwarded[-1].split(",")[0].strip().lower() == "https" else "http"
+        return Request(job.head.method, quoted_path(path), query, fields, body, self._mount, scheme)
+
+
+def _origin_form(target):
+    """Path and query of an absolute-form target (RFC 9112 section 3.2.2), None for what is neither."""
+    scheme, found, rest = target.partition("://")
+    if not found or scheme.lower() not in ("http", "https"):
+        return "/" if target == "*" else None
+    slash = rest.find("/")
+    return rest[slash:] if slash >= 0 else "/"
+
+
+def _reply(response, request):
+    headers = [(name, value) for name, value in response.headers
+               if name.lower() not in _HOP_BY_HOP and http1.is_field(name, value)]
+    known = {name.lower() for name, _ in headers}
+    if "date" not in known:
+        headers.append(("Date", _date(time.time())))
+    if response.status in (204, 304):
+        return Reply(response.status, headers, b"", length=False)
+    if request.method == "HEAD" and response.header("content-length").isdigit():
+        headers.append(("Content-Length", response.header("content-length")))
+        return Reply(response.status, headers, b"", length=False)
+    return Reply(response.status, headers, response.body)
+
+
+def _date(now):
+    """IMF-fixdate (RFC 9110 section 5.6.7), whatever the locale."""
+    moment = time.gmtime(now)
+    return "%s, %02d %s %d %02d:%02d:%02d GMT" % (
+        _DAYS[moment.tm_wday], moment.tm_mday, _MONTHS[moment.tm_mon - 1], moment.tm_year,
+        moment.tm_hour, moment.tm_min, moment.tm_sec)
