@@ -6,11 +6,13 @@
 import argparse
 import io
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
@@ -21,7 +23,7 @@ from core.picture import PictureError, read_picture, to_grid  # noqa: E402
 
 SEED = 2018
 COPIES = 24  # augmented pictures made of each training picture
-HIDDEN = 96
+HIDDEN = 192
 WEIGHTS = MODEL / 'assets' / 'max-digit-classifier.npz'
 HELD_OUT = MODEL / 'samples' / 'held-out.npz'
 
@@ -78,9 +80,11 @@ def train():
                 continue
             targets.append(label)
 
-    model = MLPClassifier((HIDDEN,), alpha=1e-3, batch_size=128, learning_rate_init=2e-3, max_iter=40, tol=0,
+    model = MLPClassifier(hidden_layer_sizes=(HIDDEN,), alpha=1e-3, batch_size=128, learning_rate_init=2e-3, max_iter=40, tol=0,
                           n_iter_no_change=40, random_state=SEED)
-    model.fit(np.array(grids), np.array(targets))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', ConvergenceWarning)  # the number of rounds is fixed
+        model.fit(np.array(grids), np.array(targets))
     (w0, w1), (b0, b1) = model.coefs_, model.intercepts_
     np.savez_compressed(WEIGHTS, **{name: array.astype(np.float32)
                                     for name, array in (('w0', w0), ('b0', b0), ('w1', w1), ('b1', b1))})
