@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# Wraps packaged models as OpenWhisk actions: builds, tests and pushes one image for each. See --help.
+#
+# bash (3.2 will do, which is what macOS has) and the docker command are all it needs. The parts, by what they know:
+# options, reference (names of images), sources (what to wrap), wrap (one image's way), registry, smoke, output.
+set -Eeuo pipefail
+set -f # no word here is ever a pattern for file names
+
+# The grammar's a-z must not depend on the user's language, and neither must sorting.
+export LC_ALL=C
+# Engines before 20.10 count `docker manifest` among the experiments.
+export DOCKER_CLI_EXPERIMENTAL=enabled
+# One image, not an index with an attestation beside it, which older platforms can't run.
+export BUILDX_NO_DEFAULT_ATTESTATIONS=1
+
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+readonly ROOT HERE="$ROOT/scripts/build" DOCKERFILE="$ROOT/Dockerfile" CATALOGUE="$ROOT/models/catalogue.tsv"
+# shellcheck disable=SC2016 # stands for itself: only a dry run prints it
+readonly LOG_TAIL=15 BASE_PLACEHOLDER='$(docker image inspect --format'
+PREFIX=build WIDTH=5 COLOUR_ON='' COLOUR_OFF='' WORK='' INDEX=''
+
+# shellcheck source=scripts/build/output.sh
+source "$HERE/output.sh"
+# shellcheck source=scripts/build/reference.sh
+source "$HERE/reference.sh"
+# shellcheck source=scripts/build/options.sh
+source "$HERE/options.sh"
+# shellcheck source=scripts/build/sources.sh
+source "$HERE/sources.sh"
+# shellcheck source=scripts/build/registry.sh
+source "$HERE/registry.sh"
+# shellcheck source=scripts/build/smoke.sh
+source "$HERE/smoke.sh"
+# shellcheck source=scripts/build/wrap.sh
+source "$HERE/wrap.sh"
+
+sha256() {
+  if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi
+}
+
+# What goes into a wrapper besides its base, and what puts it there.
+adapter_digest() {
+  local file
+  cd -- "$ROOT"
+  { find runtime -name '*.py' -type f && printf '%s\n' Dockerfile scripts/build/install.py; } | sort |
+    while IFS= read -r file; do printf '%s %s\n' "$(sha256 <"$file")" "$file"; done | sha256 | cut -c 1-64
+}
+
+# What the labels say of this checkout, as far as it can be known.
+describe_adapter() {
+  local epoch=${SOURCE_DATE_EPOCH-}
+  ADAPTER_VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$ROOT/pyproject.toml" | head -n 1)
+  ADAPTER_DIGEST="sha256:$(adapter_digest)"
+  REVISION=$(git -C "$ROOT" rev-parse --verify HEAD 2>/dev/null) || REVISION=''
+  SOURCE_URL=${SOURCE_URL-$(git -C "$ROOT" remote get-url origin 2>/dev/null || true)}
+  # No password that someone keeps in the address, and no path of this machine.
+  if [[ $SOURCE_URL =~ ^(https?)://([^/@]*@)?([A-Za-z0-9._:/~-]+)$ ]]; then
+    SOURCE_URL="${BASH_REMATCH[1]}://${BASH_REMATCH[3]}"
+  else
+    SOURCE_URL=''
+  fi
+  [[ -z $epoch || $epoch =~ ^[0-9]+$ ]] || die "SOURCE_DATE_EPOCH is not a number of seconds: $epoch"
+  # GNU and BSD spell it differently.
+  CREATED=$(date -u ${epoch:+-d "@$epoch"} +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || date -u -r "$epoch" +%Y-%m-%dT%H:%M:%SZ)
+}
+
+# The standard variables for builds behind a proxy, by name alone: docker reads the values, which may hold passwords.
+find_proxies() {
+  local name
+  PROXY_ARGS=()
+  for name in HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy ftp_proxy no_proxy all_proxy; do
+    [[ -z ${!name-} ]] || PROXY_ARGS+=("$name")
+  done
+}
+
+# shellcheck disable=SC2317 # called by a trap
+clean_up() {
+  local status=$? group
+  trap - EXIT INT TERM HUP
+  # Each job is a process group of its own (set -m), so its docker commands end with it.
+  for group in $(jobs -p); do kill -TERM -- "-$group" 2>/dev/null || true; done
+  if [[ -n $WORK ]]; then
+    if [[ -e $WORK/containers ]]; then
+      docker ps --all --quiet --filter "label=modelwhisk.smoke=$$" 2>/dev/null |
+        while IFS= read -r container; do docker rm --force "$container" >/dev/null 2>&1 || true; done
+    fi
+    rm -rf -- "$WORK"
+  fi
+  exit "$status"
+}
+
+# One image. Whatever ends it, its row tells, and the next image gets its place.
+job() { # INDEX
+  local started=$SECONDS
+  INDEX=$1 JOB="$WORK/$1" PREFIX=${LABELS[$1]}
+  mkdir -- "$JOB"
+  : >"$JOB/log"
+  trap 'end_job '"$started" EXIT
+  wrap "$1"
+}
+
+# shellcheck disable=SC2317 # called by a trap
+end_job() { # STARTED
+  note seconds "$((SECONDS - $1))"
+  if [[ -z $(noted "$INDEX" status) ]]; then
+    note status failed
+    note reason "build.sh itself broke off; see --verbose"
+    touch "$WORK/failed"
+  fi
+  printf '.' >&9
+}
+
+run_jobs() {
+  local i place
+  # As many places as jobs may run; bash 3.2 can't wait for whichever job ends first.
+  mkfifo -- "$WORK/places"
+  exec 9<>"$WORK/places"
+  for ((i = 0; i < JOBS; i++)); do printf '.' >&9; done
+  for ((i = 0; i < ${#SOURCES[@]}; i++)); do
+    IFS= read -r -n 1 place <&9
+    if ((FAIL_FAST)) && [[ -e $WORK/failed ]]; then
+      JOB="$WORK/$i"
+      mkdir -- "$JOB"
+      note status skipped
+      note reason 'another image failed (--fail-fast)'
+      printf '%s' "$place" >&9
+      continue
+    fi
+    set -m
+    job "$i" </dev/null &
+    set +m
+  done
+  wait
+}
+
+count_failures() {
+  local i failures=0
+  for ((i = 0; i < ${#SOURCES[@]}; i++)); do
+    case $(noted "$i" status) in
+      failed | '') failures=$((failures + 1)) ;;
+    esac
+  done
+  printf '%d' "$failures"
+}
+
+main() {
+  local label failures
+  describe_adapter
+  read_options "$@"
+  use_colours
+  collect_sources
+  for label in "${LABELS[@]}"; do ((${#label} <= WIDTH)) || WIDTH=${#label}; done
+  command -v docker >/dev/null || die "there is no docker command on the PATH; it is all this script needs"
+  docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || die "the docker engine doesn't answer: docker version tells why"
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  WORK=$(mktemp -d "${TMPDIR:-/tmp}/modelwhisk-build.XXXXXX")
+  mkdir -- "$WORK/unreachable"
+  find_proxies
+  ((NO_PUSH)) || ecr_login "${REGISTRY%%/*}"
+  run_jobs
+  failures=$(count_failures)
+  if ((!DRY_RUN)); then
+    print_table
+    print_next_steps
+  fi
+  [[ -z $SUMMARY ]] || write_summary "$SUMMARY" "$failures"
+  exit "$((failures > 125 ? 125 : failures))"
+}
+
+main "$@"

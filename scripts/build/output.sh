@@ -1,0 +1,167 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
+# What a person sees of a build: progress lines with one prefix for each image, commands, the table and the summary file.
+
+# Colours only where a person looks on, and never against their will (no-color.org).
+use_colours() {
+  [[ -t 2 && -z ${NO_COLOR-} && ${TERM-dumb} != dumb ]] || return 0
+  COLOUR_ON=$'\033[36m'
+  COLOUR_OFF=$'\033[0m'
+}
+
+# Control characters could rewrite a terminal's lines: in names and in other programs' words they are dropped.
+plain() {
+  printf '%s' "$1" | LC_ALL=C tr -d '\000-\010\013-\037\177'
+}
+
+say() {
+  local text
+  text=$(plain "$*")
+  # One printf for each line, which keeps the lines of parallel images whole.
+  printf '%s%-*s |%s %s\n' "$COLOUR_ON" "$WIDTH" "$PREFIX" "$COLOUR_OFF" "$text" >&2
+}
+
+prefixed() {
+  local line
+  while IFS= read -r line || [[ -n $line ]]; do say "$line"; done
+}
+
+die() {
+  printf 'build.sh: %s\n' "$(plain "$*")" >&2
+  exit 2
+}
+
+# A word as it can be pasted into a shell.
+quoted() {
+  local escaped="'\\''"
+  if [[ $1 =~ ^[A-Za-z0-9_./:@%+=,-]+$ ]]; then
+    printf '%s' "$1"
+  elif [[ $1 == *"$BASE_PLACEHOLDER"* ]]; then
+    printf '"%s"' "$1" # the one word that holds a command: what it prints is known only after the pull
+  else
+    printf "'%s'" "${1//\'/$escaped}"
+  fi
+}
+
+show() {
+  local line='' word
+  for word; do line+=" $(quoted "$word")"; done
+  printf '%s\n' "${line# }"
+}
+
+# Runs a command for the image in hand. Its words go to the image's log; `why` finds the reason of a failure in them.
+logged() {
+  local status=0
+  if ((VERBOSE)); then
+    "$@" 2>&1 | tee "$JOB/out" | prefixed || status=$?
+  else
+    "$@" >"$JOB/out" 2>&1 || status=$?
+  fi
+  cat "$JOB/out" >>"$JOB/log"
+  return "$status"
+}
+
+# The same for a command that changes something: --dry-run shows it instead.
+act() {
+  if ((DRY_RUN)); then show "$@"; else logged "$@"; fi
+}
+
+# The line that says why the last command failed, without the engine's preambles.
+why() {
+  local line
+  line=$(sed -n 's/^.*modelproxy: //p' "$JOB/out" | tail -n 1)
+  [[ -n $line ]] || line=$(grep -i 'error' "$JOB/out" | tail -n 1) || true
+  [[ -n $line ]] || line=$(grep -v '^[[:space:]]*$' "$JOB/out" | tail -n 1) || true
+  line=${line#Error response from daemon: }
+  line=${line#ERROR: }
+  printf '%s' "${line:-no reason given}"
+}
+
+# Findings about one image: written by its job, read by the report. A value is one line.
+note() {
+  plain "$2" | tr '\n\t' '  ' >"$JOB/$1.note"
+}
+
+noted() { # INDEX KEY
+  if [[ -e $WORK/$1/$2.note ]]; then cat "$WORK/$1/$2.note"; fi
+}
+
+human_bytes() {
+  if [[ -z $1 ]]; then
+    printf -- '-'
+  elif (($1 < 1000)); then
+    printf '%d B' "$1"
+  elif (($1 < 1000000)); then
+    printf '%d kB' "$((($1 + 500) / 1000))"
+  else
+    printf '%d.%d MB' "$(($1 / 1000000))" "$(($1 % 1000000 / 100000))"
+  fi
+}
+
+print_table() {
+  local i digest state format='%-*s  %-8s  %-19s  %7s  %s\n'
+  # shellcheck disable=SC2059 # the same format for the head and the rows
+  printf "$format" "$WIDTH" IMAGE ADDED DIGEST SECONDS RESULT
+  for ((i = 0; i < ${#SOURCES[@]}; i++)); do
+    digest=$(noted "$i" digest)
+    state=$(noted "$i" status)
+    [[ -z $(noted "$i" reason) ]] || state+=": $(noted "$i" reason)"
+    # shellcheck disable=SC2059
+    printf "$format" "$WIDTH" "$(plain "${LABELS[i]}")" "$(human_bytes "$(noted "$i" added_bytes)")" \
+      "${digest:0:19}" "$(noted "$i" seconds)" "$state"
+  done
+}
+
+# The command that makes an action of each image, with the limits that the smoke test calls for.
+print_next_steps() {
+  local i target advised=0
+  for ((i = 0; i < ${#SOURCES[@]}; i++)); do
+    target=$(noted "$i" version_image)
+    [[ $(noted "$i" status) == built && -n $target ]] || continue
+    ((advised)) || printf '\nNext, for each:\n'
+    advised=1
+    printf '  wsk action create %s --docker %s --web raw' "${TARGETS[i]##*/}" "$target"
+    [[ -z $(noted "$i" memory_mb) ]] ||
+      printf ' -m %s -t %s' "$(noted "$i" limit_memory)" "$(noted "$i" limit_timeout)"
+    printf '\n'
+    [[ -z $(noted "$i" advice) ]] || printf '    %s\n' "$(noted "$i" advice)"
+  done
+}
+
+json_string() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  printf '"%s"' "$text"
+}
+
+json_field() { # INDEX KEY [number]
+  local value
+  value=$(noted "$1" "$2")
+  if [[ -z $value ]]; then
+    printf '"%s": null' "$2"
+  elif [[ ${3-} == number ]]; then
+    printf '"%s": %s' "$2" "$value"
+  else
+    printf '"%s": %s' "$2" "$(json_string "$value")"
+  fi
+}
+
+# Written beside its place and moved there, so that a reader never sees half of it.
+write_summary() { # FILE FAILURES
+  local i key
+  {
+    printf '{\n  "failures": %d,\n  "images": [' "$2"
+    for ((i = 0; i < ${#SOURCES[@]}; i++)); do
+      ((i == 0)) || printf ','
+      printf '\n    {"model": %s, "image": %s' \
+        "$(json_string "$(plain "${SOURCES[i]}")")" "$(json_string "${TARGETS[i]}")"
+      for key in status reason digest base_name base_digest tags; do printf ', %s' "$(json_field "$i" "$key")"; done
+      for key in added_bytes seconds init_ms memory_mb limit_memory limit_timeout; do
+        printf ', %s' "$(json_field "$i" "$key" number)"
+      done
+      printf '}'
+    done
+    printf '\n  ]\n}\n'
+  } >"$1.part"
+  mv -f -- "$1.part" "$1"
+}

@@ -1,0 +1,73 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
+# The grammar of image references (github.com/distribution/reference) and what follows from a reference alone.
+
+readonly PATH_COMPONENT='[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*'
+readonly DOMAIN_COMPONENT='([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])'
+readonly DOMAIN="($DOMAIN_COMPONENT(\\.$DOMAIN_COMPONENT)*|\\[[a-fA-F0-9:]+\\])(:[0-9]+)?"
+readonly NAME="($DOMAIN/)?$PATH_COMPONENT(/$PATH_COMPONENT)*"
+readonly TAG='[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}'
+readonly DIGEST='[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}'
+
+is_name() { # REPOSITORY, without tag and digest
+  [[ ${#1} -le 255 && $1 =~ ^$NAME$ && ! $1 =~ ^[a-f0-9]{64}$ ]]
+}
+
+is_tag() {
+  [[ $1 =~ ^$TAG$ ]]
+}
+
+is_reference() {
+  local name=$1
+  if [[ $name == *@* ]]; then
+    [[ ${name#*@} =~ ^$DIGEST$ ]] || return 1
+    name=${name%%@*}
+  fi
+  if [[ ${name##*/} == *:* ]]; then
+    is_tag "${name##*:}" || return 1
+    name=${name%:*}
+  fi
+  is_name "$name"
+}
+
+repository_of() {
+  local name=${1%%@*}
+  [[ ${name##*/} != *:* ]] || name=${name%:*}
+  printf '%s' "$name"
+}
+
+# Empty where the reference names none.
+tag_of() {
+  local name=${1%%@*}
+  [[ ${name##*/} != *:* ]] || printf '%s' "${name##*:}"
+}
+
+# The part before the first slash is a registry where docker takes it for one, else the registry is Docker Hub.
+registry_of() {
+  local first=${1%%/*}
+  if [[ $1 == */* && ($first == *.* || $first == *:* || $first == localhost || $first == *[A-Z]*) ]]; then
+    printf '%s' "$first"
+  else
+    printf 'docker.io'
+  fi
+}
+
+# With registry and tag written out, as the label org.opencontainers.image.base.name has it.
+full_name() {
+  local repository tag
+  repository=$(repository_of "$1")
+  tag=$(tag_of "$1")
+  if [[ $(registry_of "$repository") == docker.io ]]; then
+    repository=${repository#docker.io/}
+    [[ $repository == */* ]] || repository=library/$repository
+    repository=docker.io/$repository
+  fi
+  if [[ -z $tag && $1 == *@* ]]; then
+    printf '%s@%s' "$repository" "${1#*@}"
+  else
+    printf '%s:%s' "$repository" "${tag:-latest}"
+  fi
+}
+
+is_loopback() { # REGISTRY
+  [[ $1 =~ ^(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?$ ]]
+}

@@ -1,0 +1,98 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
+# Talking to registries through the docker CLI: what is there, pulling and pushing with patience, Amazon's ways.
+
+# Answers that another try would only repeat.
+readonly HOPELESS='denied|unauthorized|authentication required|no basic auth|manifest unknown|name unknown|no such manifest|not found|does not exist|no matching manifest|invalid reference'
+
+# Prints "digest os/arch" for each image of what `docker manifest inspect -v` printed: one for a plain image, several
+# for an index. Only the descriptors count; the manifests quoted after them have digests of their own.
+descriptors() {
+  tr -d ' \t\r\n' | tr '{},[]' '\n' | awk -F '"' '
+    function flush() { if (digest != "") print digest, os "/" arch; digest = os = arch = "" }
+    $2 == "Ref" { flush(); inside = 0 }
+    $2 == "Descriptor" { inside = 1 }
+    $2 == "Raw" || $2 ~ /Manifest$/ { inside = 0 }
+    inside && $2 == "digest" && digest == "" { digest = $4 }
+    inside && $2 == "architecture" { arch = $4 }
+    inside && $2 == "os" { os = $4 }
+    END { flush() }'
+}
+
+# Sets REMOTE_DIGEST to the digest of a reference's image for our platform, without pulling it. Returns 1 where the
+# registry says that there is none, and 2 where it couldn't be asked; REMOTE_ERROR has the reason.
+remote_digest() { # REFERENCE
+  local registry flags=(-v) digest platform seen=''
+  registry=$(registry_of "$1")
+  REMOTE_DIGEST='' REMOTE_ERROR=''
+  if [[ -e $WORK/unreachable/$registry ]]; then
+    REMOTE_ERROR=$(cat "$WORK/unreachable/$registry")
+    return 2
+  fi
+  # Plain HTTP, as docker itself takes for granted on the loopback.
+  if is_loopback "$registry"; then flags+=(--insecure); fi
+  # The list and the reasons are apart: the CLI may add warnings.
+  if ! docker manifest inspect "${flags[@]}" -- "$1" >"$JOB/manifest" 2>"$JOB/out" </dev/null; then
+    REMOTE_ERROR=$(why)
+    if grep -Eqi "$HOPELESS" "$JOB/out"; then return 1; fi
+    # Found out once, not for each of forty images: looking up a name that doesn't answer can take seconds.
+    printf '%s' "$REMOTE_ERROR" >"$WORK/unreachable/$registry"
+    return 2
+  fi
+  while read -r digest platform; do
+    seen+=" $platform"
+    # A plain image may not say what it is for.
+    if [[ $platform == / || "$PLATFORM/" == "$platform/"* ]]; then
+      REMOTE_DIGEST=$digest
+      return 0
+    fi
+  done < <(descriptors <"$JOB/manifest")
+  REMOTE_ERROR="there is none for $PLATFORM, only for:${seen:- nothing} (see --platform)"
+  return 1
+}
+
+# Pulls and pushes fail for passing reasons and are the only commands worth another try.
+patiently() { # WHAT COMMAND...
+  local what=$1 attempt=0 delay=$RETRY_DELAY
+  shift
+  if ((DRY_RUN)); then
+    show "$@"
+    return
+  fi
+  until logged "$@"; do
+    if ((++attempt > RETRIES)) || grep -Eqi "$HOPELESS" "$JOB/out"; then return 1; fi
+    say "$what failed: $(why); try $attempt of $RETRIES in $delay s"
+    sleep "$delay"
+    delay=$((delay * 4 + (delay > 0 ? RANDOM % (delay + 1) : 0)))
+  done
+}
+
+ecr_region() { # REGISTRY; fails for any other registry
+  [[ $1 =~ ^[0-9]{12}\.dkr\.ecr(-fips)?\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$ ]] || return 1
+  printf '%s' "${BASH_REMATCH[2]}"
+}
+
+# Amazon's passwords last for hours, so each run logs in anew. The password goes through a pipe, never into a command.
+ecr_login() { # REGISTRY
+  local region
+  region=$(ecr_region "$1") || return 0
+  if ((DRY_RUN)); then
+    printf 'aws ecr get-login-password --region %s | docker login --username AWS --password-stdin %s\n' "$region" "$1"
+    return
+  fi
+  command -v aws >/dev/null || die "$1 is Amazon's registry: its login needs the aws command, which isn't on the PATH"
+  aws ecr get-login-password --region "$region" </dev/null |
+    docker login --username AWS --password-stdin "$1" >"$WORK/login" 2>&1 ||
+    die "login to $1 failed: $(tail -n 1 "$WORK/login"). Is the aws command configured (aws sts get-caller-identity)?"
+}
+
+# Other registries make a repository with its first push; Amazon's wants it made before.
+ecr_repository() { # REPOSITORY
+  local registry region options
+  registry=$(registry_of "$1")
+  region=$(ecr_region "$registry") || return 0
+  options=(--registry-id "${registry%%.*}" --region "$region")
+  if ! logged aws ecr describe-repositories "${options[@]}" --repository-names "${1#*/}"; then
+    # create-repository has no --registry-id: it is always the caller's own.
+    act aws ecr create-repository --region "$region" --repository-name "${1#*/}" || fail "creating the repository: $(why)"
+  fi
+}

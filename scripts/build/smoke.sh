@@ -1,0 +1,107 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
+# Tries a wrapper as the platform will use it, and says from that which limits its action needs.
+
+readonly MARKER='XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX'
+
+# The Python that the client runs on inside the container: any that the image has will do.
+# shellcheck disable=SC2016 # for the container's shell
+readonly IN_CONTAINER='exec "$(command -v python3 || command -v python)" - "$@"'
+
+smoke_test() { # IMAGE
+  local container="modelwhisk-smoke-$$-$INDEX" memory=$MEMORY fault='' client
+  look_up "${SOURCES[INDEX]}"
+  [[ -n $memory ]] || memory=${CATALOGUE_MEMORY:-2048}
+  touch "$WORK/containers"
+  # The invoker's own options (openwhisk: core/invoker/.../docker/DockerContainer.scala); no swap, as there.
+  act docker run --detach --name "$container" --label "modelwhisk.smoke=$$" --platform "$PLATFORM" \
+    --cpu-shares 256 --memory "${memory}m" --memory-swap "${memory}m" --network bridge \
+    --cap-drop NET_RAW --cap-drop NET_ADMIN --ulimit nofile=1024:1024 --pids-limit 1024 --log-driver json-file \
+    --env __OW_API_HOST=http://localhost -- "$1" || fail "the container doesn't start: $(why)"
+  client=(docker exec --interactive "$container" /bin/sh -c "$IN_CONTAINER" sh "$TEST_PATH" "$INIT_TIMEOUT")
+  if ((DRY_RUN)); then
+    printf '%s <%s\n' "$(show "${client[@]}")" "$(quoted "$HERE/smoke.py")"
+    show docker logs "$container"
+    show docker rm --force "$container"
+    return
+  fi
+  if "${client[@]}" <"$HERE/smoke.py" >"$JOB/findings" 2>"$JOB/out"; then
+    fault=$(finding fault)
+  else
+    fault=$(death "$container" "$memory")
+  fi
+  collect_logs "$container" "$([[ -n $fault ]] || printf 1)"
+  [[ -n $fault ]] || fault=$(log_fault)
+  docker rm --force "$container" >"$JOB/out" 2>&1 || say "the container $container stays: $(why)"
+  [[ -z $fault ]] || fail "smoke test: $fault"
+  advise
+}
+
+finding() { # KEY
+  sed -n "s/^$1 //p" "$JOB/findings" | tail -n 1
+}
+
+# Why the client could not finish: mostly because the container ended under it.
+death() { # CONTAINER MEMORY
+  local state
+  state=$(docker inspect --format '{{.State.Running}} {{.State.OOMKilled}} {{.State.ExitCode}}' "$1" 2>/dev/null) || state=''
+  case $state in
+    *' true '*) printf 'killed for want of memory at %s MB; give it more with --memory' "$2" ;;
+    false*) printf 'the container ended with exit status %s: %s' "${state##* }" "$(docker logs --tail 3 "$1" 2>&1 | tail -n 1)" ;;
+    *) printf 'the test client failed inside the container: %s' "$(why)" ;;
+  esac
+}
+
+# Both streams, each to a file. The engine may write them down a moment after the reply: waits for what must come.
+collect_logs() { # CONTAINER WANTED
+  local try
+  for try in 1 2 3 4 5; do
+    docker logs "$1" >"$JOB/stdout" 2>"$JOB/stderr" </dev/null || true
+    if [[ -z $2 ]] || { grep -q "$MARKER" "$JOB/stdout" && grep -q "$MARKER" "$JOB/stderr"; }; then break; fi
+    ((try == 5)) || sleep 1
+  done
+  cat "$JOB/stdout" "$JOB/stderr" >>"$JOB/log"
+}
+
+log_fault() {
+  local stream
+  for stream in stdout stderr; do
+    if [[ $(grep -c "^$MARKER\$" "$JOB/$stream") != 1 ]]; then
+      printf 'after one activation %s has %s end markers on lines of their own, not one' \
+        "$stream" "$(grep -c "^$MARKER\$" "$JOB/$stream")"
+      return
+    elif [[ $(tail -n 1 "$JOB/$stream") != "$MARKER" ]]; then
+      printf '%s goes on after the end marker: %s' "$stream" "$(tail -n 1 "$JOB/$stream")"
+      return
+    elif grep -q '^Traceback (most recent call last)' "$JOB/$stream"; then
+      printf 'a traceback in the log, ending in: %s' \
+        "$(sed -n '/^Traceback (most recent call last)/,$p' "$JOB/$stream" | grep '^[A-Za-z_.]*\(Error\|Exception\|Exit\)' | head -n 1)"
+      return
+    fi
+  done
+}
+
+# The platform stops an action that passes its memory, and /init must end within the action's time limit. A prediction
+# needs more of both than loading does: half as much again, and three times, to be safe.
+advise() {
+  local init_ms memory_mb memory timeout advice=''
+  init_ms=$(finding init_ms)
+  memory_mb=$(finding memory_mb)
+  memory=$(((memory_mb * 3 / 2 + 127) / 128 * 128))
+  ((memory >= 256)) || memory=256
+  timeout=$(((init_ms * 3 + 9999) / 10000 * 10000))
+  ((timeout >= 60000)) || timeout=60000
+  if ((timeout > 300000)); then
+    timeout=300000
+    advice+="its /init took $((init_ms / 1000)) s of the 300 s that OpenWhisk grants at most; "
+  fi
+  if [[ -n $CATALOGUE_MEMORY ]] && ((CATALOGUE_MEMORY > memory)); then
+    advice+="its authors recommend $CATALOGUE_MEMORY MB; "
+  fi
+  if ((memory > 512)); then advice+="more than 512 MB has to be allowed by the platform's operator; "; fi
+  note init_ms "$init_ms"
+  note memory_mb "$memory_mb"
+  note limit_memory "$memory"
+  note limit_timeout "$timeout"
+  note advice "${advice%; }"
+  say "smoke test passed: /init $((init_ms / 1000)).$(printf '%03d' $((init_ms % 1000))) s, $memory_mb MB: -m $memory -t $timeout"
+}

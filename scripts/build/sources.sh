@@ -1,0 +1,126 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
+# What to wrap: from the words of the user to a checked list of sources, each with the name of its wrapper.
+#
+# A source is an image now; other kinds (a folder, an archive) have their place in add_source and in resolve_base.
+
+# One entry for each source, in parallel: what the user wrote, the wrapper's repository, the label in the output, the
+# build arguments of this source alone (one a line), and why it can't be built ('' where nothing is wrong).
+SOURCES=() TARGETS=() LABELS=() SOURCE_ARGS=() SOURCE_ERRORS=()
+
+# Sets CATALOGUE_IMAGE, _PATH and _MEMORY for a bare name, '' where the catalogue says nothing.
+look_up() { # NAME
+  local name image path memory
+  CATALOGUE_IMAGE='' CATALOGUE_PATH='' CATALOGUE_MEMORY=''
+  while IFS=$'\t' read -r name image path memory; do
+    [[ $name == "$1" ]] || continue
+    CATALOGUE_IMAGE=${image#-} CATALOGUE_PATH=${path#-} CATALOGUE_MEMORY=${memory#-}
+    return 0
+  done <"$CATALOGUE"
+}
+
+catalogue_names() {
+  sed -e '/^#/d' -e 's/[[:space:]].*//' "$CATALOGUE"
+}
+
+# A bare name is a MAX model; anything with a slash, a tag or a digest is a reference as it stands.
+is_bare() {
+  [[ $1 != */* && $1 != *:* && $1 != *@* ]]
+}
+
+# The images that may be meant, the preferred one first. Docker Hub comes first by convention; the catalogue has the
+# last word for the few whose published name is another.
+candidates_of() { # SOURCE
+  if ! is_bare "$1"; then
+    printf '%s\n' "$1"
+    return
+  fi
+  look_up "$1"
+  case $CATALOGUE_IMAGE in
+    '' | "codait/$1" | "quay.io/codait/$1") ;;
+    *) printf '%s\n' "$CATALOGUE_IMAGE" ;;
+  esac
+  printf '%s\n' "codait/$1" "quay.io/codait/$1"
+}
+
+add_source() { # SOURCE [NAME] [SETTING=VALUE...]
+  local source=$1 name='' target='' error='' args='' i
+  shift
+  if (($# > 0)) && [[ $1 != *=* ]]; then
+    name=$1
+    shift
+  fi
+  if ! is_reference "$source"; then
+    error="not the name of an image: ${source:0:80}"
+  else
+    [[ -n $name ]] || name=$(repository_of "$source") name=${name##*/}
+    target="${REGISTRY:+$REGISTRY/}${USERNAME:+$USERNAME/}$name"
+    is_name "$target" || error="not the name of an image: ${target:0:80}"
+    for ((i = 0; i < ${#TARGETS[@]}; i++)); do
+      [[ ${TARGETS[i]} != "$target" ]] ||
+        error="${SOURCES[i]} is made into $target already; give one of them another name (--models-from)"
+    done
+  fi
+  if is_bare "$source" && [[ -z $error ]]; then
+    look_up "$source"
+    [[ -z $CATALOGUE_PATH ]] || args="MODELPROXY_PATH=$CATALOGUE_PATH"$'\n'
+  fi
+  while (($# > 0)); do
+    [[ -n $error ]] || error=$(build_arg_error "$1")
+    args+=$1$'\n'
+    shift
+  done
+  SOURCES+=("$source") TARGETS+=("$target") SOURCE_ARGS+=("$args") SOURCE_ERRORS+=("$error")
+  LABELS+=("$([[ -n $target && -z $error ]] && printf '%s' "$target" || printf '%s' "$(plain "${source:0:60}")")")
+}
+
+# Why a build argument can't be used, or nothing. The Dockerfile's own list says which settings there are.
+build_arg_error() { # NAME=VALUE
+  local name=${1%%=*}
+  if [[ ! $1 =~ ^[A-Za-z_][A-Za-z0-9_]*= || $1 == *$'\n'* ]]; then
+    printf 'not a build argument, NAME=VALUE on one line: %s' "${1:0:80}"
+  elif [[ $name == MODEL_IMAGE || $name == MODELPROXY_BASE_* ]]; then
+    printf '%s is set by build.sh itself' "$name"
+  elif [[ $name == MODELPROXY_* ]] && ! grep -q "^ARG $name\$" "$DOCKERFILE"; then
+    printf 'no such setting: %s; there are:%s' "$name" "$(sed -n 's/^ARG \(MODELPROXY_[A-Z_]*\)$/ \1/p' "$DOCKERFILE" | tr -d '\n')"
+  fi
+}
+
+add_sources_from() { # FILE
+  local words=() line number=0
+  [[ -r $1 ]] || die "--models-from: no file to read at $1"
+  while IFS= read -r line || [[ -n $line ]]; do
+    number=$((number + 1))
+    line=${line%%#*}
+    # shellcheck disable=SC2206 # split at blanks; the names of files are not looked for (set -f)
+    words=($line)
+    ((${#words[@]} == 0)) || add_source "${words[@]}"
+  done <"$1"
+}
+
+collect_sources() {
+  local word
+  # shellcheck disable=SC2086 # a list of words by definition
+  for word in $MODELS; do
+    if [[ $word == all ]]; then
+      add_catalogue
+    else
+      add_source "$word"
+    fi
+  done
+  [[ -z $MODELS_FROM ]] || add_sources_from "$MODELS_FROM"
+  ((${#SOURCES[@]} > 0)) || die 'nothing to wrap: name models, as in MODELS="max-ocr me/other:1.2" (see --help)'
+}
+
+# Every model with a published image; the others are named, since forty less one would look like forty.
+add_catalogue() {
+  local name
+  for name in $(catalogue_names); do
+    look_up "$name"
+    if [[ -n $CATALOGUE_IMAGE ]]; then
+      add_source "$name"
+    else
+      printf 'build.sh: %s has no published image: build it from its repository as codait/%s, then name it in MODELS\n' \
+        "$name" "$name" >&2
+    fi
+  done
+}

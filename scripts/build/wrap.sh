@@ -1,0 +1,226 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
+# One image from its base to the registry: resolve, compare, build, test, push. Runs in a job of its own.
+
+# Ends the job, not the run: each image has a row of its own in the table.
+fail() {
+  say "failed: $*"
+  if [[ -s $JOB/log ]] && ! ((VERBOSE)); then tail -n "$LOG_TAIL" "$JOB/log" | prefixed; fi
+  note status failed
+  note reason "$*"
+  touch "$WORK/failed"
+  exit 1
+}
+
+wrap() { # INDEX
+  local target=${TARGETS[$1]} tag
+  [[ -z ${SOURCE_ERRORS[$1]} ]] || fail "${SOURCE_ERRORS[$1]}"
+  if ((DRY_RUN)); then printf '# %s\n' "$target"; fi
+  resolve_base "${SOURCES[$1]}"
+  read_source_args "${SOURCE_ARGS[$1]}"
+  name_result "$target"
+  if ((!FORCE)) && up_to_date; then
+    note status 'up to date'
+    say 'up to date'
+    return
+  fi
+  build "$target"
+  ((NO_TEST)) || smoke_test "$UNTESTED"
+  for tag in "${ALL_TAGS[@]}"; do act docker tag -- "$UNTESTED" "$target:$tag" || fail "docker tag: $(why)"; done
+  act docker rmi --no-prune -- "$UNTESTED" || say "the tag $UNTESTED stays: $(why)"
+  ((NO_PUSH)) || push "$target"
+  if ((DRY_RUN)); then note status 'would be built'; else note status built; fi
+}
+
+# Sets BASE (a reference that always means the same image), BASE_NAME, BASE_DIGEST ('' for an image that no registry
+# has) and BASE_ID, which tells one base from another.
+resolve_base() { # SOURCE
+  local candidate candidates=() errors='' status doubt=0
+  while IFS= read -r candidate; do candidates+=("$candidate"); done < <(candidates_of "$1")
+  if ((!LOCAL)); then
+    for candidate in "${candidates[@]}"; do
+      status=0
+      remote_digest "$candidate" || status=$?
+      if ((status == 0)); then
+        take_remote "$candidate" "$REMOTE_DIGEST"
+        return
+      fi
+      ((status == 1)) || doubt=1
+      errors+="; $candidate: $REMOTE_ERROR"
+    done
+  fi
+  if is_bare "$1"; then candidates+=("$1"); fi
+  for candidate in "${candidates[@]}"; do
+    if take_local "$candidate"; then return; fi
+  done
+  # A registry that couldn't be asked may answer the engine, which has its own proxy and mirrors.
+  if ((doubt && !DRY_RUN)); then
+    for candidate in "${candidates[@]}"; do
+      if patiently "pulling $candidate" docker pull --platform "$PLATFORM" -- "$candidate" && take_local "$candidate"; then
+        return
+      fi
+    done
+    errors+="; $(why)"
+  fi
+  fail "no image for $1${errors:+: ${errors#; }}$( ((!LOCAL)) || printf ': not among the local images (--local asks no registry)')"
+}
+
+take_remote() { # REFERENCE DIGEST
+  BASE="$(repository_of "$1")@$2"
+  BASE_NAME=$(full_name "$1")
+  BASE_DIGEST=$2
+  BASE_ID=$2
+  BASE_LOCAL=0
+}
+
+take_local() { # REFERENCE; fails where there is no such image
+  local id platform digests
+  id=$(docker image inspect --format '{{.Id}}' -- "$1" 2>/dev/null) || return 1
+  platform=$(docker image inspect --format '{{.Os}}/{{.Architecture}}' -- "$1")
+  if [[ "$PLATFORM/" != "$platform/"* ]]; then
+    say "the local image $1 is for $platform, not $PLATFORM"
+    ((!PLATFORM_GIVEN)) || return 1
+    PLATFORM=$platform # in this job only: the default is a guess, the image a fact
+  fi
+  BASE=$1
+  BASE_NAME=$(full_name "$1")
+  # Where it was pulled it has a digest, and is the same base as when its registry can be asked.
+  digests=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' -- "$1")
+  BASE_DIGEST=$(sed -n "s|^$(repository_of "$1")@||p" <<<"$digests" | head -n 1)
+  BASE_ID=${BASE_DIGEST:-$id}
+  BASE_LOCAL=1
+  say "using the local image $1$( ((LOCAL)) || printf ', since no registry has it or can be asked')"
+}
+
+# Sets ARGS, the build arguments that decide what the wrapper does: the user's, the source's own winning.
+read_source_args() { # LINES
+  local line
+  ARGS=(${BUILD_ARGS[@]+"${BUILD_ARGS[@]}"})
+  while IFS= read -r line; do
+    [[ -z $line ]] || ARGS+=("$line")
+  done <<<"$1"
+}
+
+# Sets MW_TAG and ALL_TAGS. The tag names all that is in the wrapper, so that a registry which has it has the wrapper.
+name_result() { # TARGET
+  local version=${TAGS[0]-}
+  MW_TAG="mw-$(printf '%s\n' wrapper-1 "$BASE_ID" "$PLATFORM" "$ADAPTER_DIGEST" ${ARGS[@]+"${ARGS[@]}"} | sha256 | cut -c 1-16)"
+  if [[ -z $version ]]; then
+    version=$(tag_of "${SOURCES[INDEX]}")
+    [[ -n $version && $version != latest ]] || version=$ADAPTER_VERSION
+    VERSION_TAGS=("$version")
+  else
+    VERSION_TAGS=("${TAGS[@]}")
+  fi
+  # Last the one that `up_to_date` asks for: a push that breaks off half way is then done again.
+  ALL_TAGS=("${VERSION_TAGS[@]}" latest "$MW_TAG")
+  TARGET=$1
+  UNTESTED="$1:untested-${MW_TAG#mw-}"
+  note base_name "$BASE_NAME"
+  note base_digest "$BASE_DIGEST"
+  note tags "${ALL_TAGS[*]}"
+  note version_image "$1:${VERSION_TAGS[0]}"
+}
+
+up_to_date() {
+  local tag digest stale=()
+  if ((NO_PUSH)); then
+    digest=$(docker image inspect --format '{{.Id}}' -- "$TARGET:$MW_TAG" 2>/dev/null) || return 1
+    note digest "$digest"
+    for tag in "${ALL_TAGS[@]}"; do act docker tag -- "$TARGET:$MW_TAG" "$TARGET:$tag" || fail "docker tag: $(why)"; done
+    return 0
+  fi
+  remote_digest "$TARGET:$MW_TAG" || return 1
+  digest=$REMOTE_DIGEST
+  note digest "$digest"
+  for tag in "${VERSION_TAGS[@]}" latest; do
+    remote_digest "$TARGET:$tag" || true
+    [[ $REMOTE_DIGEST == "$digest" ]] || stale+=("$tag")
+  done
+  ((${#stale[@]} == 0)) || move_tags "$digest" "${stale[@]}"
+}
+
+# Lets more tags name what the registry has already, which buildx can do there; else the image has to come here once.
+move_tags() { # DIGEST TAG...
+  local image="$TARGET@$1" tag options=()
+  shift
+  say "moving to it: $*"
+  if ! docker image inspect --format '{{.Id}}' -- "$image" >/dev/null 2>&1; then
+    if docker buildx version >/dev/null 2>&1; then
+      for tag; do options+=(--tag "$TARGET:$tag"); done
+      patiently 'tagging' docker buildx imagetools create "${options[@]}" -- "$image" || fail "tagging $image: $(why)"
+      return
+    fi
+    patiently 'pulling' docker pull --platform "$PLATFORM" -- "$image" || fail "pulling $image: $(why)"
+  fi
+  for tag; do
+    act docker tag -- "$image" "$TARGET:$tag" || fail "docker tag: $(why)"
+    patiently 'pushing' docker push -- "$TARGET:$tag" || fail "pushing $TARGET:$tag: $(why)"
+  done
+}
+
+build() { # TARGET
+  local options=() argument label entrypoint command started=$SECONDS
+  if ((!BASE_LOCAL)) && ! docker image inspect --format '{{.Id}}' -- "$BASE" >/dev/null 2>&1; then
+    say "pulling $BASE"
+    patiently "pulling $BASE" docker pull --platform "$PLATFORM" -- "$BASE" || fail "pulling $BASE: $(why)"
+  fi
+  if [[ -n $(base_config 'index .Config.Labels "modelwhisk.adapter.digest"') ]]; then
+    fail "$BASE is a wrapper itself: give the model's own image, $(base_config 'index .Config.Labels "org.opencontainers.image.base.name"')"
+  fi
+  entrypoint=$(base_command Entrypoint) || exit 1
+  command=$(base_command Cmd) || exit 1
+  options+=(--build-arg "MODEL_IMAGE=$BASE")
+  options+=(--build-arg "MODELPROXY_BASE_ENTRYPOINT=$entrypoint" --build-arg "MODELPROXY_BASE_CMD=$command")
+  for argument in ${ARGS[@]+"${ARGS[@]}"} ${PROXY_ARGS[@]+"${PROXY_ARGS[@]}"}; do options+=(--build-arg "$argument"); done
+  while IFS= read -r label; do options+=(--label "$label"); done < <(labels_of "$1")
+  say "building on $BASE"
+  act docker build --platform "$PLATFORM" --file "$DOCKERFILE" --tag "$UNTESTED" "${options[@]}" -- "$ROOT" ||
+    fail "docker build: $(why)"
+  ((DRY_RUN)) || measure
+  say "built in $((SECONDS - started)) s"
+}
+
+base_config() { # GO TEMPLATE
+  local value
+  value=$(docker image inspect --format "{{$1}}" -- "$BASE" 2>/dev/null) || return 0
+  [[ $value == '<no value>' ]] || printf '%s' "$value"
+}
+
+# The base's own ENTRYPOINT or CMD as JSON, '' for none. Where a dry run hasn't got the base, the command that tells.
+base_command() { # Entrypoint|Cmd
+  local format="{{if .Config.$1}}{{json .Config.$1}}{{end}}"
+  if ! docker image inspect --format "$format" -- "$BASE" 2>/dev/null; then
+    ((DRY_RUN)) || fail "docker image inspect: no $BASE"
+    printf '%s%s %s)' "$BASE_PLACEHOLDER" "'$format'" "$BASE"
+  fi
+}
+
+# An empty value is better than none: a wrapper would inherit its base's, and say of itself what is true of the base.
+labels_of() { # TARGET
+  local prefix=org.opencontainers.image
+  printf '%s\n' "$prefix.title=${1##*/}" "$prefix.version=${VERSION_TAGS[0]}" "$prefix.created=$CREATED" \
+    "$prefix.source=$SOURCE_URL" "$prefix.revision=$REVISION" \
+    "$prefix.base.name=$BASE_NAME" "$prefix.base.digest=$BASE_DIGEST" "modelwhisk.base.id=$BASE_ID" \
+    "modelwhisk.adapter.version=$ADAPTER_VERSION" "modelwhisk.adapter.digest=$ADAPTER_DIGEST"
+}
+
+# What the wrapper adds to its base, unpacked: the sizes of the history's lines that the base hasn't.
+measure() {
+  local own base
+  own=$(docker history --human=false --format '{{.Size}}' -- "$UNTESTED")
+  base=$(docker history --human=false --format '{{.Size}}' -- "$BASE")
+  note added_bytes "$(printf '%s\n' "$own" | head -n "$(($(wc -l <<<"$own") - $(wc -l <<<"$base")))" | awk '{ sum += $1 } END { print sum + 0 }')"
+  note digest "$(docker image inspect --format '{{.Id}}' -- "$UNTESTED")"
+}
+
+push() { # TARGET
+  local tag digest
+  ecr_repository "$1"
+  for tag in "${ALL_TAGS[@]}"; do
+    say "pushing $1:$tag"
+    patiently "pushing $1:$tag" docker push -- "$1:$tag" || fail "pushing $1:$tag: $(why)"
+  done
+  ((!DRY_RUN)) || return 0
+  digest=$(sed -n 's/^.*digest: \(sha256:[0-9a-f]*\).*$/\1/p' "$JOB/out" | tail -n 1)
+  [[ -z $digest ]] || note digest "$digest"
+}
