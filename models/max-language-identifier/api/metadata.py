@@ -1,0 +1,11 @@
+from maxfw.core import MAX_API, METADATA_SCHEMA, MetadataAPI
+
+from config import MODEL_META_DATA
+
+
+class ModelMetadataAPI(MetadataAPI):
+
+    @MAX_API.marshal_with(METADATA_SCHEMA)
+    def get(self):
+        """Return the metadata associated with the model"""
+        return MODEL_META_DATA
