@@ -1,0 +1,171 @@
+"""`modelwhisk local`: the local platform on the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from modelwhisk.local import docker_container, process_container, spray_json
+from modelwhisk.local.actions import Action, WebMode, web_annotations
+from modelwhisk.local.containers import ContainerFactory
+from modelwhisk.local.platform import LocalPlatform
+from modelwhisk.local.report import JsonReport, Report, TextReport
+from modelwhisk.local.spray_json import Json, JsonError
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be served: an image, or the folder of a model, under a name."""
+
+    name: str
+    image: str | None
+    folder: Path | None
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Reads `[name=]image-or-folder`; the name defaults to the last component without its tag."""
+        name, equals, place = text.partition("=")
+        if not equals:
+            name, place = "", text
+        folder = Path(place).expanduser()
+        if folder.is_dir():
+            return cls(name or folder.resolve().name, None, folder.resolve())
+        if place.startswith((".", "/", "~")):
+            raise click.BadParameter(f"there is no folder {place}")
+        last = place.rpartition("/")[2]
+        return cls(name or last.partition("@")[0].partition(":")[0], place, None)
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Json]:
+    """Reads `key=value`, the value as JSON if it parses, else as text."""
+    result: dict[str, Json] = {}
+    for item in values:
+        key, equals, text = item.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"{item!r} is not key=value")
+        try:
+            result[key] = spray_json.parse(text)
+        except JsonError:
+            result[key] = text
+    return result
+
+
+def _env_file(context: click.Context, parameter: click.Parameter, value: Path | None) -> dict[str, str]:
+    """Reads `NAME=value` lines; empty ones and those that begin with # don't count."""
+    if value is None:
+        return {}
+    result = {}
+    for number, line in enumerate(value.read_text("utf-8").splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, text = line.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{value}, line {number}: {line!r} is not NAME=value")
+        result[name.strip()] = text
+    return result
+
+
+_KEY_VALUE = {"multiple": True, "metavar": "KEY=VALUE", "callback": _pairs}
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option("--port", default=3233, show_default=True, help="Port to serve on; 0 picks a free one.")
+@click.option("--bind", default="127.0.0.1", show_default=True, help="Address to serve on.")
+@click.option("--namespace", default="guest", show_default=True, help="Namespace of the actions.")
+@click.option("--web", type=click.Choice(["raw", "true", "secure"]), default="raw", show_default=True,
+              help="Kind of web action; `secure` makes up a secret and prints it.")  # fmt: skip
+@click.option("--memory", default=512, show_default=True, metavar="MB", help="Memory limit of a container.")
+@click.option("--timeout", default=60_000, show_default=True, metavar="MS", help="Time limit of /init and /run each.")
+@click.option("--concurrency", default=1, show_default=True, help="Calls that one container gets at a time.")
+@click.option("--max-containers", default=4, show_default=True, help="Containers of all actions together.")
+@click.option("-p", "--param", "parameters", help="Parameter bound to the actions; JSON if it parses.", **_KEY_VALUE)
+@click.option("--init", "init_parameters", help="Parameter for the environment at /init only.", **_KEY_VALUE)
+@click.option("--env-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), callback=_env_file,
+              help="NAME=value lines for the containers' own environment.")  # fmt: skip
+@click.option("--python", default=sys.executable, show_default="this one", help="Interpreter for folders.")
+@click.option("--idle-pause", default=10.0, show_default=True, metavar="S", help="Idle time before a pause.")
+@click.option("--log-json", is_flag=True, help="One JSON object a line, for machines.")
+def local(targets: tuple[str, ...], port: int, bind: str, namespace: str, web: WebMode, memory: int, timeout: int,
+          concurrency: int, max_containers: int, parameters: dict[str, Json], init_parameters: dict[str, Json],
+          env_file: dict[str, str], python: str, idle_pause: float, log_json: bool) -> None:  # fmt: skip
+    """Serve models as web actions on this machine, as OpenWhisk would.
+
+    Each TARGET is [name=]IMAGE, run in docker exactly as OpenWhisk's invoker does, or [name=]FOLDER of a model, run as a
+    process by this tool's adapter. What a request becomes on its way to the model, and what the answer becomes on its way
+    back, is as strict as on the platform.
+
+    This is for one desk, to try and test models. Real load belongs on OpenWhisk.
+    """
+    parsed = [Target.parse(text) for text in targets]
+    names = [target.name for target in parsed]
+    if len(set(names)) < len(names):
+        raise click.UsageError(f"two targets have the same name; give them others with name=TARGET: {', '.join(names)}")
+    secret = secrets.token_urlsafe(24) if web == "secure" else None
+    report: Report = JsonReport() if log_json else TextReport(secret)
+    factories = _factories(parsed, env_file, python)
+    actions = [
+        Action(
+            name=target.name,
+            containers=factory,
+            namespace=namespace,
+            parameters=parameters,
+            init_parameters=init_parameters,
+            annotations=web_annotations(web, secret),
+            memory=memory,
+            timeout=timeout,
+            concurrency=concurrency,
+        )
+        for target, factory in zip(parsed, factories, strict=True)
+    ]
+    report.removed(process_container.remove_leftovers(), docker_container.remove_leftovers())
+    platform = LocalPlatform(
+        actions,
+        bind=bind,
+        port=port,
+        max_containers=max_containers,
+        idle_pause=idle_pause,
+        on_exchange=report.exchange,
+        on_activation=report.activation,
+    )
+    try:
+        asyncio.run(_serve(platform, actions, report))
+    except OSError as problem:
+        raise click.ClickException(f"can't serve on {bind}:{port}: {problem.strerror or problem}") from problem
+
+
+def _factories(targets: Sequence[Target], environment: Mapping[str, str], python: str) -> list[ContainerFactory]:
+    factories: list[ContainerFactory] = []
+    for target in targets:
+        if target.folder is not None:
+            factories.append(process_container.ProcessFactory(target.folder, python, environment))
+        elif target.image is not None:
+            try:
+                factories.append(docker_container.DockerFactory(target.image, environment))
+            except docker_container.NoDocker as problem:
+                raise click.ClickException(
+                    f"{target.image} is no folder here, and as an image it needs docker, which can't be reached: "
+                    f"{problem}\nWithout docker, give the folder of the model's source."
+                ) from problem
+    return factories
+
+
+async def _serve(platform: LocalPlatform, actions: Sequence[Action], report: Report) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # no signal handlers in Windows' event loop
+            loop.add_signal_handler(number, stop.set)
+    async with platform:
+        for action in actions:
+            report.serving(action, platform.url_of(action))
+        await stop.wait()
+        report.stopping()

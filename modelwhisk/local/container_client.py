@@ -1,0 +1,123 @@
+"""The invoker's HTTP client: one POST on a connection of its own, and what the platform makes of the reply.
+
+Source: common/scala/.../containerpool/ApacheBlockingContainerClient.scala; the contract, A2 and A3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import h11
+
+from modelwhisk.local.media_types import parse_content_type
+from modelwhisk.local.outcome import MAX_RESULT, TRUNCATED_RESULT, ContainerReply, Failure
+from modelwhisk.local.spray_json import Json, compact, utf_8
+
+_RETRY_EVERY = 0.05  # seconds between attempts while the connection is refused
+_CHUNK = 65_536
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call to a container: its reply or failure, how long it took in milliseconds, whether anybody was listening."""
+
+    reply: ContainerReply | Failure
+    duration: float
+    connected: bool = True
+
+
+async def post(address: tuple[str, int], path: str, message: Json, timeout: int, *, retry: bool) -> Call:
+    """Posts `message` to `path`; `timeout` is in milliseconds, for connecting and for each read.
+
+    With `retry`, a refused connection is tried again until `timeout` is used up; nothing else ever is.
+    """
+    start = time.monotonic()
+    while True:
+        try:
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(*address), timeout / 1000)
+            break
+        except (OSError, asyncio.TimeoutError):
+            elapsed = (time.monotonic() - start) * 1000
+            if not retry:
+                return Call(Failure.CONNECTION, elapsed, connected=False)
+            if elapsed >= timeout:
+                return Call(Failure.TIMEOUT, elapsed, connected=False)
+            await asyncio.sleep(_RETRY_EVERY)
+    try:
+        reply = await _exchange(reader, writer, _request(address, path, message), timeout / 1000)
+    except (OSError, EOFError, asyncio.TimeoutError, h11.RemoteProtocolError):
+        reply = Failure.CONNECTION
+    finally:
+        writer.close()
+    return Call(reply, (time.monotonic() - start) * 1000)
+
+
+def _request(address: tuple[str, int], path: str, message: Json) -> bytes:
+    body = utf_8(compact(message))
+    headers = (
+        f"POST {path} HTTP/1.1",
+        "Accept: application/json",
+        f"Content-Length: {len(body)}",
+        "Content-Type: application/json",
+        f"Host: {address[0]}:{address[1]}",
+        "Connection: Keep-Alive",
+        "User-Agent: Apache-HttpClient/4.5.5 (Java/17.0.15)",
+        "Accept-Encoding: gzip,deflate",
+    )
+    return "\r\n".join(headers).encode("ascii") + b"\r\n\r\n" + body
+
+
+async def _exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, timeout: float
+) -> ContainerReply | Failure:
+    writer.write(request)
+    sending = asyncio.ensure_future(writer.drain())  # a reply may come before the container has read it all
+    try:
+        return await _read_reply(reader, timeout)
+    finally:
+        if not sending.done():
+            sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _read_reply(reader: asyncio.StreamReader, timeout: float) -> ContainerReply | Failure:
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_RESULT)
+    connection.send(h11.Request(method="POST", target="/", headers=[("Host", "container")]))
+    connection.send(h11.EndOfMessage())
+    head: h11.Response | None = None
+    body = bytearray()
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await asyncio.wait_for(reader.read(_CHUNK), timeout))
+        elif isinstance(event, h11.Response):
+            head = event
+        elif isinstance(event, h11.Data):
+            body += event.data[: max(0, TRUNCATED_RESULT + 1 - len(body))]
+        elif isinstance(event, h11.EndOfMessage):
+            break
+        elif isinstance(event, h11.ConnectionClosed):
+            raise EOFError
+    return _interpret(head, bytes(body))
+
+
+def _interpret(head: h11.Response | None, body: bytes) -> ContainerReply | Failure:
+    headers = dict(head.headers) if head is not None else {}
+    length = headers.get(b"content-length")
+    # Gzip is undone by the platform's client, and then the length is unknown to it.
+    if head is None or length is None or b"transfer-encoding" in headers or b"content-encoding" in headers:
+        return Failure.NO_RESPONSE
+    if head.status_code in (204, 205, 304):
+        return Failure.NO_RESPONSE
+    text = _decode(body[:TRUNCATED_RESULT], headers.get(b"content-type"))
+    return ContainerReply(head.status_code, text, int(length) if int(length) > MAX_RESULT else None)
+
+
+def _decode(body: bytes, content_type: bytes | None) -> str:
+    stated = parse_content_type(content_type.decode("latin-1")) if content_type else None
+    try:
+        return body.decode((stated and stated.charset) or "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")

@@ -1,0 +1,62 @@
+"""What a container is to the invoker, whether docker runs it or it is a process on this machine."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from modelwhisk.local.actions import Action
+from modelwhisk.local.logs import ContainerLog
+
+
+class StartFailed(Exception):
+    """No container could be had; `developer` tells whether that counts as the action's error or the platform's."""
+
+    def __init__(self, message: str, *, developer: bool) -> None:
+        super().__init__(message)
+        self.developer = developer
+
+
+class Container(Protocol):
+    """A running container that serves `/init` and `/run`."""
+
+    @property
+    def name(self) -> str:
+        """What people find it by."""
+        ...
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of its HTTP server."""
+        ...
+
+    @property
+    def log(self) -> ContainerLog:
+        """What it writes."""
+        ...
+
+    async def pause(self) -> None:
+        """Stops all its threads where they are."""
+        ...
+
+    async def resume(self) -> None:
+        """Lets them go on."""
+        ...
+
+    async def out_of_memory(self) -> bool:
+        """Whether the kernel killed it for its memory limit."""
+        ...
+
+    async def destroy(self) -> None:
+        """Kills and removes it, at once and without a word to it; doing that twice is harmless."""
+        ...
+
+
+class ContainerFactory(Protocol):
+    """Makes containers for one action."""
+
+    async def start(self, action: Action, name: str, api_host: str) -> Container:
+        """A new container of that name, which need not listen yet; raises `StartFailed`.
+
+        `api_host` is the value of `__OW_API_HOST`, the only variable of the platform's at its start.
+        """
+        ...

@@ -1,0 +1,191 @@
+"""An action's image in docker, started with what the platform's invoker gives to `docker run` (the contract, A1)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import Ulimit
+
+from modelwhisk.local import messages, owner
+from modelwhisk.local.actions import Action
+from modelwhisk.local.containers import StartFailed
+from modelwhisk.local.logs import ContainerLog, Stream
+
+T = TypeVar("T")
+
+OWNER_LABEL = "modelwhisk.local.owner"
+
+_PORT = 8080  # of every action container
+_OUT_OF_MEMORY_PATIENCE = 2.0  # seconds in which docker may notice that the kernel killed a container
+_COMMAND_NOT_FOUND = ("executable file not found", "no such file or directory")
+
+
+class NoDocker(Exception):
+    """There is no docker engine to talk to."""
+
+
+class DockerContainer:
+    """A running container, on the address that docker's bridge network gave it."""
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+        self._destroyed = False
+        self.name: str = container.name
+        self.log = ContainerLog()
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._follow, name=f"log of {self.name}", daemon=True).start()
+
+    @cached_property
+    def address(self) -> tuple[str, int]:
+        """The container's own address, and the port that the platform prescribes."""
+        networks = self._container.attrs["NetworkSettings"]["Networks"]
+        return next(network["IPAddress"] for network in networks.values()), _PORT
+
+    async def pause(self) -> None:
+        """Freezes the container."""
+        await asyncio.to_thread(self._container.pause)
+
+    async def resume(self) -> None:
+        """Thaws it."""
+        await asyncio.to_thread(self._container.unpause)
+
+    async def out_of_memory(self) -> bool:
+        """Whether the kernel killed the container, asked of docker for a while since it notices late."""
+        deadline = self._loop.time() + _OUT_OF_MEMORY_PATIENCE
+        while True:
+            try:
+                await asyncio.to_thread(self._container.reload)
+            except APIError:
+                return False
+            state = self._container.attrs["State"]
+            if state["OOMKilled"] or not state["Running"] or self._loop.time() > deadline:
+                return bool(state["OOMKilled"])
+            await asyncio.sleep(0.1)
+
+    async def destroy(self) -> None:
+        """Removes the container, which kills it."""
+        if not self._destroyed:
+            self._destroyed = True
+            await asyncio.to_thread(_remove, self._container)
+
+    def _follow(self) -> None:
+        """Reads the container's output until it ends, in a thread of its own."""
+        with contextlib.suppress(DockerException, OSError, RuntimeError):  # RuntimeError: the loop is closed
+            streams = self._container.attach(stream=True, logs=True, stdout=True, stderr=True, demux=True)
+            for stdout, stderr in streams:
+                self._hand_over("stdout", stdout)
+                self._hand_over("stderr", stderr)
+
+    def _hand_over(self, stream: Stream, data: bytes | None) -> None:
+        if data:
+            self._loop.call_soon_threadsafe(self.log.feed, stream, data)
+
+
+@dataclass
+class DockerFactory:
+    """Starts containers of `image`, with `environment` added to what the platform sets; raises `NoDocker`."""
+
+    image: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._client = _client()
+
+    async def start(self, action: Action, name: str, api_host: str) -> DockerContainer:
+        """A new container; the image is pulled where docker doesn't have it."""
+        container = await _unbroken(lambda: self._run(action, name, api_host), _remove)
+        return DockerContainer(container)
+
+    def _run(self, action: Action, name: str, api_host: str) -> Any:
+        try:
+            self._client.images.get(self.image)
+        except ImageNotFound:
+            self._pull()
+        try:
+            container = self._client.containers.create(
+                self.image,
+                name=f"{name}_{os.getpid()}",
+                labels={OWNER_LABEL: owner.current()},
+                environment={**self.environment, "__OW_API_HOST": api_host},
+                network="bridge",
+                cpu_shares=max(2, action.memory),
+                mem_limit=f"{action.memory}m",
+                memswap_limit=f"{action.memory}m",
+                pids_limit=1024,
+                ulimits=[Ulimit(name="nofile", soft=1024, hard=1024)],
+                cap_drop=["NET_RAW", "NET_ADMIN"],
+            )
+        except DockerException as problem:
+            raise StartFailed(f"{messages.PROVISION_ERROR} {problem}", developer=False) from problem
+        try:
+            container.start()
+            container.reload()
+        except APIError as problem:
+            _remove(container)
+            if any(text in str(problem) for text in _COMMAND_NOT_FOUND):
+                raise StartFailed(messages.command_not_found(self.image), developer=True) from problem
+            raise StartFailed(f"{messages.PROVISION_ERROR} {problem}", developer=False) from problem
+        return container
+
+    def _pull(self) -> None:
+        try:
+            repository, tag = _repository_and_tag(self.image)
+            self._client.images.pull(repository, tag=tag)
+        except DockerException as problem:
+            raise StartFailed(f"{messages.image_pull_failed(self.image)} {problem}", developer=True) from problem
+
+
+def _repository_and_tag(image: str) -> tuple[str, str | None]:
+    if "@" in image:
+        return image, None
+    repository, colon, tag = image.rpartition(":")
+    return (repository, tag) if colon and "/" not in tag else (image, "latest")
+
+
+def remove_leftovers() -> list[str]:
+    """Removes containers of runs that ended without doing so; returns their names. Does nothing without docker."""
+    try:
+        client = _client()
+    except NoDocker:
+        return []
+    removed = []
+    for container in client.containers.list(all=True, filters={"label": OWNER_LABEL}):
+        if owner.is_gone(container.labels[OWNER_LABEL]):
+            _remove(container)
+            removed.append(str(container.name))
+    client.close()
+    return removed
+
+
+def _client() -> docker.DockerClient:
+    try:
+        client = docker.from_env()
+        client.ping()
+    except DockerException as problem:
+        raise NoDocker(str(problem)) from problem
+    return client
+
+
+def _remove(container: Any) -> None:
+    with contextlib.suppress(NotFound):
+        container.remove(force=True, v=True)
+
+
+async def _unbroken(work: Callable[[], T], undo: Callable[[T], None]) -> T:
+    """What `work` returns from a thread; if the caller is cancelled meanwhile, what it made is undone first."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        with contextlib.suppress(StartFailed):
+            await asyncio.to_thread(undo, await running)
+        raise

@@ -1,0 +1,187 @@
+"""Runs activations in containers by the container contract: `/init` once, one `/run` each, and what follows from the replies.
+
+Source: core/invoker/.../containerpool/ContainerProxy.scala and common/scala/.../containerpool/Container.scala; the
+contract, A2 to A10.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from modelwhisk.local import messages, spray_json
+from modelwhisk.local.actions import Action
+from modelwhisk.local.container_client import Call, post
+from modelwhisk.local.containers import Container, StartFailed
+from modelwhisk.local.logs import LogLine
+from modelwhisk.local.outcome import ContainerReply, Failure, Outcome, developer_error, of_init, of_run, whisk_error
+from modelwhisk.local.pool import Pool, PooledContainer
+from modelwhisk.local.spray_json import Json
+
+_LOG_PATIENCE = 1.0  # seconds that a container's markers are waited for, after the reply has gone out
+
+
+@dataclass
+class Activation:
+    """One run of an action; times are in milliseconds, `outcome` is None while there is none and where none will come."""
+
+    action: Action
+    transaction: str
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    start: float = field(default_factory=lambda: time.time() * 1000)
+    container: str = ""
+    init_time: float | None = None
+    run_time: float | None = None
+    outcome: Outcome | None = None
+    logs: list[LogLine] = field(default_factory=list)
+
+
+class _Elsewhere(Exception):
+    """The container can't take the activation, another one shall."""
+
+
+class _NeverAnswered(Exception):
+    """The platform loses the activation: no record, no answer (the contract, A8)."""
+
+
+class Invoker:
+    """Runs activations; `on_end` is told of each when its logs are there, which is after the caller has its outcome."""
+
+    def __init__(self, pool: Pool, api_host: str, on_end: Callable[[Activation], None], api_key: str | None = None) -> None:
+        self._pool = pool
+        self._api_host = api_host
+        self._on_end = on_end
+        self._api_key = api_key
+        self._collecting: set[asyncio.Task[None]] = set()
+
+    async def invoke(self, activation: Activation, value: Json) -> Outcome:
+        """Runs the activation with `value`, which already holds the action's parameters.
+
+        Doesn't return while the platform wouldn't answer: callers limit their patience.
+        """
+        while True:
+            pooled = await self._pool.acquire(activation.action)
+            try:
+                outcome = await self._run_in(pooled, activation, value)
+            except _Elsewhere:
+                await self._pool.release(pooled, keep=False)
+            except _NeverAnswered:
+                await self._pool.release(pooled, keep=False)
+                self._on_end(activation)
+                await asyncio.Event().wait()
+            except BaseException:
+                await self._pool.release(pooled, keep=False)
+                raise
+            else:
+                activation.outcome = outcome
+                task = asyncio.ensure_future(self._finish(pooled, activation, outcome))
+                self._collecting.add(task)
+                task.add_done_callback(self._collecting.discard)
+                return outcome
+
+    async def close(self) -> None:
+        """Waits for what is still being written down, and removes all containers."""
+        for task in self._collecting:
+            task.cancel()
+        await asyncio.gather(*self._collecting, return_exceptions=True)
+        await self._pool.close()
+
+    async def _run_in(self, pooled: PooledContainer, activation: Activation, value: Json) -> Outcome:
+        activation.container = pooled.name
+        if pooled.claim():
+            failed = await self._start(pooled, activation)
+            if failed is not None:
+                return failed
+        await pooled.ready.wait()
+        if pooled.removed or pooled.container is None:
+            raise _Elsewhere
+        return await self._run(pooled, pooled.container, activation, value)
+
+    async def _start(self, pooled: PooledContainer, activation: Activation) -> Outcome | None:
+        """Starts and initialises a container; returns the outcome if that went wrong."""
+        action = activation.action
+        try:
+            pooled.container = await action.containers.start(action, pooled.name, self._api_host)
+        except StartFailed as problem:
+            return developer_error(str(problem)) if problem.developer else whisk_error(str(problem))
+        activation.container = pooled.container.name
+        call = await post(
+            pooled.container.address, "/init", self._init_message(activation), action.timeout, retry=True
+        )
+        activation.init_time = call.duration
+        if isinstance(call.reply, ContainerReply) and call.reply.shutting_down:
+            raise _NeverAnswered
+        if isinstance(call.reply, ContainerReply) and call.reply.ok:
+            pooled.ready.set()
+            return None
+        if call.duration >= action.timeout:
+            return developer_error(messages.timed_out(action.timeout, init=True))
+        return of_init(await _explained(call, pooled.container))
+
+    async def _run(self, pooled: PooledContainer, container: Container, activation: Activation, value: Json) -> Outcome:
+        action = activation.action
+        call = await post(container.address, "/run", self._run_message(activation, value), action.timeout, retry=False)
+        activation.run_time = call.duration
+        shutting_down = isinstance(call.reply, ContainerReply) and call.reply.shutting_down
+        if pooled.resumed and (shutting_down or not call.connected):
+            raise _Elsewhere
+        if shutting_down:
+            raise _NeverAnswered
+        if call.duration >= action.timeout:
+            return developer_error(messages.timed_out(action.timeout, init=False))
+        return of_run(await _explained(call, container))
+
+    async def _finish(self, pooled: PooledContainer, activation: Activation, outcome: Outcome) -> None:
+        container = pooled.container
+        try:
+            if container is not None and outcome.keeps_container:
+                activation.logs = await container.log.collect(_LOG_PATIENCE)
+            elif container is not None:
+                lines = await container.log.collect(_LOG_PATIENCE / 10)
+                await self._pool.discard(pooled)
+                activation.logs = [*lines, *container.log.take(), LogLine("stderr", messages.LOG_WARNING)]
+        finally:
+            await self._pool.release(pooled, keep=outcome.keeps_container)
+            self._on_end(activation)
+
+    def _init_message(self, activation: Activation) -> Json:
+        action = activation.action
+        environment: dict[str, Json] = {name: _text(value) for name, value in action.init_parameters.items()}
+        environment |= {
+            f"__OW_{name.upper()}": value for name, value in self._metadata(activation).items()
+        }
+        return {"value": {"name": action.name, "main": "main", "binary": False, "env": environment}}
+
+    def _run_message(self, activation: Activation, value: Json) -> Json:
+        return {"value": value, **self._metadata(activation)}
+
+    def _metadata(self, activation: Activation) -> dict[str, Json]:
+        action = activation.action
+        metadata: dict[str, Json] = {
+            "namespace": action.namespace,
+            "action_name": action.path,
+            "action_version": action.version,
+            "activation_id": activation.id,
+            "transaction_id": activation.transaction,
+            "deadline": str(int(time.time() * 1000) + action.timeout),
+        }
+        if self._api_key is not None and action.is_set("provide-api-key"):
+            metadata["api_key"] = self._api_key
+        return metadata
+
+
+def _text(value: Json) -> str:
+    """A parameter as an environment variable (ContainerProxy.scala, `initializeAndRun`)."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else spray_json.compact(value)
+
+
+async def _explained(call: Call, container: Container) -> ContainerReply | Failure:
+    """The reply, or why there is none."""
+    if isinstance(call.reply, Failure) and await container.out_of_memory():
+        return Failure.MEMORY
+    return call.reply

@@ -1,0 +1,184 @@
+"""A model's folder, run by the adapter as a process of this machine: the container where there is no docker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelwhisk.local import owner
+from modelwhisk.local.actions import Action
+from modelwhisk.local.containers import StartFailed
+from modelwhisk.local.logs import ContainerLog, Stream
+
+OWNER_VARIABLE = "MODELWHISK_LOCAL_OWNER"
+
+_LISTENING = re.compile(r"modelproxy: listening on (\S+):(\d+)\s*")
+_START_PATIENCE = 30.0  # seconds until the port is named
+_CHUNK = 65_536
+
+
+class ProcessContainer:
+    """A process that said where it listens."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self.name = name
+        self.log = ContainerLog()
+        self._process = process
+        self._address: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
+        self._pumps = [
+            asyncio.ensure_future(self._pump("stdout", process.stdout)),
+            asyncio.ensure_future(self._pump("stderr", process.stderr)),
+        ]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that the process named."""
+        return self._address.result()
+
+    async def listening(self) -> None:
+        """Waits for the process to name its port; raises `StartFailed` if it ends or stays silent."""
+        exited = asyncio.ensure_future(self._process.wait())
+        try:
+            await asyncio.wait({exited, self._address}, timeout=_START_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            exited.cancel()
+        if self._address.done():
+            return
+        code = self._process.returncode
+        ended = f"ended with status {code}" if code is not None else f"named no port in {_START_PATIENCE:.0f} seconds"
+        await self.destroy()
+        said = "\n".join(line.text for line in self.log.take()[-20:])
+        raise StartFailed(f"The model's process {ended}.{said and chr(10) + said}", developer=True)
+
+    async def pause(self) -> None:
+        """Stops the process and its children where they are."""
+        self._signal(signal.SIGSTOP)
+
+    async def resume(self) -> None:
+        """Lets them go on."""
+        self._signal(signal.SIGCONT)
+
+    async def out_of_memory(self) -> bool:
+        """Never: no limit is set on a process."""
+        return False
+
+    async def destroy(self) -> None:
+        """Kills the process and its children."""
+        self._signal(signal.SIGKILL)
+        await self._process.wait()
+        # A grandchild that left the process group may hold the pipes open: what was written so far is enough.
+        await asyncio.wait(self._pumps, timeout=1)
+        for pump in self._pumps:
+            pump.cancel()
+        self._close_pipes()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def _close_pipes(self) -> None:
+        transport = getattr(self._process, "_transport", None)  # asyncio has no public way to close a process's pipes
+        if transport is not None:
+            transport.close()
+
+    async def _pump(self, stream: Stream, reader: asyncio.StreamReader | None) -> None:
+        assert reader is not None
+        partial = b""
+        while data := await reader.read(_CHUNK):
+            if self._address.done() or stream == "stderr":
+                self.log.feed(stream, data)
+                continue
+            *lines, partial = (partial + data).split(b"\n")
+            for line in lines:
+                self._first_lines(line.decode("utf-8", "replace"))
+            if self._address.done():
+                self.log.feed(stream, partial)
+                partial = b""
+        self.log.feed(stream, partial + b"\n" if partial else b"")
+
+    def _first_lines(self, line: str) -> None:
+        match = _LISTENING.fullmatch(line)
+        if match and not self._address.done():
+            host = match[1].strip("[]")
+            self._address.set_result(("127.0.0.1" if host in ("0.0.0.0", "::") else host, int(match[2])))  # noqa: S104
+        else:
+            self.log.add("stdout", line)
+
+
+@dataclass(frozen=True)
+class ProcessFactory:
+    """Runs `command` in `folder`: by default the adapter of this installation with `python`.
+
+    The process gets this one's environment and `environment`, and `MODELPROXY_PORT=0`; it prints
+    `modelproxy: listening on HOST:PORT` when it listens.
+    """
+
+    folder: Path
+    python: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] | None = None
+
+    async def start(self, action: Action, name: str, api_host: str) -> ProcessContainer:
+        """A process that listens; raises `StartFailed` with the last lines of its output where it doesn't."""
+        command = self.command or (self.python, str(runtime_folder()))
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=self.folder,
+                env=self._variables(api_host),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise StartFailed(f"The model's process could not be started: {problem}", developer=True) from problem
+        container = ProcessContainer(name, process)
+        try:
+            await container.listening()
+        except asyncio.CancelledError:
+            await container.destroy()
+            raise
+        return container
+
+    def _variables(self, api_host: str) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("__OW_", "MODELPROXY_"))}
+        own = {"MODELPROXY_PORT": "0", "__OW_API_HOST": api_host, "PYTHONUNBUFFERED": "1", OWNER_VARIABLE: owner.current()}
+        return {**inherited, **self.environment, **own}
+
+
+def runtime_folder() -> Path:
+    """Where the adapter is: `_runtime` in an installed package, `runtime` beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for candidate in (package / "_runtime", package.parent / "runtime"):
+        if (candidate / "__main__.py").is_file():
+            return candidate
+    raise StartFailed(f"The adapter is missing: neither {package / '_runtime'} nor a checkout's runtime/.", developer=False)
+
+
+def remove_leftovers() -> list[int]:
+    """Kills processes of runs that ended without doing so; returns their ids. Needs /proc, and does nothing without."""
+    killed = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        mark = _owner_mark(folder)
+        if mark and owner.is_gone(mark):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(folder.name), signal.SIGKILL)
+                killed.append(int(folder.name))
+    return killed
+
+
+def _owner_mark(process: Path) -> str:
+    try:
+        variables = (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    prefix = f"{OWNER_VARIABLE}=".encode()
+    return next((item[len(prefix) :].decode("utf-8", "replace") for item in variables if item.startswith(prefix)), "")

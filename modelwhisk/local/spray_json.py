@@ -1,0 +1,146 @@
+"""JSON as the platform reads and writes it: spray-json 1.3.
+
+Objects come out with their keys sorted (by UTF-16 code unit), numbers as `java.math.BigDecimal` prints them, and of
+duplicate keys the last one wins (JsonParser.scala, PrettyPrinter.scala, CompactPrinter.scala).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import NoReturn, TypeAlias
+
+from modelwhisk.local.spray_json_parser import JsonError, explain
+
+Json: TypeAlias = "None | bool | Decimal | int | str | list[Json] | dict[str, Json]"
+
+MAX_DEPTH = 1000
+MAX_NUMBER_CHARACTERS = 100
+
+__all__ = ["Json", "JsonError", "compact", "parse", "pretty", "utf_8"]
+
+
+class _Suspect(ValueError):
+    """The quick parser met what the platform's may not take."""
+
+
+def parse(data: bytes | str) -> Json:
+    """The value that `data` states, numbers as `Decimal`; raises `JsonError` with the platform's own words."""
+    try:
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+        if "\uffff" in text or text.count("[") + text.count("{") >= MAX_DEPTH:
+            raise _Suspect
+        value: Json = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return explain(data, MAX_DEPTH, MAX_NUMBER_CHARACTERS)
+    return value
+
+
+def _number(text: str) -> Decimal:
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        raise _Suspect
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise _Suspect from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _Suspect(name)
+
+
+def pretty(value: Json) -> str:
+    """`value` over several lines, indented by two spaces; arrays stay on theirs."""
+    return "".join(_print(value, indented=True))
+
+
+def compact(value: Json) -> str:
+    """`value` without any white space."""
+    return "".join(_print(value, indented=False))
+
+
+def number_text(value: Decimal | int) -> str:
+    """A number as `java.math.BigDecimal.toString` writes it: it keeps trailing zeros and knows no negative zero."""
+    number = Decimal(value)
+    return str(number.copy_abs() if number.is_zero() else number)
+
+
+def _print(value: Json, *, indented: bool) -> Iterator[str]:
+    # Not recursive: the platform takes values nested a thousand deep, which is more than Python's stack does.
+    open_containers: list[_Open] = []
+    yield from _begin(value, open_containers, indented=indented)
+    while open_containers:
+        current = open_containers[-1]
+        item = next(current.items, None)
+        if item is None:
+            open_containers.pop()
+            yield current.closing()
+            continue
+        key, child = item
+        yield current.separator()
+        if key is not None:
+            yield json.dumps(key, ensure_ascii=False) + (": " if indented else ":")
+        yield from _begin(child, open_containers, indented=indented)
+
+
+class _Open:
+    """An object or array that is being written; `depth` counts the objects around its items, itself included."""
+
+    def __init__(self, value: list[Json] | dict[str, Json], outer_depth: int, *, indented: bool) -> None:
+        self.items: Iterator[tuple[str | None, Json]]
+        if isinstance(value, dict):
+            self.items = iter(sorted(value.items(), key=lambda item: item[0].encode("utf-16-be", "surrogatepass")))
+        else:
+            self.items = iter([(None, item) for item in value])
+        self.is_object = isinstance(value, dict)
+        self.depth = outer_depth + 1 if self.is_object else outer_depth
+        self.indented = indented
+        self.first = True
+
+    def opening(self) -> str:
+        if not self.is_object:
+            return "["
+        return "{\n" if self.indented else "{"
+
+    def separator(self) -> str:
+        comma, self.first = "" if self.first else ",", False
+        if not self.indented:
+            return comma
+        if self.is_object:
+            return (comma and ",\n") + "  " * self.depth
+        return comma and ", "
+
+    def closing(self) -> str:
+        if not self.is_object:
+            return "]"
+        return ("\n" + "  " * (self.depth - 1) if self.indented else "") + "}"
+
+
+def _begin(value: Json, open_containers: list[_Open], *, indented: bool) -> Iterator[str]:
+    if isinstance(value, (list, dict)):
+        outer_depth = open_containers[-1].depth if open_containers else 0
+        opened = _Open(value, outer_depth, indented=indented)
+        open_containers.append(opened)
+        yield opened.opening()
+    else:
+        yield _leaf(value)
+
+
+def _leaf(value: None | bool | Decimal | int | str) -> str:
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return number_text(value)
+
+
+def utf_8(text: str) -> bytes:
+    """`text` as Java's `getBytes(UTF_8)` encodes it: halves of surrogate pairs that stand alone become `?`."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        paired = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        return paired.encode("utf-8", "replace")

@@ -1,0 +1,220 @@
+"""The controller's web action routes: a request to an invocation, and an invocation's end to the response; pure.
+
+Source: core/controller/.../WebActions.scala (`routes`, `handleMatch`, `completeRequest`) and RestAPIs.scala; the contract,
+sections B1 to B6. The order of the checks is the platform's.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from modelwhisk.local import messages
+from modelwhisk.local.actions import Action
+from modelwhisk.local.header_models import normalise
+from modelwhisk.local.http_messages import Headers, HttpRequest, HttpResponse, Rejected, error, negotiated, plain
+from modelwhisk.local.outcome import Outcome, Status
+from modelwhisk.local.request_mapping import MalformedBody, ParametersNotAllowed, action_value
+from modelwhisk.local.result_mapping import EXTENSIONS, respond
+from modelwhisk.local.spray_json import Json, number_text
+from modelwhisk.local.uri import IllegalUri, Target, parse_target, render_path
+
+MAX_PAYLOAD = 1_048_576  # bytes of a request's body
+
+_METHODS = ("GET", "DELETE", "POST", "PUT", "HEAD", "OPTIONS", "PATCH")
+_ENTITY_NAME = re.compile(r"[A-Za-z0-9_]|[A-Za-z0-9_][A-Za-z0-9_@ .&-]{0,254}[A-Za-z0-9_@.&-]")  # entity/EntityName
+_ALLOWED_METHODS = "OPTIONS, GET, DELETE, POST, PUT, HEAD, PATCH"
+_ALLOWED_HEADERS = "Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent"
+_REST_CORS: Headers = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Headers", _ALLOWED_HEADERS),
+    ("Access-Control-Allow-Methods", "GET, DELETE, POST, PUT, HEAD"),
+)
+_CHALLENGE: Headers = (("WWW-Authenticate", 'Basic realm="OpenWhisk secure realm",charset=UTF-8'),)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request: `namespace` is None without valid credentials, `presented` whether there were any."""
+
+    namespace: str | None = None
+    presented: bool = False
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """An action to run for a web request: `value` is what the request adds to the action's parameters."""
+
+    request: HttpRequest
+    transaction: str
+    action: Action
+    extension: str
+    value: dict[str, Json]
+
+    def complete(self, outcome: Outcome, activation_id: str) -> HttpResponse:
+        """The response to the client once the action has run."""
+        try:
+            response = _completed(self.request, self.extension, outcome, self.transaction)
+        except Rejected as rejection:
+            return _with_id(rejection.response(self.transaction), self.transaction)
+        if response is None:
+            return plain(500, messages.INTERNAL_ERROR)
+        return self._wrapped(response.with_headers((("x-openwhisk-activation-id", activation_id),)))
+
+    def not_ready(self, activation_id: str) -> HttpResponse:
+        """The response when the platform no longer waits for the action."""
+        response = error(202, messages.NOT_READY, self.transaction)
+        try:
+            response = negotiated(self.request.preferences, response)
+        except Rejected as rejection:
+            return _with_id(rejection.response(self.transaction), self.transaction)
+        return self._wrapped(response.with_headers((("x-openwhisk-activation-id", activation_id),)))
+
+    def refused(self, status: int, message: str) -> HttpResponse:
+        """The response when the platform does not run the action at all, for instance for too many at a time."""
+        return self._wrapped(error(status, message, self.transaction))
+
+    def _wrapped(self, response: HttpResponse) -> HttpResponse:
+        return _with_id(response.with_headers(_cors(self.request, self.action)), self.transaction)
+
+
+Lookup = Callable[[str, str, str], Action | None]
+
+
+def route(request: HttpRequest, lookup: Lookup, credentials: Mapping[str, str], transaction: str) -> Invocation | HttpResponse:
+    """What to do with `request`: an invocation, or the response where the platform answers by itself.
+
+    `lookup` finds an action by namespace, package (`default` for none) and name; `credentials` has the namespace of each
+    `user:password`. `transaction` is the id that errors carry.
+    """
+    try:
+        target = parse_target(request.target)
+        routed = _routed(request, target, lookup, _caller(request, credentials), transaction)
+    except IllegalUri as problem:
+        return plain(400, str(problem))
+    except Rejected as rejection:
+        routed = rejection.response(transaction)
+    return routed if isinstance(routed, Invocation) else _with_id(routed, transaction)
+
+
+def _routed(
+    request: HttpRequest, target: Target, lookup: Lookup, caller: Caller, transaction: str
+) -> Invocation | HttpResponse:
+    matched = _match(target.segments)
+    if matched is None or request.method not in _METHODS:
+        return _unmatched(request, target, caller)
+    namespace, package, name, rest = matched
+    base, extension = _split_extension(name)
+    action = lookup(namespace, package, base)
+    if action is None or not action.is_set("web-export"):
+        return error(404, messages.NOT_FOUND, transaction)
+    length = len(request.body or b"")
+    if length > MAX_PAYLOAD:
+        return error(413, messages.too_large(length, MAX_PAYLOAD), transaction)
+    cors = _cors(request, action)
+    own_options = action.is_set("web-custom-options")
+    if request.method == "OPTIONS" and not own_options:
+        return HttpResponse(200, cors)
+    if not _authorized(request, action, caller) and request.method != "OPTIONS":
+        return error(401, messages.UNAUTHORIZED, transaction).with_headers(cors)
+    try:
+        value = action_value(
+            request,
+            render_path(rest),
+            target.query,
+            raw=action.is_set("raw-http"),
+            user=caller.namespace,
+            immutable=action.immutable_parameters(),
+        )
+    except MalformedBody as problem:
+        raise Rejected(400, str(problem)) from problem
+    except ParametersNotAllowed as problem:
+        return error(400, str(problem), transaction).with_headers(cors)
+    return Invocation(request, transaction, action, extension, value)
+
+
+def _match(segments: tuple[str, ...]) -> tuple[str, str, str, tuple[str, ...]] | None:
+    """Namespace, package, name with extension, and the rest of the path, which starts with an empty segment if there is any."""
+    if segments[:4] != ("", "api", "v1", "web") or len(segments) < 7:
+        return None
+    namespace, package, name = segments[4:7]
+    if any(_ENTITY_NAME.fullmatch(part) is None for part in (namespace, package, name)):
+        return None
+    if package.startswith("default") and package != "default":
+        return None  # the route takes the word `default` off the segment first, and then finds no slash
+    return namespace, package, name, ("", *segments[7:]) if len(segments) > 7 else ()
+
+
+def _split_extension(name: str) -> tuple[str, str]:
+    for extension in EXTENSIONS:
+        if name.endswith(extension):
+            return name[: -len(extension)], extension
+    return name, ".http"
+
+
+def _unmatched(request: HttpRequest, target: Target, caller: Caller) -> HttpResponse:
+    """The answer to what isn't a web action's URL, as far as the routes beside these don't take it."""
+    if target.segments[:3] != ("", "api", "v1"):
+        raise Rejected(404, messages.NO_ROUTE)
+    if request.method == "OPTIONS":
+        return HttpResponse(200, _REST_CORS, plain(200, "").content_type, b"OK")
+    if request.method not in _METHODS:
+        allowed = ", ".join(_METHODS)
+        raise Rejected(405, f"HTTP method not allowed, supported methods: {allowed}", (("Allow", allowed),))
+    if caller.namespace is not None:
+        raise Rejected(404, messages.NO_ROUTE)
+    raise Rejected(401, messages.CREDENTIALS_REJECTED if caller.presented else messages.CREDENTIALS_MISSING, _CHALLENGE)
+
+
+def _caller(request: HttpRequest, credentials: Mapping[str, str]) -> Caller:
+    scheme, _, token = (request.header("authorization") or "").strip().partition(" ")
+    if scheme.lower() != "basic":
+        return Caller(presented=bool(scheme))
+    try:
+        key = base64.b64decode(token.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return Caller(presented=True)
+    return Caller(credentials.get(key), presented=True)
+
+
+def _authorized(request: HttpRequest, action: Action, caller: Caller) -> bool:
+    if "require-whisk-auth" not in action.annotations:
+        return True
+    required = action.annotations["require-whisk-auth"]
+    if isinstance(required, bool):
+        return caller.namespace is not None if required else True
+    if isinstance(required, (Decimal, int)):
+        required = number_text(required)
+    presented = request.header("x-require-whisk-auth")
+    return isinstance(required, str) and presented is not None and presented.strip() == required
+
+
+def _cors(request: HttpRequest, action: Action) -> Headers:
+    """The headers that every response of the action gets, unless it answers OPTIONS itself."""
+    if action.is_set("web-custom-options"):
+        return ()
+    asked = request.header("access-control-request-headers")
+    allowed = _ALLOWED_HEADERS if asked is None else normalise("access-control-request-headers", asked.strip())
+    return (
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Allow-Methods", _ALLOWED_METHODS),
+        ("Access-Control-Allow-Headers", allowed),
+    )
+
+
+def _completed(request: HttpRequest, extension: str, outcome: Outcome, transaction: str) -> HttpResponse | None:
+    """The response, or None where the platform trips over an array, whatever the extension."""
+    if outcome.status not in (Status.SUCCESS, Status.APPLICATION_ERROR):
+        return error(400, messages.ERROR_PROCESSING, transaction)
+    if not isinstance(outcome.result, dict):
+        return None
+    projection: Json = outcome.result if outcome.status is Status.SUCCESS else outcome.result["error"]
+    return respond(request.preferences, extension, projection, transaction)
+
+
+def _with_id(response: HttpResponse, transaction: str) -> HttpResponse:
+    return response.with_headers((("X-Request-ID", transaction),))
