@@ -14,7 +14,7 @@ from .activation import Activation
 from .hosts import Unloadable
 from .messages import BadValue, error_response
 from .percent import quoted_path
-from .server import Reply, error_reply
+from .http1 import Reply, error_reply
 from .settings import PREFIX
 
 ONLY_ONCE = "Cannot initialize the action more than once."

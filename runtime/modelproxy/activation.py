@@ -6,7 +6,7 @@ from time import monotonic
 
 from . import log, plain_action, web_action
 from .messages import Request
-from .server import Reply
+from .http1 import Reply
 
 
 class Activation(object):

@@ -1,10 +1,12 @@
 """The grammar of one HTTP/1.1 message, in and out (RFC 9112): pure functions on bytes, stricter than the RFC demands.
 
-Refused besides what the RFC refuses: bare LF as line end, folded header lines, white space before the colon, a repeated
+Refused besides what the RFC refuses: bare LF as line end, folded header lines, control characters in a value, a repeated
 Content-Length or Host, a Content-Length beside a Transfer-Encoding, any transfer coding but ``chunked``.
 """
 
 import re
+
+from .messages import error_response
 
 MAX_HEAD = 64 * 1024
 MAX_FIELDS = 128
@@ -183,10 +185,33 @@ def is_field(name, value):
         return False
 
 
-def response_head(status, headers, length):
-    """The bytes before a response's body. ``length`` None: the response has none and no Content-Length either."""
-    lines = ["HTTP/1.1 %d %s" % (status, REASONS.get(status, "Unknown"))]
-    lines += [name + ": " + value for name, value in headers]
-    if length is not None:
-        lines.append("Content-Length: %d" % length)
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+class Reply(object):
+    """A response to write. ``body`` is bytes; ``length`` False leaves Content-Length out (204, 304)."""
+
+    __slots__ = ("body", "headers", "length", "status")
+
+    def __init__(self, status, headers, body=b"", length=True):
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.length = length
+
+
+def error_reply(status, sentence):
+    """A JSON error: ``{"error": sentence}``."""
+    response = error_response(status, sentence)
+    return Reply(response.status, response.headers, response.body)
+
+
+def rendered(head, reply, keep):
+    """The bytes of a reply to the request of ``head`` (None where that couldn't be read); ``keep`` the connection after it."""
+    lines = ["HTTP/1.1 %d %s" % (reply.status, REASONS.get(reply.status, "Unknown"))]
+    lines += [name + ": " + value for name, value in reply.headers]
+    if reply.length:
+        lines.append("Content-Length: %d" % len(reply.body))
+    if not keep:
+        lines.append("Connection: close")
+    elif head.version == (1, 0):
+        lines.append("Connection: keep-alive")
+    start = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+    return start if head is not None and head.method == "HEAD" else start + reply.body

@@ -199,10 +199,9 @@ def _encode(response, request, keep_cors, server_timing, notes):
     content_type, headers = _relayed(response.headers, keep_cors, notes)
     if body:
         content_type, encoded = _body(content_type, body, headers, notes)
-    else:
-        encoded = b'""'
-    if content_type:
         headers["Content-Type"] = content_type
+    else:
+        encoded = b'""'  # and no type: the platform drops it, unless it stumbles over it first
     if server_timing is not None:
         own = headers.get("Server-Timing", [])  # the model's; the field is a list, so both fit into one line
         headers["Server-Timing"] = ", ".join([server_timing()] + ([own] if isinstance(own, str) else own))

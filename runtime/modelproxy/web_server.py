@@ -9,7 +9,7 @@ from time import monotonic
 from . import http1, log
 from .messages import Request, error_response
 from .percent import quoted_path
-from .server import Reply, error_reply
+from .http1 import Reply, error_reply
 
 _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length"))

@@ -1,0 +1,121 @@
+"""Puts requests together from the bytes of one connection. Doesn't know who waits for them, or for how long."""
+
+from . import http1
+from .http1 import error_reply
+
+
+class Refused(Exception):
+    """A request that is answered unread. ``reply`` is the answer; ``head`` None where not even that could be read;
+    ``whole`` True where all of the request has been taken from the connection, so that another may follow."""
+
+    def __init__(self, head, reply, whole=False):
+        Exception.__init__(self, reply.status)
+        self.head = head
+        self.reply = reply
+        self.whole = whole
+
+
+class Reader(object):
+    """The requests on one connection, one after another.
+
+    refuse     the application's: ``Reply`` for a head whose body isn't worth reading, else None.
+    max_body   bytes that a body may have.
+    received   bytes that have come in all.
+    """
+
+    def __init__(self, socket, refuse, max_body):
+        self._socket = socket
+        self._refuse = refuse
+        self._max_body = max_body
+        self._buffer = bytearray()
+        self._head = None
+        self._filled = 0  # bytes of a body of known length that are in the buffer
+        self._chunks = None
+        self.received = 0
+
+    @property
+    def idle(self):
+        """True where nothing of a request has come yet."""
+        return self._head is None and not self._buffer
+
+    def receive(self):
+        """Takes what the socket has: ``(head, body)`` of a whole request, or None where more must come.
+
+        Raises ``Refused``, ``EOFError`` at the end of an idle connection, and what the socket raises.
+        """
+        if self._head is not None and self._chunks is None:
+            return self._receive_sized_body()
+        data = self._socket.recv(65536)
+        if not data:
+            raise self._ended()
+        self.received += len(data)
+        self._buffer += data
+        return self.take()
+
+    def take(self):
+        """The same of what has been received already: a pipelined request."""
+        try:
+            return self._read_head() if self._head is None else self._read_chunks()
+        except http1.Malformed as malformed:
+            raise Refused(self._head, error_reply(malformed.status, "Bad request: %s." % malformed))
+
+    def _ended(self):
+        if self.idle:
+            return EOFError()
+        return Refused(self._head, error_reply(400, "Bad request: it ended before it was complete."))
+
+    def _read_head(self):
+        buffer = self._buffer
+        end = buffer.find(b"\r\n\r\n")
+        if end < 0 or end > http1.MAX_HEAD:
+            if len(buffer) > http1.MAX_HEAD:
+                raise http1.Malformed(431, "the header is larger than %d bytes" % http1.MAX_HEAD)
+            return None
+        head = http1.parse_head(buffer[:end])
+        rest = buffer[end + 4:]
+        whole = not head.chunked and len(rest) >= head.length
+        refusal = self._refuse(head)
+        if refusal is None and not head.chunked and head.length > self._max_body:
+            refusal = error_reply(413, "The request body has %d bytes; at most %d are taken (MODELPROXY_MAX_BODY)."
+                                  % (head.length, self._max_body))
+        if refusal is not None:
+            self._buffer = rest[head.length:] if whole else bytearray()
+            raise Refused(head, refusal, whole)
+        if whole:
+            self._buffer = rest[head.length:]
+            return head, rest if len(rest) == head.length else rest[:head.length]
+        self._head = head
+        if head.expects_continue and not rest:
+            self._socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if head.chunked:
+            self._chunks = http1.ChunkedBody(self._max_body)
+            self._buffer = rest
+            return self._read_chunks()
+        self._buffer = bytearray(head.length)  # one buffer from the socket to json.loads
+        self._buffer[:len(rest)] = rest
+        self._filled = len(rest)
+        return None
+
+    def _receive_sized_body(self):
+        with memoryview(self._buffer) as view:
+            while self._filled < len(view):
+                count = self._socket.recv_into(view[self._filled:])
+                if not count:
+                    raise self._ended()
+                self._filled += count
+                self.received += count
+        body, self._buffer = self._buffer, bytearray()
+        return self._completed(), body
+
+    def _read_chunks(self):
+        data, self._buffer = self._buffer, bytearray()
+        whole = self._chunks.feed(data)
+        if whole is None:
+            return None
+        body, rest = whole
+        self._buffer = bytearray(rest)
+        return self._completed(), body
+
+    def _completed(self):
+        head, self._head, self._chunks, self._filled = self._head, None, None, 0
+        return head

@@ -1,0 +1,40 @@
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelproxy.percent import form_encoded, quoted_path, unquoted
+
+
+@given(st.dictionaries(st.text(), st.text(), max_size=4))
+def test_a_form_reads_back(parameters):
+    parameters = {clean(key): clean(value) for key, value in parameters.items()}
+    assert dict(parse_qsl(form_encoded(parameters), keep_blank_values=True, strict_parsing=bool(parameters))) == parameters
+
+
+def clean(text):
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def test_values_that_are_no_strings_are_json():
+    assert form_encoded({"a": [1, {"b": None}], "c": True, "d": 1.5}) == "a=%5B1%2C%7B%22b%22%3Anull%7D%5D&c=true&d=1.5"
+
+
+@given(st.text())
+def test_a_quoted_path_stands_in_a_url_and_quoting_it_again_changes_nothing(path):
+    quoted = quoted_path(path)
+    assert all("\x21" <= character <= "\x7e" for character in quoted)
+    assert "?" not in quoted
+    assert "#" not in quoted
+    assert quoted_path(quoted) == quoted
+
+
+def test_escapes_stay_and_a_lone_percent_is_escaped():
+    assert quoted_path("/a%2Fb/%zz/caf\u00e9?#") == "/a%2Fb/%25zz/caf%C3%A9%3F%23"
+
+
+@given(st.binary())
+def test_unquoted_is_one_character_for_each_byte(raw):
+    path = "".join("%%%02x" % byte for byte in raw)
+    assert unquoted(path).encode("latin-1") == raw == unquote_to_bytes(path)
+    assert unquoted("/plain") == "/plain"

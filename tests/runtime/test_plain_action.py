@@ -1,0 +1,198 @@
+"""Calls that are no web requests: parameters → the model's inputs, the model's answer → the result."""
+
+import base64
+import json
+from email.parser import BytesParser
+
+import pytest
+from modelproxy import plain_action
+from modelproxy.messages import BadValue, Request, Response
+from modelproxy.plain_action import Inputs, inputs_of_swagger
+
+PNG = b"\x89PNG\r\n\x1a\nrest"
+WAV = b"RIFF\x00\x00\x00\x00WAVE"
+
+
+def swagger(operations, path="/model/predict"):
+    return json.dumps({"swagger": "2.0", "paths": {path: operations}}).encode("utf-8")
+
+
+def field(name, place, kind=None):
+    return {"name": name, "in": place, "type": kind}
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        ({"post": {"parameters": [field("payload", "body")]}}, ("POST", "json", [], [])),
+        ({"post": {"parameters": [field("image", "formData", "file"), field("threshold", "query", "number")]}},
+         ("POST", "multipart", ["image"], ["threshold"])),
+        ({"post": {"parameters": [field("a", "formData", "string")]}}, ("POST", "urlencoded", [], [])),
+        ({"post": {"parameters": [field("user_id", "query", "string")]}}, ("POST", "query", [], ["user_id"])),
+        ({"get": {"parameters": [field("model", "query", "string")]}}, ("GET", "query", [], ["model"])),
+        ({"get": {}}, ("GET", "query", [], [])),
+        ({"post": {}}, ("POST", "json", [], [])),
+        ({"post": {}, "parameters": [field("X-Fields", "header"), field("image", "formData", "file")]},
+         ("POST", "multipart", ["image"], [])),
+    ],
+)
+def test_inputs_from_swagger(operations, expected):
+    inputs = inputs_of_swagger(swagger(operations), "/model/predict")
+    assert (inputs.method, inputs.form, sorted(inputs.files), sorted(inputs.query)) == expected
+    assert inputs.path == "/model/predict"
+
+
+@pytest.mark.parametrize(
+    "document", [b"", b"{", b"[]", b"{}", b'{"paths": {}}', swagger({}), swagger({"post": {"parameters": [{}]}}),
+                 swagger({"post": {"parameters": 3}}), swagger(None), swagger({"get": None})])
+def test_a_swagger_that_does_not_describe_the_inputs(document):
+    assert inputs_of_swagger(document, "/model/predict") is None
+
+
+def test_json_model_gets_the_parameters_as_its_body():
+    request = plain_action.request({"text": ["a"], "error": 1}, Inputs("POST", "/p", "json"), "/mount", {"activation_id": "1"})
+    assert (request.method, request.path, request.query, request.mount) == ("POST", "/p", "", "/mount")
+    assert json.loads(request.body.decode("ascii")) == {"text": ["a"], "error": 1}
+    assert request.header("content-type") == "application/json"
+    assert request.activation == {"activation_id": "1"}
+    assert not request.default
+
+
+def test_json_model_with_query_parameters_gets_both():
+    request = plain_action.request({"text": "a", "n": 3}, Inputs("POST", "/p", "json", query=["n"]))
+    assert (request.query, json.loads(request.body.decode("ascii"))) == ("n=3", {"text": "a"})
+
+
+def test_an_array_is_a_json_body_and_nothing_else():
+    assert plain_action.request([1, 2], None).body == b"[1, 2]"
+    with pytest.raises(BadValue, match="not an array"):
+        plain_action.request([1], Inputs("POST", "/p", "multipart", ["image"]))
+
+
+@pytest.mark.parametrize("value", [3, "text", True, 1.5])
+def test_a_scalar_is_no_value(value):
+    with pytest.raises(BadValue, match="object or an array"):
+        plain_action.request(value, None)
+
+
+def test_without_a_description_the_default_path_is_asked_with_json():
+    request = plain_action.request({"a": 1}, None)
+    assert (request.method, request.path, request.default, request.body) == ("POST", "", True, b'{"a": 1}')
+
+
+def test_query_and_form_models():
+    request = plain_action.request({"a": "x y", "b": [1]}, Inputs("GET", "/p", "query"))
+    assert (request.method, request.query, request.body) == ("GET", "a=x+y&b=%5B1%5D", b"")
+    request = plain_action.request({"a": "1", "b": "\u96ea"}, Inputs("POST", "/p", "urlencoded", query=["a"]))
+    assert (request.query, request.body) == ("a=1", b"b=%E9%9B%AA")
+    assert request.header("content-type") == "application/x-www-form-urlencoded"
+
+
+def parts_of(request):
+    head = ("Content-Type: " + request.header("content-type") + "\r\n\r\n").encode("ascii")
+    message = BytesParser().parsebytes(head + request.body)
+    assert not message.defects
+    return {part.get_param("name", header="content-disposition"): part for part in message.get_payload()}
+
+
+def b64(content):
+    return base64.b64encode(content).decode("ascii")
+
+
+@pytest.mark.parametrize(
+    ("given", "content", "content_type", "filename"),
+    [
+        (b64(PNG), PNG, "image/png", "image.png"),
+        (b64(PNG).rstrip("="), PNG, "image/png", "image.png"),
+        ("\n ".join(b64(PNG)), PNG, "image/png", "image.png"),
+        (b64(b"\xff\xef\xfe").replace("/", "_").replace("+", "-"), b"\xff\xef\xfe", "application/octet-stream", "image.bin"),
+        (b64(WAV), WAV, "audio/wav", "image.wav"),
+        (b64(b"\xff\xd8\xff\xe0"), b"\xff\xd8\xff\xe0", "image/jpeg", "image.jpg"),
+        (b64(b"GIF89a"), b"GIF89a", "image/gif", "image.gif"),
+        ("", b"", "application/octet-stream", "image.bin"),
+        ("data:image/jpeg;base64," + b64(PNG), PNG, "image/jpeg", "image.png"),
+        ("data:text/csv;charset=utf-8;base64," + b64(b"a,b"), b"a,b", "text/csv", "image.csv"),
+        ("data:text/plain,a%20b", b"a b", "text/plain", "image.plain"),
+        ("data:,abc", b"abc", "application/octet-stream", "image.bin"),
+        ("DATA:image/svg+xml;BASE64," + b64(b"<svg/>"), b"<svg/>", "image/svg+xml", "image.svg"),
+        ("data:no type;base64," + b64(b"x"), b"x", "application/octet-stream", "image.bin"),
+    ],
+)
+def test_a_file_as_base64_or_data_url(given, content, content_type, filename):
+    request = plain_action.request({"image": given}, Inputs("POST", "/p", "multipart", ["image"]))
+    part = parts_of(request)["image"]
+    assert part.get_payload(decode=True) == content
+    assert part.get_content_type() == content_type
+    assert part.get_filename() == filename
+
+
+def test_text_fields_stand_beside_the_file_as_they_are():
+    inputs = Inputs("POST", "/p", "multipart", ["image"], ["q"])
+    request = plain_action.request({"image": b64(PNG), "note": "caf\u00e9", "n": 1.5, "q": "x", 'a"\r\nb': "c"}, inputs)
+    parts = parts_of(request)
+    assert request.query == "q=x"
+    assert parts["note"].get_payload(decode=True) == "caf\u00e9".encode("utf-8")
+    assert parts["n"].get_payload(decode=True) == b"1.5"
+    assert parts["note"].get_filename() is None
+    assert b'name="a%22%0D%0Ab"' in request.body
+
+
+@pytest.mark.parametrize("given", [3, None, {"a": 1}, ["x"]])
+def test_a_file_that_is_no_text(given):
+    with pytest.raises(BadValue, match="'image' is a file: give it as base64"):
+        plain_action.request({"image": given}, Inputs("POST", "/p", "multipart", ["image"]))
+
+
+@pytest.mark.parametrize("given", ["not base64!", "AAAAA", "data:image/png;base64,?", "caf\u00e9"])
+def test_a_file_that_is_no_base64(given):
+    with pytest.raises(BadValue, match="neither base64 text nor a data: URL"):
+        plain_action.request({"image": given}, Inputs("POST", "/p", "multipart", ["image"]))
+
+
+# --- results -----------------------------------------------------------------------------------------------------------
+
+
+def result_of(body, content_type="application/json", status=200, limit=1048576):
+    response = Response(status, [("Content-Type", content_type)], body)
+    outcome = plain_action.encode(response, Request("POST", "/p"), limit)
+    return outcome.result, json.loads(outcome.result.decode("utf-8"))
+
+
+@pytest.mark.parametrize("body", [b'{"status": "ok", "x": 1.50}\n', b"[1, 2]", b"{}", b"[]", '{"a": "\u96ea"}'.encode("utf-8")])
+def test_an_object_or_array_is_the_result_to_the_byte(body):
+    assert result_of(body)[0] == body
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"error": "x"}', "application/json"), (b"3", "application/json"), (b"true", "application/json"),
+        (b'{"a": NaN}', "application/json"), (b"[Infinity]", "application/json"), (b"{bad", "application/json"),
+        (b'{"a": "\xff"}', "application/json"), (b"[" * 100000, "application/json"),
+        (b"{}", "text/plain"), (b"\x89PNG", "image/png"),
+    ],
+)
+def test_anything_else_is_wrapped(body, content_type):
+    result = result_of(body, content_type)[1]
+    assert sorted(result) == ["body", "headers", "statusCode"]
+    assert result["statusCode"] == 200
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 500, 503])
+def test_an_error_is_under_error_once(status):
+    result = result_of(b'{"message": "no, that is wrong"}', status=status)[1]
+    assert list(result) == ["error"]
+    assert result["error"]["statusCode"] == status
+    assert json.loads(result["error"]["body"]) == {"message": "no, that is wrong"}
+
+
+def test_what_is_too_large_is_explained():
+    for body, content_type, status in ((b"[" + b"1," * 999 + b"1]", "application/json", 200),
+                                       (b"x" * 2000, "image/png", 200), (b"x" * 950, "text/plain", 400)):
+        raw, result = result_of(body, content_type, status, limit=1000)
+        assert len(raw) <= 1000
+        assert result["error"]["statusCode"] == 500
+
+
+def test_redirects_are_wrapped():
+    assert result_of(b"", status=302)[1]["statusCode"] == 302

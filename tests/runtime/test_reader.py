@@ -1,0 +1,148 @@
+"""Requests from the bytes of one connection, however they are cut."""
+
+import socket
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelproxy import http1
+from modelproxy.reader import Reader, Refused
+
+
+def nothing(head):
+    return None
+
+
+class Pair(object):
+    """Both ends of a connection and a reader on one of them."""
+
+    def __init__(self, refuse=nothing, max_body=100000):
+        self.client, self.server = socket.socketpair()
+        self.server.setblocking(False)
+        self.reader = Reader(self.server, refuse, max_body)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.close()
+        self.server.close()
+
+    def requests(self):
+        """All that can be had at the moment."""
+        found = []
+        try:
+            request = self.reader.receive()
+            while True:
+                if request is None:
+                    if self.reader.idle or found and found[-1] is None:
+                        request = self.reader.receive()
+                        continue
+                    request = self.reader.receive()
+                    continue
+                found.append((request[0].method, request[0].target, bytes(request[1])))
+                request = None if self.reader.idle else self.reader.take()
+        except BlockingIOError:
+            return found
+
+
+SIZED = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+EMPTY = b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED = b"PUT /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+READ = {SIZED: ("POST", "/a", b"hello"), EMPTY: ("GET", "/b", b""), CHUNKED: ("PUT", "/c", b"abc")}
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([SIZED, EMPTY, CHUNKED]), min_size=1, max_size=5), st.data())
+def test_requests_in_any_order_and_any_split(wires, data):
+    wire = b"".join(wires)
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(wire) - 1), max_size=6)))
+    read = []
+    with Pair() as pair:
+        for start, end in zip([0] + cuts, cuts + [len(wire)]):
+            pair.client.sendall(wire[start:end])
+            read += pair.requests()
+        assert pair.reader.idle
+        assert pair.reader.received == len(wire)
+    assert read == [READ[each] for each in wires]
+
+
+def test_a_large_body_comes_in_one_buffer():
+    body = bytes(range(256)) * 300
+    with Pair() as pair:
+        pair.client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:10])
+        assert pair.requests() == []
+        pair.client.sendall(body[10:])
+        assert pair.requests() == [("POST", "/", body)]
+
+
+def refusal(pair, wire, shut=False):
+    pair.client.sendall(wire)
+    if shut:
+        pair.client.shutdown(socket.SHUT_WR)
+    with pytest.raises(Refused) as refused:
+        while True:
+            pair.reader.receive()
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("wire", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /" + b"x" * 70000, 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 70000 + b"\r\n\r\n", 431),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100001\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n", 413),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nbad\xff", 400),
+    ],
+)
+def test_what_is_refused(wire, status):
+    with Pair() as pair:
+        wire += b"\r\n" if wire.endswith(b"\xff") else b""
+        refused = refusal(pair, wire)
+        assert (refused.reply.status, refused.whole) == (status, False)
+
+
+@pytest.mark.parametrize("wire", [b"GET", b"GET / HTTP/1.1\r\nHost: x\r\n\r", SIZED[:-1], CHUNKED[:-1]])
+def test_what_ends_early(wire):
+    with Pair() as pair:
+        refused = refusal(pair, wire, shut=True)
+        assert refused.reply.status == 400
+        assert b"ended before" in refused.reply.body
+
+
+def test_an_idle_connection_that_ends():
+    with Pair() as pair:
+        pair.client.close()
+        with pytest.raises(EOFError):
+            pair.reader.receive()
+
+
+def test_an_application_s_refusal_comes_before_the_body_and_leaves_the_next_request():
+    def refuse(head):
+        return http1.error_reply(404, "no") if head.target == "/a" else None
+
+    with Pair(refuse) as pair:
+        refused = refusal(pair, SIZED + EMPTY)
+        assert (refused.reply.status, refused.whole, refused.head.target) == (404, True, "/a")
+        assert pair.reader.take()[0].target == "/b"
+    for part in (SIZED[:-1], CHUNKED.replace(b"/c", b"/a")):
+        with Pair(refuse) as pair:
+            assert refusal(pair, part).whole is False
+
+
+def test_the_client_that_waits_is_told_to_go_on():
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    with Pair() as pair:
+        pair.client.sendall(head)
+        assert pair.requests() == []
+        assert pair.client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        pair.client.sendall(b"ok")
+        assert pair.requests() == [("POST", "/", b"ok")]
+        pair.client.sendall(head + b"o")
+        assert pair.requests() == []
+        pair.client.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            pair.client.recv(100)

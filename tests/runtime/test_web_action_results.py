@@ -1,0 +1,238 @@
+"""The model's response → the result, by the platform's rules (responses.jsonl shows what each of them does)."""
+
+import base64
+import gzip
+import json
+import zlib
+
+import pytest
+from modelproxy import web_action
+from modelproxy.messages import Request, Response
+
+
+def encode(body=b"", content_type=None, status=200, headers=(), method="POST", asked=(), **options):
+    headers = list(headers) + ([("Content-Type", content_type)] if content_type else [])
+    outcome = web_action.encode(Response(status, headers, body), Request(method, "/", headers=list(asked)), **options)
+    return json.loads(outcome.result.decode("utf-8")), outcome
+
+
+def b64(body):
+    return base64.b64encode(body).decode("ascii")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "sent_type", "sent"),
+    [
+        ("text/html; charset=utf-8", b"caf\xc3\xa9 \"\\\n\x01\x7f", "text/html", "caf\u00e9 \"\\\n\x01\x7f"),
+        ("text/html; charset=iso-8859-1", b"caf\xe9", "text/html", "caf\u00e9"),
+        ("text/plain; charset=utf-16", "\u96ea".encode("utf-16"), "text/plain", "\u96ea"),
+        ("text/plain; charset=no-such", b"abc", "text/plain", "abc"),
+        ("text/plain; charset=utf-7", b"+2AA-", "text/plain", "+2AA-"),
+        ("application/foo; charset=latin-1", b"\xe9", "application/foo; charset=UTF-8", "\u00e9"),
+        ("text/csv", b"YWJj", "text/csv", "YWJj"),
+        ("text/html;", b"x", "text/html", "x"),
+        ("application/json", b' {"a":1.50}', "application/json", ' {"a":1.50}'),
+        ("application/json", b"[1]", "application/json", "[1]"),
+        ("application/json; charset=utf-8", b'{"a": "caf\xc3\xa9 au lait"}', "application/json", '{"a": "caf\u00e9 au lait"}'),
+        ("application/json; charset=latin-1", b'{"a": "caf\xe9 au lait"}', "application/json", '{"a": "caf\u00e9 au lait"}'),
+        ("application/json", b"true", "application/json", b64(b"true")),
+        ("application/json", b"1234\n", "application/json", b64(b"1234\n")),
+        ("application/json", b'"abcd"', "application/json", b64(b'"abcd"')),
+        ("application/json", b'{"\xff": 1}', "application/json", b64(b'{"\xff": 1}')),
+        ("application/json; charset=ascii", b'{"\xff": 1}', "application/json", b64(b'{"\xff": 1}')),
+        ("application/json", b'["","","",""]', "application/json", b64(b'["","","",""]')),
+        ("application/json; profile=x", b"true", "application/json; profile=x", "true"),
+        ("application/problem+json", b'{"a":1}', "application/problem+json", '{"a":1}'),
+        ("application/hal+json", b'{"a":1}', "application/hal+json", b64(b'{"a":1}')),
+        ("application/hal+json; charset=utf-8", b"1234", "application/hal+json; charset=UTF-8", b64(b"1234")),
+        ("image/png; charset=utf-8", b"\x89PNG", "image/png", b64(b"\x89PNG")),
+        ("audio/wav", b"RIFF", "audio/wav", b64(b"RIFF")),
+        ("text/javascript", b"a=1", "text/javascript", b64(b"a=1")),
+    ],
+)
+def test_body_by_content_type(content_type, body, sent_type, sent):
+    result, outcome = encode(body, content_type)
+    assert result == {"statusCode": 200, "headers": {"Content-Type": sent_type}, "body": sent}
+    assert outcome.notes == []
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "note"),
+    [
+        ("text/plain", b"caf\xe9", "isn't text"),
+        ("text/plain; charset=utf-8", b"\xff", "isn't text"),
+        ("text/plain; charset=utf-16", b"\xff", "isn't text"),
+        ("text/plain; charset=rot13", b"\xff", "isn't text"),
+        ("image", b"x", "isn't well formed"),
+        ("text/*", b"x", "isn't well formed"),
+        (None, b"x", "without a content type"),
+    ],
+)
+def test_what_the_platform_cannot_carry_becomes_octets_and_is_noted(content_type, body, note):
+    result, outcome = encode(body, content_type)
+    assert result["headers"] == {"Content-Type": "application/octet-stream"}
+    assert base64.b64decode(result["body"]) == body
+    assert note in outcome.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "sent"),
+    [(200, "POST", "x"), (200, "HEAD", ""), (204, "GET", ""), (205, "GET", ""), (304, "GET", ""), (404, "GET", "x"),
+     (444, "GET", "x"), (200, "GET", "x")],
+)
+def test_status_is_always_there_and_a_body_only_where_one_may_be(status, method, sent):
+    result, _ = encode(b"x", "text/plain", status, method=method)
+    assert (result["statusCode"], result["body"]) == (status, sent)
+    assert ("Content-Type" in result["headers"]) is bool(sent)
+
+
+@pytest.mark.parametrize("status", [500, 503, 599])
+def test_a_server_error_fails_the_activation_and_reaches_the_client(status):
+    result, _ = encode(b"{}", "application/json", status)
+    assert result == {"error": {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": "{}"}}
+
+
+@pytest.mark.parametrize("status", [100, 101, 199, 600, 999, 0, -1])
+def test_a_status_that_cannot_be_relayed_is_said(status):
+    result, outcome = encode(b"x", "text/plain", status)
+    assert result["error"]["statusCode"] == 502
+    assert str(status) in json.loads(result["error"]["body"])["error"]
+    assert outcome.response.status == 502
+    assert "can't be relayed" in outcome.notes[0]
+
+
+def test_headers_that_are_relayed_and_those_that_are_not():
+    pairs = [("Set-Cookie", "a=b"), ("set-cookie", "c=d"), ("X-A", ""), ("Set-Cookie", "e=f"), ("X-\u00e9", "1"), ("X B", "1"),
+             ("X-C", "a\r\nX-D: 1"), ("X-E", "\u2744"), ("X-F", "caf\u00e9"), ("Connection", "close"),
+             ("Content-Length", "9"), ("Transfer-Encoding", "chunked"), ("Date", "x"), ("Server", "y"), ("", "z"),
+             ("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "X-A"), ("Vary", "Accept")]
+    result, outcome = encode(b"", None, headers=pairs)
+    assert result["headers"] == {"Set-Cookie": ["a=b", "c=d", "e=f"], "X-A": "", "X-F": "caf\u00e9",
+                                 "Access-Control-Expose-Headers": "X-A", "Vary": "Accept"}
+    assert len(outcome.notes) == 5
+    result, _ = encode(b"", None, headers=pairs, keep_cors=True)
+    assert result["headers"]["Access-Control-Allow-Origin"] == "*"
+
+
+def test_of_two_content_types_the_first_counts():
+    result, _ = encode(b"x", "text/plain", headers=[("content-type", "text/html")])
+    assert result["headers"] == {"Content-Type": "text/html"}
+
+
+def test_server_timing_is_told_and_joined_to_the_model_s():
+    result, _ = encode(b"x", "text/plain", server_timing=lambda: "model;dur=1")
+    assert result["headers"]["Server-Timing"] == "model;dur=1"
+    for own in ([("Server-Timing", "db;dur=2")], [("Server-Timing", "db;dur=2"), ("Server-Timing", "c")]):
+        result, _ = encode(b"x", "text/plain", headers=own, server_timing=lambda: "model;dur=1")
+        assert result["headers"]["Server-Timing"] == ", ".join(["model;dur=1"] + [value for _, value in own])
+
+
+# --- content codings ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("coding", "packed"), [("gzip", gzip.compress(b"hello")), ("deflate", zlib.compress(b"hello"))])
+def test_compressed_text_is_decompressed_since_it_could_not_travel(coding, packed):
+    result, outcome = encode(packed, "text/html", headers=[("Content-Encoding", coding)])
+    assert (result["body"], result["headers"]) == ("hello", {"Content-Type": "text/html"})
+    assert "decompressed" in outcome.notes[0]
+
+
+def test_text_in_a_coding_that_cannot_be_read_travels_as_octets():
+    result, _ = encode(b"\xff\xfe", "text/html", headers=[("Content-Encoding", "br")])
+    assert result["headers"] == {"Content-Encoding": "br", "Content-Type": "application/octet-stream"}
+    assert base64.b64decode(result["body"]) == b"\xff\xfe"
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "image/svg+xml"])
+def test_compressed_json_and_bytes_travel_as_they_are(content_type):
+    packed = gzip.compress(b"{}")
+    result, _ = encode(packed, content_type, headers=[("Content-Encoding", "gzip")])
+    assert base64.b64decode(result["body"]) == packed
+    assert result["headers"] == {"Content-Encoding": "gzip", "Content-Type": content_type}
+
+
+def test_identity_is_no_coding():
+    result, _ = encode(b"x", "text/html", headers=[("Content-Encoding", "identity")])
+    assert result["body"] == "x"
+
+
+def test_several_codings_on_text():
+    result, _ = encode(b"x", "text/html", headers=[("Content-Encoding", "a"), ("Content-Encoding", "b")])
+    assert result["body"] == "x"
+
+
+# --- the size limit ----------------------------------------------------------------------------------------------------
+
+GZIP = [("accept-encoding", "deflate, gzip;q=0.5")]
+LIMIT = 2000
+
+
+@pytest.mark.parametrize(
+    ("content_type", "sent_type"),
+    [("application/json", "application/json"), ("image/bmp", "image/bmp"),
+     ("application/javascript; charset=utf-8", "text/javascript"), ("text/javascript; charset=utf-8", "text/javascript")],
+)
+def test_what_is_too_large_is_compressed_for_a_client_that_takes_it(content_type, sent_type):
+    body = b'{"a":1}' + b" " * 9000
+    result, outcome = encode(body, content_type, asked=GZIP, limit=LIMIT, headers=[("X-A", "b")])
+    assert result["headers"] == {
+        "X-A": "b", "Content-Type": sent_type, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    assert gzip.decompress(base64.b64decode(result["body"])) == body
+    assert len(outcome.result) <= LIMIT
+
+
+@pytest.mark.parametrize(
+    ("content_type", "asked", "headers"),
+    [
+        ("application/json", [], []),
+        ("application/json", [("accept-encoding", "gzip;q=0, *;q=0")], []),
+        ("application/json", [("accept-encoding", "br")], []),
+        ("application/json", GZIP, [("Content-Encoding", "br")]),
+        ("text/html", GZIP, []),
+        (None, GZIP, []),
+    ],
+)
+def test_what_stays_too_large_is_explained(content_type, asked, headers):
+    result, outcome = encode(b"{" + b" " * 9000, content_type, asked=asked, limit=LIMIT, headers=headers)
+    error = json.loads(result["error"]["body"])
+    assert result["error"]["statusCode"] == 500
+    assert error["limit"] == LIMIT < error["size"]
+    assert "9001 bytes" in error["error"]
+    assert str(LIMIT) in error["error"]
+    assert "more than the platform" in outcome.notes[-1]
+    assert len(outcome.result) <= LIMIT
+
+
+def test_incompressible_bytes_are_explained_too():
+    noise = bytes((index * index * 7919 >> 5) % 251 for index in range(9000))
+    result, _ = encode(noise, "image/png", asked=[("accept-encoding", "*")], limit=LIMIT)
+    assert result["error"]["statusCode"] == 500
+    assert "9000 bytes of image/png" in json.loads(result["error"]["body"])["error"]
+
+
+def test_exactly_the_limit_passes_and_one_byte_more_does_not():
+    whole = len(encode(b"x" * 1000, "text/plain")[1].result)
+    assert encode(b"x" * 1000, "text/plain", limit=whole)[0]["statusCode"] == 200
+    assert "error" in encode(b"x" * 1000, "text/plain", limit=whole - 1)[0]
+
+
+# --- Accept ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "covered"),
+    [
+        ("application/json", "image/png", False), ("application/json", "application/json; charset=utf-8", True),
+        ("image/*", "image/png", True), ("*/*", "image/png", True), ("*", "image/png", True), ("image/png;q=0", "image/png", False),
+        ("image/png;q=0, */*", "image/png", False), ("*/*;q=0.1, image/png", "image/png", True), ("text/html, */*;q=0", "image/png", False),
+        ("image/png;level=1; q=0.0", "image/png", False), ("", "image/png", True), ("text/html", "image", False),
+    ],
+)
+def test_a_406_of_the_platform_is_foretold_in_the_log(accept, content_type, covered):
+    _, outcome = encode(b"x", content_type, asked=[("accept", accept)] if accept else [])
+    assert any("406" in note for note in outcome.notes) is not covered
+
+
+def test_no_406_for_an_error_or_without_a_body():
+    for status, body in ((400, b"x"), (200, b"")):
+        assert encode(body, "image/png", status, asked=[("accept", "text/html")])[1].notes == []
