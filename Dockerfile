@@ -7,17 +7,20 @@
 
 ARG MODEL_IMAGE
 
-# The model's own Python compiles the byte-code, since no other is sure to be of the same version. This stage alone runs as root.
+# The model's own Python compiles the byte-code, since no other is sure to be of the same version. This stage alone runs as
+# root.
 FROM ${MODEL_IMAGE} AS compile
 USER 0
-# A folder of its own, in no one's way: a base may declare /tmp or its like a volume, and what RUN writes to a volume is lost.
+# A folder of its own: a base may declare /tmp or its like a volume, and what RUN writes to a volume is lost.
 COPY runtime /.modelproxy/runtime
 COPY scripts/build/install.py /.modelproxy/install.py
 # Shell form, so that a base's own SHELL (an activated environment, say) finds the Python that `python app.py` runs there.
+# The order of a set's items in byte-code, and columns for tracebacks that quote the source, would differ or be in vain.
 RUN for name in python python3; do \
       python=$(command -v "$name") || continue; \
       "$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' || continue; \
-      PYTHONHASHSEED=0 exec "$python" /.modelproxy/install.py /.modelproxy/runtime /.modelproxy/out /modelproxy "$python"; \
+      export PYTHONHASHSEED=0 PYTHONNODEBUGRANGES=1; \
+      exec "$python" /.modelproxy/install.py /.modelproxy/runtime /.modelproxy/out /modelproxy "$python"; \
     done; \
     echo "modelproxy: this image has no Python 3.6 or later named python or python3 on its PATH ($PATH)" >&2; \
     exit 1

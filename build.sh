@@ -54,12 +54,12 @@ describe_adapter() {
   REVISION=$(git -C "$ROOT" rev-parse --verify HEAD 2>/dev/null) || REVISION=''
   SOURCE_URL=${SOURCE_URL-$(git -C "$ROOT" remote get-url origin 2>/dev/null || true)}
   # No password that someone keeps in the address, and no path of this machine.
-  if [[ $SOURCE_URL =~ ^(https?)://([^/@]*@)?([A-Za-z0-9._:/~-]+)$ ]]; then
-    SOURCE_URL="${BASH_REMATCH[1]}://${BASH_REMATCH[3]}"
+  if matches "$SOURCE_URL" '(https?)://([^/@]*@)?([A-Za-z0-9._:/~-]+)'; then
+    SOURCE_URL="${BASH_REMATCH[2]}://${BASH_REMATCH[4]}"
   else
     SOURCE_URL=''
   fi
-  [[ -z $epoch || $epoch =~ ^[0-9]+$ ]] || die "SOURCE_DATE_EPOCH is not a number of seconds: $epoch"
+  [[ -z $epoch ]] || matches "$epoch" '[0-9]+' || die "SOURCE_DATE_EPOCH is not a number of seconds: $epoch"
   # GNU and BSD spell it differently.
   CREATED=$(date -u ${epoch:+-d "@$epoch"} +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || date -u -r "$epoch" +%Y-%m-%dT%H:%M:%SZ)
 }
@@ -97,6 +97,7 @@ job() { # INDEX
   : >"$JOB/log"
   trap 'end_job '"$started" EXIT
   wrap "$1"
+  exit # or bash 3.2 forgets the trap
 }
 
 # shellcheck disable=SC2317 # called by a trap

@@ -1,37 +1,39 @@
-"""Lays out the proxy inside a model's image: source, byte-code and the file that starts it.
+"""Lays out the proxy inside a model's image: byte-code and the file that starts it.
 
 Runs in the Dockerfile's first stage with the model's own Python (3.6 to 3.13, nothing but the standard library):
 ``install.py SOURCE ROOT HOME PYTHON`` reads SOURCE and writes HOME under ROOT, whose content the image takes over.
+
+The image gets the byte-code alone, where the source would lie: only this one Python will ever read it, it is half the
+size, and importing it asks the file system once instead of thrice. Tracebacks keep their files and line numbers.
 """
 
 import os
 import py_compile
-import shutil
 import sys
 
-# Python 3.6 knows byte-code only by its source's time and size, so times must survive every builder: those that
-# rewrite times (SOURCE_DATE_EPOCH) only lower them. The same time everywhere also makes equal layers equal in digest.
+# The same time everywhere makes layers with the same content the same layer, in every builder: those that rewrite times
+# (SOURCE_DATE_EPOCH) only lower them. Python 3.6 records its source's time in byte-code as well.
 EPOCH = 315532800  # 1980-01-01, the oldest that zip files can hold
 
 # Linux before 5.1 cuts the first line of a script at 127 bytes, silently.
 SHEBANG_LIMIT = 127
 
 
-def python_files(source):
+def modules_of(source):
     """The runtime's modules as relative paths, in a fixed order; nothing else belongs in an image."""
     found = []
-    for folder, folders, names in os.walk(source):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
+    for folder, _, names in os.walk(source):
         found += [os.path.relpath(os.path.join(folder, name), source) for name in names if name.endswith(".py")]
     return sorted(found)
 
 
 def compile_module(source, target, shown_as):
-    """Byte-code that is never checked against its source again (3.7+): one system call less for each import."""
     options = {}
     if sys.version_info >= (3, 7):
         options["invalidation_mode"] = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    py_compile.compile(source, cfile=target, dfile=shown_as, doraise=True, **options)
+    os.utime(source, (EPOCH, EPOCH))
+    # Without docstrings, which nobody can ask for here.
+    py_compile.compile(source, cfile=target, dfile=shown_as, doraise=True, optimize=2, **options)
 
 
 def start_file(python, home, main_source):
@@ -40,7 +42,7 @@ def start_file(python, home, main_source):
     if len(shebang.encode()) < SHEBANG_LIMIT and python.startswith("/") and not set(python) & set(" \t\n"):
         return shebang + "\n" + main_source
     quoted = "'" + python.replace("'", "'\\''") + "'"
-    return "#!/bin/sh\nexec {} {} \"$@\"\n".format(quoted, home)
+    return '#!/bin/sh\nexec {} {} "$@"\n'.format(quoted, home)
 
 
 def settle(root):
@@ -55,20 +57,16 @@ def settle(root):
 
 
 def main(source, root, home, python):
-    out = root + home
     if os.path.exists(home):
-        sys.exit("modelproxy: {} exists already: this image is a wrapper itself. Wrap the model's own image.".format(home))
-    modules = python_files(source)
+        sys.exit("modelproxy: there is a {} already: is this a wrapper? Wrap the model's own image.".format(home))
+    modules = modules_of(source)
     if "__main__.py" not in modules:
-        sys.exit("modelproxy: {} has no __main__.py: is the checkout complete?".format(source))
+        sys.exit("modelproxy: runtime/ has no __main__.py: is the checkout complete?")
+    out = root + home
     for module in modules:
-        target = os.path.join(out, module)
+        target = os.path.join(out, module + "c")
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copyfile(os.path.join(source, module), target)
-        os.utime(target, (EPOCH, EPOCH))  # before compiling, which records it on 3.6
-        name = "{}.{}.pyc".format(os.path.basename(module)[:-3], sys.implementation.cache_tag)
-        cached = os.path.join(os.path.dirname(target), "__pycache__", name)
-        compile_module(target, cached, os.path.join(home, module))
+        compile_module(os.path.join(source, module), target, os.path.join(home, module))
     with open(os.path.join(source, "__main__.py"), encoding="utf-8") as file:
         text = start_file(python, home, file.read())
     with open(os.path.join(out, "start"), "w", encoding="utf-8") as file:

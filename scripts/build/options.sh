@@ -139,7 +139,7 @@ read_switch() { # NAME VALUE
 }
 
 check_number() { # OPTION VALUE LEAST
-  if [[ ! $2 =~ ^[0-9]{1,9}$ ]] || ((10#$2 < $3)); then die "$1 must be a whole number from $3, not: $2"; fi
+  if ! matches "$2" '[0-9]{1,9}' || ((10#$2 < $3)); then die "$1 must be a whole number from $3, not: $2"; fi
 }
 
 check_options() {
@@ -149,8 +149,10 @@ check_options() {
   check_number --retry-delay "$RETRY_DELAY" 0
   check_number --init-timeout "$INIT_TIMEOUT" 1
   [[ -z $MEMORY ]] || check_number --memory "$MEMORY" 64
-  [[ $PLATFORM =~ ^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?$ ]] || die "--platform is OS/ARCH, as linux/amd64, not: $PLATFORM"
-  [[ $TEST_PATH =~ ^/[A-Za-z0-9._~/%-]*$ ]] || die "--test-path is the path of a URL, as /model/metadata, not: $TEST_PATH"
+  matches "$PLATFORM" '[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?' ||
+    die "--platform is OS/ARCH, as linux/amd64, not: $PLATFORM"
+  matches "$TEST_PATH" '/[A-Za-z0-9._~/%-]*' ||
+    die "--test-path is the path of a URL, as /model/metadata, not: $TEST_PATH"
   [[ $REGISTRY != *://* ]] || die "--registry is HOST[:PORT], without http:// or https://: $REGISTRY"
   REGISTRY=${REGISTRY%/}
   if [[ -n $REGISTRY ]]; then

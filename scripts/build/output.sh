@@ -33,7 +33,7 @@ die() {
 # A word as it can be pasted into a shell.
 quoted() {
   local escaped="'\\''"
-  if [[ $1 =~ ^[A-Za-z0-9_./:@%+=,-]+$ ]]; then
+  if matches "$1" '[A-Za-z0-9_./:@%+=,-]+'; then
     printf '%s' "$1"
   elif [[ $1 == *"$BASE_PLACEHOLDER"* ]]; then
     printf '"%s"' "$1" # the one word that holds a command: what it prints is known only after the pull
@@ -73,6 +73,7 @@ why() {
   [[ -n $line ]] || line=$(grep -v '^[[:space:]]*$' "$JOB/out" | tail -n 1) || true
   line=${line#Error response from daemon: }
   line=${line#ERROR: }
+  line=${line#failed to configure transport: error pinging v2 registry: }
   printf '%s' "${line:-no reason given}"
 }
 
@@ -98,15 +99,19 @@ human_bytes() {
 }
 
 print_table() {
-  local i digest state format='%-*s  %-8s  %-19s  %7s  %s\n'
+  local i image digest state width=5 format='%-*s  %-8s  %-19s  %7s  %s\n'
+  for ((i = 0; i < ${#SOURCES[@]}; i++)); do
+    image=${TARGETS[i]:-${LABELS[i]}}
+    ((${#image} <= width)) || width=${#image}
+  done
   # shellcheck disable=SC2059 # the same format for the head and the rows
-  printf "$format" "$WIDTH" IMAGE ADDED DIGEST SECONDS RESULT
+  printf "$format" "$width" IMAGE ADDED DIGEST SECONDS RESULT
   for ((i = 0; i < ${#SOURCES[@]}; i++)); do
     digest=$(noted "$i" digest)
     state=$(noted "$i" status)
     [[ -z $(noted "$i" reason) ]] || state+=": $(noted "$i" reason)"
     # shellcheck disable=SC2059
-    printf "$format" "$WIDTH" "$(plain "${LABELS[i]}")" "$(human_bytes "$(noted "$i" added_bytes)")" \
+    printf "$format" "$width" "${TARGETS[i]:-${LABELS[i]}}" "$(human_bytes "$(noted "$i" added_bytes)")" \
       "${digest:0:19}" "$(noted "$i" seconds)" "$state"
   done
 }

@@ -8,18 +8,24 @@ readonly NAME="($DOMAIN/)?$PATH_COMPONENT(/$PATH_COMPONENT)*"
 readonly TAG='[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}'
 readonly DIGEST='[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}'
 
+# Bash 3.2 takes no pattern with brackets that is written out in the condition itself.
+matches() { # TEXT PATTERN; the whole text
+  local whole="^($2)\$"
+  [[ $1 =~ $whole ]]
+}
+
 is_name() { # REPOSITORY, without tag and digest
-  [[ ${#1} -le 255 && $1 =~ ^$NAME$ && ! $1 =~ ^[a-f0-9]{64}$ ]]
+  ((${#1} <= 255)) && matches "$1" "$NAME" && ! matches "$1" '[a-f0-9]{64}'
 }
 
 is_tag() {
-  [[ $1 =~ ^$TAG$ ]]
+  matches "$1" "$TAG"
 }
 
 is_reference() {
   local name=$1
   if [[ $name == *@* ]]; then
-    [[ ${name#*@} =~ ^$DIGEST$ ]] || return 1
+    matches "${name#*@}" "$DIGEST" || return 1
     name=${name%%@*}
   fi
   if [[ ${name##*/} == *:* ]]; then
@@ -69,5 +75,5 @@ full_name() {
 }
 
 is_loopback() { # REGISTRY
-  [[ $1 =~ ^(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?$ ]]
+  matches "$1" '(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?'
 }

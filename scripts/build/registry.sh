@@ -1,8 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
 # Talking to registries through the docker CLI: what is there, pulling and pushing with patience, Amazon's ways.
 
-# Answers that another try would only repeat.
-readonly HOPELESS='denied|unauthorized|authentication required|no basic auth|manifest unknown|name unknown|no such manifest|not found|does not exist|no matching manifest|invalid reference'
+# A registry's no, which another try would only repeat.
+readonly REFUSED='denied|unauthorized|authentication required|no basic auth|manifest unknown|name unknown|no such manifest'\
+'|not found|does not exist|no matching manifest|invalid reference'
 
 # Prints "digest os/arch" for each image of what `docker manifest inspect -v` printed: one for a plain image, several
 # for an index. Only the descriptors count; the manifests quoted after them have digests of their own.
@@ -33,7 +34,7 @@ remote_digest() { # REFERENCE
   # The list and the reasons are apart: the CLI may add warnings.
   if ! docker manifest inspect "${flags[@]}" -- "$1" >"$JOB/manifest" 2>"$JOB/out" </dev/null; then
     REMOTE_ERROR=$(why)
-    if grep -Eqi "$HOPELESS" "$JOB/out"; then return 1; fi
+    if grep -Eqi "$REFUSED" "$JOB/out"; then return 1; fi
     # Found out once, not for each of forty images: looking up a name that doesn't answer can take seconds.
     printf '%s' "$REMOTE_ERROR" >"$WORK/unreachable/$registry"
     return 2
@@ -59,7 +60,7 @@ patiently() { # WHAT COMMAND...
     return
   fi
   until logged "$@"; do
-    if ((++attempt > RETRIES)) || grep -Eqi "$HOPELESS" "$JOB/out"; then return 1; fi
+    if ((++attempt > RETRIES)) || grep -Eqi "$REFUSED|no such host" "$JOB/out"; then return 1; fi
     say "$what failed: $(why); try $attempt of $RETRIES in $delay s"
     sleep "$delay"
     delay=$((delay * 4 + (delay > 0 ? RANDOM % (delay + 1) : 0)))
@@ -67,8 +68,8 @@ patiently() { # WHAT COMMAND...
 }
 
 ecr_region() { # REGISTRY; fails for any other registry
-  [[ $1 =~ ^[0-9]{12}\.dkr\.ecr(-fips)?\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$ ]] || return 1
-  printf '%s' "${BASH_REMATCH[2]}"
+  matches "$1" '[0-9]{12}\.dkr\.ecr(-fips)?\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?' || return 1
+  printf '%s' "${BASH_REMATCH[3]}"
 }
 
 # Amazon's passwords last for hours, so each run logs in anew. The password goes through a pipe, never into a command.

@@ -32,7 +32,7 @@ smoke_test() { # IMAGE
   collect_logs "$container" "$([[ -n $fault ]] || printf 1)"
   [[ -n $fault ]] || fault=$(log_fault)
   docker rm --force "$container" >"$JOB/out" 2>&1 || say "the container $container stays: $(why)"
-  [[ -z $fault ]] || fail "smoke test: $fault"
+  [[ -z $fault ]] || fail_with_log "smoke test: $fault"
   advise
 }
 

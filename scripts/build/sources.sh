@@ -43,7 +43,7 @@ candidates_of() { # SOURCE
 }
 
 add_source() { # SOURCE [NAME] [SETTING=VALUE...]
-  local source=$1 name='' target='' error='' args='' i
+  local source=$1 name='' target='' label error='' args='' i
   shift
   if (($# > 0)) && [[ $1 != *=* ]]; then
     name=$1
@@ -54,9 +54,9 @@ add_source() { # SOURCE [NAME] [SETTING=VALUE...]
   else
     [[ -n $name ]] || name=$(repository_of "$source") name=${name##*/}
     target="${REGISTRY:+$REGISTRY/}${USERNAME:+$USERNAME/}$name"
-    is_name "$target" || error="not the name of an image: ${target:0:80}"
+    is_name "$target" || error="not the name of an image: ${target:0:80}" target=''
     for ((i = 0; i < ${#TARGETS[@]}; i++)); do
-      [[ ${TARGETS[i]} != "$target" ]] ||
+      [[ -z $target || ${TARGETS[i]} != "$target" ]] ||
         error="${SOURCES[i]} is made into $target already; give one of them another name (--models-from)"
     done
   fi
@@ -70,13 +70,15 @@ add_source() { # SOURCE [NAME] [SETTING=VALUE...]
     shift
   done
   SOURCES+=("$source") TARGETS+=("$target") SOURCE_ARGS+=("$args") SOURCE_ERRORS+=("$error")
-  LABELS+=("$([[ -n $target && -z $error ]] && printf '%s' "$target" || printf '%s' "$(plain "${source:0:60}")")")
+  # A name tells the wrappers of one run apart; where there is none, what was given is shown, so far as it can be.
+  label=${target##*/}
+  LABELS+=("${label:-$(plain "${source:0:60}")}")
 }
 
 # Why a build argument can't be used, or nothing. The Dockerfile's own list says which settings there are.
 build_arg_error() { # NAME=VALUE
   local name=${1%%=*}
-  if [[ ! $1 =~ ^[A-Za-z_][A-Za-z0-9_]*= || $1 == *$'\n'* ]]; then
+  if [[ $1 != *=* || $1 == *$'\n'* ]] || ! matches "$name" '[A-Za-z_][A-Za-z0-9_]*'; then
     printf 'not a build argument, NAME=VALUE on one line: %s' "${1:0:80}"
   elif [[ $name == MODEL_IMAGE || $name == MODELPROXY_BASE_* ]]; then
     printf '%s is set by build.sh itself' "$name"

@@ -4,11 +4,16 @@
 # Ends the job, not the run: each image has a row of its own in the table.
 fail() {
   say "failed: $*"
-  if [[ -s $JOB/log ]] && ! ((VERBOSE)); then tail -n "$LOG_TAIL" "$JOB/log" | prefixed; fi
   note status failed
   note reason "$*"
   touch "$WORK/failed"
   exit 1
+}
+
+# For what a line can't explain: a build, a model that doesn't load.
+fail_with_log() {
+  if ((!VERBOSE)); then tail -n "$LOG_TAIL" "$JOB/log" | prefixed; fi
+  fail "$@"
 }
 
 wrap() { # INDEX
@@ -34,7 +39,7 @@ wrap() { # INDEX
 # Sets BASE (a reference that always means the same image), BASE_NAME, BASE_DIGEST ('' for an image that no registry
 # has) and BASE_ID, which tells one base from another.
 resolve_base() { # SOURCE
-  local candidate candidates=() errors='' status doubt=0
+  local candidate candidates=() unasked=() errors='' status
   while IFS= read -r candidate; do candidates+=("$candidate"); done < <(candidates_of "$1")
   if ((!LOCAL)); then
     for candidate in "${candidates[@]}"; do
@@ -44,24 +49,26 @@ resolve_base() { # SOURCE
         take_remote "$candidate" "$REMOTE_DIGEST"
         return
       fi
-      ((status == 1)) || doubt=1
-      errors+="; $candidate: $REMOTE_ERROR"
+      if ((status == 1)); then errors+="; $candidate: $REMOTE_ERROR"; else unasked+=("$candidate"); fi
     done
   fi
   if is_bare "$1"; then candidates+=("$1"); fi
   for candidate in "${candidates[@]}"; do
     if take_local "$candidate"; then return; fi
   done
-  # A registry that couldn't be asked may answer the engine, which has its own proxy and mirrors.
-  if ((doubt && !DRY_RUN)); then
-    for candidate in "${candidates[@]}"; do
-      if patiently "pulling $candidate" docker pull --platform "$PLATFORM" -- "$candidate" && take_local "$candidate"; then
-        return
-      fi
-    done
-    errors+="; $(why)"
-  fi
-  fail "no image for $1${errors:+: ${errors#; }}$( ((!LOCAL)) || printf ': not among the local images (--local asks no registry)')"
+  if ((LOCAL)); then fail "no image for $1 on this machine (--local asks no registry)"; fi
+  # A registry that couldn't be asked may answer the engine, which has its own proxy and mirrors, or answer later.
+  for candidate in ${unasked[@]+"${unasked[@]}"}; do
+    if ((DRY_RUN)); then
+      errors+="; $candidate: its registry can't be asked: $(cat "$WORK/unreachable/$(registry_of "$candidate")")"
+    elif patiently "pulling $candidate" docker pull --platform "$PLATFORM" -- "$candidate"; then
+      take_local "$candidate"
+      return
+    else
+      errors+="; $candidate: $(why)"
+    fi
+  done
+  fail "no image for $1: ${errors#; }"
 }
 
 take_remote() { # REFERENCE DIGEST
@@ -88,7 +95,7 @@ take_local() { # REFERENCE; fails where there is no such image
   BASE_DIGEST=$(sed -n "s|^$(repository_of "$1")@||p" <<<"$digests" | head -n 1)
   BASE_ID=${BASE_DIGEST:-$id}
   BASE_LOCAL=1
-  say "using the local image $1$( ((LOCAL)) || printf ', since no registry has it or can be asked')"
+  if ((LOCAL)); then say "using the local image $1"; else say "using the local image $1: no registry gives it"; fi
 }
 
 # Sets ARGS, the build arguments that decide what the wrapper does: the user's, the source's own winning.
@@ -175,9 +182,11 @@ build() { # TARGET
   while IFS= read -r label; do options+=(--label "$label"); done < <(labels_of "$1")
   say "building on $BASE"
   act docker build --platform "$PLATFORM" --file "$DOCKERFILE" --tag "$UNTESTED" "${options[@]}" -- "$ROOT" ||
-    fail "docker build: $(why)"
-  ((DRY_RUN)) || measure
-  say "built in $((SECONDS - started)) s"
+    fail_with_log "docker build: $(why)"
+  if ((!DRY_RUN)); then
+    measure
+    say "built in $((SECONDS - started)) s"
+  fi
 }
 
 base_config() { # GO TEMPLATE
