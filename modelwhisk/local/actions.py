@@ -33,8 +33,9 @@ def web_annotations(mode: WebMode = "raw", secret: str | None = None) -> dict[st
 class Action:
     """An action: how its containers are made, what it is called, its parameters, annotations and limits.
 
-    `parameters` reach `/run`, `init_parameters` the environment at `/init` only. `timeout` is in milliseconds and applies
-    to `/init` and `/run` each, `memory` is in MB, `concurrency` is how many `/run` one container gets at a time.
+    `parameters` reach `/run`, `init_parameters` the environment at `/init` only. `timeout` is in milliseconds and
+    applies to `/init` and `/run` each, `memory` is in MB, `concurrency` is how many `/run` one container gets at a
+    time.
     """
 
     name: str

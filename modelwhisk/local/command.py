@@ -7,9 +7,10 @@ import contextlib
 import secrets
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -19,6 +20,8 @@ from modelwhisk.local.containers import ContainerFactory
 from modelwhisk.local.platform import LocalPlatform
 from modelwhisk.local.report import JsonReport, Report, TextReport
 from modelwhisk.local.spray_json import Json, JsonError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Target:
     def parse(cls, text: str) -> Target:
         """Reads `[name=]image-or-folder`; the name defaults to the last component without its tag."""
         name, equals, place = text.partition("=")
-        if not equals:
+        if not equals or Path(text).is_dir():
             name, place = "", text
         folder = Path(place).expanduser()
         if folder.is_dir():
@@ -73,7 +76,8 @@ def _env_file(context: click.Context, parameter: click.Parameter, value: Path | 
     return result
 
 
-_KEY_VALUE = {"multiple": True, "metavar": "KEY=VALUE", "callback": _pairs}
+def _key_values(*names: str, help_text: str) -> Callable[[Command], Command]:
+    return click.option(*names, multiple=True, metavar="KEY=VALUE", callback=_pairs, help=help_text)
 
 
 @click.command()
@@ -81,27 +85,51 @@ _KEY_VALUE = {"multiple": True, "metavar": "KEY=VALUE", "callback": _pairs}
 @click.option("--port", default=3233, show_default=True, help="Port to serve on; 0 picks a free one.")
 @click.option("--bind", default="127.0.0.1", show_default=True, help="Address to serve on.")
 @click.option("--namespace", default="guest", show_default=True, help="Namespace of the actions.")
-@click.option("--web", type=click.Choice(["raw", "true", "secure"]), default="raw", show_default=True,
-              help="Kind of web action; `secure` makes up a secret and prints it.")  # fmt: skip
+@click.option(
+    "--web",
+    type=click.Choice(["raw", "true", "secure"]),
+    default="raw",
+    show_default=True,
+    help="Kind of web action; `secure` makes up a secret and prints it.",
+)
 @click.option("--memory", default=512, show_default=True, metavar="MB", help="Memory limit of a container.")
 @click.option("--timeout", default=60_000, show_default=True, metavar="MS", help="Time limit of /init and /run each.")
 @click.option("--concurrency", default=1, show_default=True, help="Calls that one container gets at a time.")
 @click.option("--max-containers", default=4, show_default=True, help="Containers of all actions together.")
-@click.option("-p", "--param", "parameters", help="Parameter bound to the actions; JSON if it parses.", **_KEY_VALUE)
-@click.option("--init", "init_parameters", help="Parameter for the environment at /init only.", **_KEY_VALUE)
-@click.option("--env-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), callback=_env_file,
-              help="NAME=value lines for the containers' own environment.")  # fmt: skip
+@_key_values("-p", "--param", "parameters", help_text="Parameter bound to the actions; JSON if it parses.")
+@_key_values("--init", "init_parameters", help_text="Parameter for the environment at /init only.")
+@click.option(
+    "--env-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_env_file,
+    help="NAME=value lines for the containers' own environment.",
+)
 @click.option("--python", default=sys.executable, show_default="this one", help="Interpreter for folders.")
 @click.option("--idle-pause", default=10.0, show_default=True, metavar="S", help="Idle time before a pause.")
 @click.option("--log-json", is_flag=True, help="One JSON object a line, for machines.")
-def local(targets: tuple[str, ...], port: int, bind: str, namespace: str, web: WebMode, memory: int, timeout: int,
-          concurrency: int, max_containers: int, parameters: dict[str, Json], init_parameters: dict[str, Json],
-          env_file: dict[str, str], python: str, idle_pause: float, log_json: bool) -> None:  # fmt: skip
+def local(
+    *,
+    targets: tuple[str, ...],
+    port: int,
+    bind: str,
+    namespace: str,
+    web: WebMode,
+    memory: int,
+    timeout: int,
+    concurrency: int,
+    max_containers: int,
+    parameters: dict[str, Json],
+    init_parameters: dict[str, Json],
+    env_file: dict[str, str],
+    python: str,
+    idle_pause: float,
+    log_json: bool,
+) -> None:
     """Serve models as web actions on this machine, as OpenWhisk would.
 
-    Each TARGET is [name=]IMAGE, run in docker exactly as OpenWhisk's invoker does, or [name=]FOLDER of a model, run as a
-    process by this tool's adapter. What a request becomes on its way to the model, and what the answer becomes on its way
-    back, is as strict as on the platform.
+    Each TARGET is [name=]IMAGE, run in docker exactly as OpenWhisk's invoker does, or [name=]FOLDER of a model, run as
+    a process by this tool's adapter. What a request becomes on its way to the model, and what the answer becomes on its
+    way back, is as strict as on the platform.
 
     This is for one desk, to try and test models. Real load belongs on OpenWhisk.
     """

@@ -1,7 +1,7 @@
 """The tokens that HTTP header fields are made of (RFC 7230 section 3.2.6), read left to right with backtracking.
 
-It accepts what the platform's HTTP library accepts (pekko-http, impl/model/parser/CommonRules.scala), which is in places
-more and in places less than the RFC.
+It accepts what the platform's HTTP library accepts (pekko-http, impl/model/parser/CommonRules.scala), which is in
+places more and in places less than the RFC.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Mismatch(ValueError):
 
 
 class Scanner:
-    """A cursor over one header value; each method takes what it names, or raises `Mismatch` and promises no position."""
+    """A cursor over one header value; each method takes what it names, or raises `Mismatch`."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -1,8 +1,8 @@
 """Request header values as the platform hands them on: parsed into the HTTP library's typed headers and written again.
 
-A value that the library's grammar does not take stays as it came (pekko-http, impl/model/parser/SimpleHeaders.scala and
-its neighbours for reading, scaladsl/model/headers/ for writing). Link, Set-Cookie and the challenge headers, which have no
-place in a request, are left as they came too.
+A value that the library's grammar does not take stays as it came (pekko-http, impl/model/parser/SimpleHeaders.scala
+and its neighbours for reading, scaladsl/model/headers/ for writing). Link, Set-Cookie and the challenge headers, which
+have no place in a request, are left as they came too.
 """
 
 from __future__ import annotations

@@ -21,6 +21,15 @@ _COMMENT_TEXT = (VCHAR | frozenset(" \t")) - frozenset("()\\")
 _ETAG_TEXT = VCHAR - frozenset('"')
 _ATTRIBUTE_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`|~")
 _FILENAME_SAFE = frozenset(chr(code) for code in range(0x20, 0x7F)) - frozenset('%"\\')
+_BARE_DIRECTIVES = (
+    "no-store",
+    "no-transform",
+    "only-if-cached",
+    "public",
+    "must-revalidate",
+    "proxy-revalidate",
+    "immutable",
+)
 _MAX_INT = 2**31 - 1
 _MAX_COMMENT_DEPTH = 5
 
@@ -63,7 +72,7 @@ def _asctime(scanner: Scanner) -> datetime:
 
 def _moment(year: int, month: int, day: int, time: tuple[int, int, int], weekday: int) -> datetime:
     try:
-        moment = datetime(year, month, day, *time)  # noqa: DTZ001 - HTTP dates are GMT by definition
+        moment = datetime(year, month, day, *time)
     except ValueError as error:
         raise Mismatch(str(error)) from error
     if moment.weekday() != weekday:
@@ -122,8 +131,7 @@ def entity_tag(scanner: Scanner) -> str:
     weak = "W/" if scanner.take("W/") else ""
     scanner.expect('"')
     start = scanner.at
-    while scanner.at < len(scanner.text) and (scanner.text[scanner.at] in _ETAG_TEXT or scanner.text[scanner.at] >= "\x80"):
-        scanner.at += 1
+    scanner.while_in(_ETAG_TEXT)
     tag = scanner.text[start : scanner.at]
     scanner.expect('"')
     return weak + quoted(tag)
@@ -176,7 +184,7 @@ def _token68(scanner: Scanner) -> str:
 
 
 def cookie_pair(text: str) -> str | None:
-    """One `name=value` of a Cookie header, the value without its quotes; None where it isn't one (RFC 6265 section 4.1)."""
+    """One `name=value` of a Cookie header, without the value's quotes; None where it isn't one (RFC 6265, 4.1)."""
     try:
         return parse_all(_cookie_pair, text)
     except Mismatch:
@@ -196,7 +204,7 @@ def _cookie_pair(scanner: Scanner) -> str:
 
 def cache_directive(scanner: Scanner) -> str:
     """One directive of a Cache-Control header."""
-    for name in ("no-store", "no-transform", "only-if-cached", "public", "must-revalidate", "proxy-revalidate", "immutable"):
+    for name in _BARE_DIRECTIVES:
         if scanner.take(name):
             return name
     for name in ("max-age=", "min-fresh=", "s-maxage="):

@@ -1,4 +1,4 @@
-"""The plain records of a request and a response, and the bytes of a response as the platform's HTTP library writes them."""
+"""The plain records of a request and a response, and the bytes that the platform's HTTP library sends for a response."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class HttpResponse:
     def resets(self) -> bool:
         """Whether the client gets no usable message of this status.
 
-        After an interim 100, and a 205 that says nothing about its length, clients wait for the rest, which never comes:
-        the platform's idle timeout resets the connection.
+        After an interim 100, and a 205 that says nothing about its length, clients wait for the rest, which never
+        comes: the platform's idle timeout resets the connection.
         """
         return self.status in (100, 205)
 
@@ -100,7 +100,7 @@ class Rejected(Exception):
 def negotiated(preferences: Preferences, response: HttpResponse) -> HttpResponse:
     """`response`, or `Rejected` with 406 if the client doesn't accept its type; errors are sent to everyone.
 
-    Source: pekko-http, scaladsl/marshalling/PredefinedToResponseMarshallers.scala: only statuses below 400 are negotiated.
+    Only statuses below 400 are negotiated (pekko-http, scaladsl/marshalling/PredefinedToResponseMarshallers.scala).
     """
     content_type = response.content_type
     if response.status < 400 and content_type is not None and not preferences.accepts(content_type):

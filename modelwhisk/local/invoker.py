@@ -1,4 +1,4 @@
-"""Runs activations in containers by the container contract: `/init` once, one `/run` each, and what follows from the replies.
+"""Runs activations in containers: `/init` once, one `/run` each, and what the platform makes of the replies.
 
 Source: core/invoker/.../containerpool/ContainerProxy.scala and common/scala/.../containerpool/Container.scala; the
 contract, A2 to A10.
@@ -26,7 +26,7 @@ _LOG_PATIENCE = 1.0  # seconds that a container's markers are waited for, after 
 
 @dataclass
 class Activation:
-    """One run of an action; times are in milliseconds, `outcome` is None while there is none and where none will come."""
+    """One run of an action; times are in milliseconds, `outcome` is None until there is one, if there ever is."""
 
     action: Action
     transaction: str
@@ -50,7 +50,9 @@ class _NeverAnswered(Exception):
 class Invoker:
     """Runs activations; `on_end` is told of each when its logs are there, which is after the caller has its outcome."""
 
-    def __init__(self, pool: Pool, api_host: str, on_end: Callable[[Activation], None], api_key: str | None = None) -> None:
+    def __init__(
+        self, pool: Pool, api_host: str, on_end: Callable[[Activation], None], api_key: str | None = None
+    ) -> None:
         self._pool = pool
         self._api_host = api_host
         self._on_end = on_end
@@ -108,9 +110,7 @@ class Invoker:
         except StartFailed as problem:
             return developer_error(str(problem)) if problem.developer else whisk_error(str(problem))
         activation.container = pooled.container.name
-        call = await post(
-            pooled.container.address, "/init", self._init_message(activation), action.timeout, retry=True
-        )
+        call = await post(pooled.container.address, "/init", self._init_message(activation), action.timeout, retry=True)
         activation.init_time = call.duration
         if isinstance(call.reply, ContainerReply) and call.reply.shutting_down:
             raise _NeverAnswered
@@ -150,9 +150,7 @@ class Invoker:
     def _init_message(self, activation: Activation) -> Json:
         action = activation.action
         environment: dict[str, Json] = {name: _text(value) for name, value in action.init_parameters.items()}
-        environment |= {
-            f"__OW_{name.upper()}": value for name, value in self._metadata(activation).items()
-        }
+        environment |= {f"__OW_{name.upper()}": value for name, value in self._metadata(activation).items()}
         return {"value": {"name": action.name, "main": "main", "binary": False, "env": environment}}
 
     def _run_message(self, activation: Activation, value: Json) -> Json:

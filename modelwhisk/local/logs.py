@@ -65,9 +65,7 @@ class ContainerLog:
 
     def take(self) -> list[LogLine]:
         """All lines so far, including one that isn't complete."""
-        rest = [
-            LogLine(stream, data.decode("utf-8", "replace")) for stream, data in self._partial.items() if data
-        ]
+        rest = [LogLine(stream, data.decode("utf-8", "replace")) for stream, data in self._partial.items() if data]
         self._partial = {"stdout": b"", "stderr": b""}
         lines, self._lines = self._lines + rest, []
         return lines

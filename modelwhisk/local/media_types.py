@@ -1,7 +1,7 @@
-"""Media types as the platform's HTTP library knows them: which are binary, which carry a charset, and how they are written.
+"""Media types as the platform's HTTP library knows them: which are binary, which have a charset, how they are written.
 
-The names are those of pekko-http 1.1 (scaladsl/model/MediaType.scala). A type that it does not know is binary, unless its
-Content-Type carries a charset parameter (impl/model/parser/CommonActions.scala, `getMediaType`).
+The names are those of pekko-http 1.1 (scaladsl/model/MediaType.scala). A type that it does not know is binary, unless
+its Content-Type carries a charset parameter (impl/model/parser/CommonActions.scala, `getMediaType`).
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ _CHARSETS = {
     "windows-1254": "cp1254 cp5350",
     "windows-1257": "cp1257 cp5353",
 }
-_CHARSET_NAMES = {
-    alias.lower(): name for name, aliases in _CHARSETS.items() for alias in (name, *aliases.split())
-}
+_CHARSET_NAMES = {alias.lower(): name for name, aliases in _CHARSETS.items() for alias in (name, *aliases.split())}
 
 
 class Kind(Enum):

@@ -1,4 +1,4 @@
-"""What the platform says, word for word (common/scala/.../http/ErrorResponse.scala, object `Messages`, and pekko-http)."""
+"""What the platform says, word for word (common/scala/.../http/ErrorResponse.scala, `Messages`, and pekko-http)."""
 
 from __future__ import annotations
 
@@ -73,4 +73,5 @@ def truncated(text: str, length: int, limit: int) -> str:
 
 def timed_out(timeout: int, *, init: bool) -> str:
     """A call that took longer than the action's limit, in milliseconds."""
-    return f"The action exceeded its time limits of {timeout} milliseconds" + (" during initialization." if init else ".")
+    phase = " during initialization" if init else ""
+    return f"The action exceeded its time limits of {timeout} milliseconds{phase}."

@@ -18,10 +18,9 @@ _SINGLE, _MAIN_ONLY, _ANY = range(3)
 
 @dataclass(frozen=True)
 class MediaRange:
-    """One range of an `Accept` header: a type, `main/*` (`sub` is `*` in `mime`) or `*/*`, its parameters and its weight."""
+    """One range of an `Accept` header: a type, or `main/*` or `*/*` where `mime` is None; parameters and weight."""
 
     main: str
-    sub: str | None
     mime: MediaType | None
     parameters: tuple[tuple[str, str], ...]
     q: float
@@ -71,9 +70,9 @@ def media_range(scanner: Scanner) -> MediaRange:
         raise Mismatch(f"q={q}")
     parameters = tuple(sorted(given.items()))
     if sub == "*":
-        return MediaRange(main.lower(), None, None, parameters, q)
+        return MediaRange(main.lower(), None, parameters, q)
     mime = media_type(main, sub, given, charset_given="charset" in given)
-    return MediaRange(mime.main, mime.sub, mime, parameters, q)
+    return MediaRange(mime.main, mime, parameters, q)
 
 
 def _float(text: str) -> float:

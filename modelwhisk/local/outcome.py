@@ -35,7 +35,7 @@ class Failure(Enum):
 
 @dataclass(frozen=True)
 class ContainerReply:
-    """A container's HTTP reply; `full_length` (bytes) is set where `text` is only the beginning of a body over the limit."""
+    """A container's HTTP reply; `full_length` (bytes) is set where `text` is only the beginning of it."""
 
     status: int
     text: str
@@ -81,7 +81,7 @@ def of_init(reply: ContainerReply | Failure) -> Outcome:
         return developer_error(messages.MEMORY_EXHAUSTED if reply is Failure.MEMORY else messages.ABNORMAL_INIT)
     if reply.full_length is not None:
         return developer_error(messages.truncated(reply.text, reply.full_length, MAX_RESULT))
-    return developer_error(_stated_error(reply.text, messages.invalid_init(reply.text)))
+    return developer_error(_stated_error(_parsed(reply.text), messages.invalid_init(reply.text)))
 
 
 def of_run(reply: ContainerReply | Failure) -> Outcome:
@@ -91,22 +91,20 @@ def of_run(reply: ContainerReply | Failure) -> Outcome:
     if reply.full_length is not None:
         text = messages.truncated(reply.text, reply.full_length, MAX_RESULT)
         return Outcome(Status.APPLICATION_ERROR, {"error": text})
-    if reply.status != 200:
-        return developer_error(_stated_error(reply.text, messages.invalid_run(reply.text)))
-    try:
-        value = spray_json.parse(reply.text)
-    except JsonError:
-        return developer_error(messages.invalid_run(reply.text))
-    if not isinstance(value, (dict, list)):
-        return developer_error(messages.invalid_run(reply.text))
+    value = _parsed(reply.text)
+    if reply.status != 200 or not isinstance(value, (dict, list)):
+        return developer_error(_stated_error(value, messages.invalid_run(reply.text)))
     if isinstance(value, dict) and "error" in value:
         return Outcome(Status.APPLICATION_ERROR, {"error": value["error"]})
     return Outcome(Status.SUCCESS, value)
 
 
-def _stated_error(text: str, default: str) -> Json:
+def _parsed(text: str) -> Json:
     try:
-        value = spray_json.parse(text)
+        return spray_json.parse(text)
     except JsonError:
-        return default
+        return None
+
+
+def _stated_error(value: Json, default: str) -> Json:
     return value["error"] if isinstance(value, dict) and "error" in value else default

@@ -8,6 +8,7 @@ import string
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from modelwhisk.local.actions import Action
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse
@@ -34,8 +35,8 @@ class LocalPlatform:
 
     `port` 0 picks a free one. `credentials` has the namespace of each `user:password`; `max_containers` bounds the
     containers of all actions together; `idle_pause` is the time in seconds after which an idle one is paused;
-    `blocking_wait` that after which a client gets 202. `on_exchange` is told of each answered request, `on_activation` of
-    each activation once its logs are there. OSError where the port is taken.
+    `blocking_wait` that after which a client gets 202. `on_exchange` is told of each answered request, `on_activation`
+    of each activation once its logs are there. OSError where the port is taken.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class LocalPlatform:
         self._on_activation = on_activation
         self._invoker: Invoker | None = None
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> LocalPlatform:
         self._server = await asyncio.start_server(self._connected, self._bind, self._port)
@@ -72,7 +73,8 @@ class LocalPlatform:
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None and self._invoker is not None
+        assert self._server is not None
+        assert self._invoker is not None
         self._server.close()
         for task in self._tasks:
             task.cancel()
@@ -105,7 +107,8 @@ class LocalPlatform:
     async def _invoked(self, invocation: Invocation, activation: Activation) -> HttpResponse:
         assert self._invoker is not None
         value = {**invocation.action.parameters, **invocation.value}
-        running = self._keep(asyncio.ensure_future(self._invoker.invoke(activation, value)))
+        running = asyncio.ensure_future(self._invoker.invoke(activation, value))
+        self._keep(running)
         # Shielded: the action goes on when its client has gone, or waited long enough.
         done, _ = await asyncio.wait({running}, timeout=self._blocking_wait)
         if not done:
@@ -121,10 +124,9 @@ class LocalPlatform:
         self._keep(task)
         await Connection(reader, writer, self.answer).serve()
 
-    def _keep(self, task: asyncio.Task[object]) -> asyncio.Task[object]:
+    def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
 
 
 def _transaction_id() -> str:

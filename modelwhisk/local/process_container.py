@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from modelwhisk.local import owner
 from modelwhisk.local.actions import Action
@@ -45,8 +46,9 @@ class ProcessContainer:
     async def listening(self) -> None:
         """Waits for the process to name its port; raises `StartFailed` if it ends or stays silent."""
         exited = asyncio.ensure_future(self._process.wait())
+        waiting: set[asyncio.Future[Any]] = {exited, self._address}
         try:
-            await asyncio.wait({exited, self._address}, timeout=_START_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, timeout=_START_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         finally:
             exited.cancel()
         if self._address.done():
@@ -150,8 +152,8 @@ class ProcessFactory:
 
     def _variables(self, api_host: str) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("__OW_", "MODELPROXY_"))}
-        own = {"MODELPROXY_PORT": "0", "__OW_API_HOST": api_host, "PYTHONUNBUFFERED": "1", OWNER_VARIABLE: owner.current()}
-        return {**inherited, **self.environment, **own}
+        own = {"MODELPROXY_PORT": "0", "__OW_API_HOST": api_host, "PYTHONUNBUFFERED": "1"}
+        return {**inherited, **self.environment, **own, OWNER_VARIABLE: owner.current()}
 
 
 def runtime_folder() -> Path:
@@ -160,7 +162,8 @@ def runtime_folder() -> Path:
     for candidate in (package / "_runtime", package.parent / "runtime"):
         if (candidate / "__main__.py").is_file():
             return candidate
-    raise StartFailed(f"The adapter is missing: neither {package / '_runtime'} nor a checkout's runtime/.", developer=False)
+    problem = f"The adapter is missing: neither {package / '_runtime'} nor a checkout's runtime/ is there."
+    raise StartFailed(problem, developer=False)
 
 
 def remove_leftovers() -> list[int]:

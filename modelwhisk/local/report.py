@@ -75,7 +75,9 @@ class TextReport(Report):
         if activation.outcome is None:
             self._console.print(f"  {activation.container} answered 503: the platform drops such a call", style="red")
         elif not activation.outcome.keeps_container and isinstance(activation.outcome.result, dict):
-            self._console.print(f"  {activation.outcome.status.value}: {activation.outcome.result['error']}", style="red")
+            self._console.print(
+                f"  {activation.outcome.status.value}: {activation.outcome.result['error']}", style="red"
+            )
 
     def removed(self, processes: Sequence[int], containers: Sequence[str]) -> None:
         if processes or containers:

@@ -1,6 +1,6 @@
 """An HTTP request as the `value` that a web action's `/run` gets; pure.
 
-Source: core/controller/.../WebActions.scala (`Context`, `extractEntityAndProcessRequest`); the contract, sections B2 and B3.
+Source: core/controller/.../WebActions.scala (`Context`, `extractEntityAndProcessRequest`); the contract, B2 and B3.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def headers_of(headers: Headers, entity: Entity) -> dict[str, str]:
     return shown
 
 
-def action_value(  # noqa: PLR0913 - the parts of a request
+def action_value(
     request: HttpRequest,
     path: str,
     query: Query,
@@ -75,7 +75,7 @@ def action_value(  # noqa: PLR0913 - the parts of a request
     """What the platform adds to an action's parameters for a web request.
 
     `path` is what followed the action's name, `user` the namespace of a caller with valid credentials, `immutable` the
-    action's final parameters. Raises `MalformedBody` and `ParametersNotAllowed`, which only happen where `raw` is false.
+    action's final parameters. Raises `MalformedBody` and `ParametersNotAllowed`, neither of them where `raw` is true.
     """
     entity = entity_of(request)
     value: dict[str, Json] = {
@@ -92,7 +92,7 @@ def action_value(  # noqa: PLR0913 - the parts of a request
     fields = from_body if isinstance(from_body, dict) else {}
     if (RESERVED | immutable) & (from_query.keys() | fields.keys()):
         raise ParametersNotAllowed(messages.PARAMETERS_NOT_ALLOWED)
-    if isinstance(from_body, _Absent) or isinstance(from_body, dict):
+    if isinstance(from_body, (_Absent, dict)):
         return value | from_query | fields
     return value | from_query | {"__ow_body": from_body}
 

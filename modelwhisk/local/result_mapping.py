@@ -14,7 +14,7 @@ from modelwhisk.local import messages
 from modelwhisk.local.http_messages import Headers, HttpResponse, Rejected, error, json_response, negotiated
 from modelwhisk.local.media_types import HTML, JSON, PLAIN_TEXT, SVG, UTF_8, ContentType, Kind, parse_content_type
 from modelwhisk.local.negotiation import Preferences
-from modelwhisk.local.spray_json import Json, number_text, pretty, utf_8
+from modelwhisk.local.spray_json import Json, number_text, pretty, utf_8, utf_16_order
 
 # core/entity/Exec.scala, `isBinaryCode`
 _LOOKS_LIKE_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)")
@@ -62,8 +62,7 @@ def _as_http(preferences: Preferences, result: Json) -> HttpResponse:
 def _headers(value: Json) -> Headers:
     if not isinstance(value, dict):
         raise _Invalid(messages.invalid_media("message/http"))
-    in_order = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be", "surrogatepass"))
-    return tuple((name, text) for name, item in in_order for text in _header_texts(item))
+    return tuple((name, text) for name in sorted(value, key=utf_16_order) for text in _header_texts(value[name]))
 
 
 def _header_texts(value: Json) -> list[str]:
@@ -86,8 +85,9 @@ def _status(value: Json) -> int:
     """A status code, given as a whole number or its digits."""
     if isinstance(value, str) and _INTEGER.fullmatch(value):
         value = Decimal(value)
-    if isinstance(value, (Decimal, int)) and not isinstance(value, bool) and 100 <= value <= 599 and value == int(value):
-        return int(value)
+    number = value if isinstance(value, (Decimal, int)) and not isinstance(value, bool) else 0
+    if 100 <= number <= 599 and number == int(number):
+        return int(number)
     raise _Invalid(messages.invalid_media("message/http"))
 
 
@@ -123,7 +123,7 @@ def _looks_like_base64(text: str) -> bool:
 
 
 def _base64_decoded(text: str) -> bytes:
-    """What Java's basic decoder makes of `text`: standard alphabet, one line; padding may be missing but not be wrong."""
+    """What Java's basic decoder makes of `text`: standard alphabet, one line, padding right or missing."""
     match = _BASE64.fullmatch(text)
     if match is None:
         raise _Invalid(messages.CONTENT_TYPE_MISMATCH)
@@ -151,18 +151,16 @@ def _as_text(preferences: Preferences, result: Json) -> HttpResponse:
     charset = preferences.best_charset()
     if not preferences.accepts_type(PLAIN_TEXT.media_type) or charset is None:
         raise Rejected(406, messages.unacceptable(str(PLAIN_TEXT.media_type)))
-    data = _encoded(text, charset)
-    return HttpResponse(200, (), ContentType(PLAIN_TEXT.media_type, charset if data is not None else UTF_8), data or utf_8(text))
+    used, data = _encoded(text, charset)
+    return HttpResponse(200, (), ContentType(PLAIN_TEXT.media_type, used), data)
 
 
-def _encoded(text: str, charset: str) -> bytes | None:
-    """`text` in the charset that the client prefers, None where there is no such charset."""
-    if charset == UTF_8:
-        return utf_8(text)
+def _encoded(text: str, charset: str) -> tuple[str, bytes]:
+    """`text` in the charset that the client prefers, in UTF-8 where there is no such charset."""
     try:
-        return text.encode(charset, "replace")
+        return charset, utf_8(text) if charset == UTF_8 else text.encode(charset, "replace")
     except LookupError:
-        return None
+        return UTF_8, utf_8(text)
 
 
 def _field(result: Json, name: str) -> Json:

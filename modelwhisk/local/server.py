@@ -1,7 +1,7 @@
 """HTTP/1.1 on a socket: requests in, responses out byte by byte as the platform's HTTP library writes them.
 
-h11 reads the messages. Responses are written by `http_messages.render`, since the platform sends what h11 rightly refuses
-to send. Refusals that belong to the HTTP library have its status (pekko-http, impl/engine/parsing/).
+h11 reads the messages. Responses are written by `http_messages.render`, since the platform sends what h11 rightly
+refuses to send. Refusals that belong to the HTTP library have its status (pekko-http, impl/engine/parsing/).
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ class Connection:
         request = _checked(head)
         body = await self._read_body(head)
         asked = (request.header("connection") or "").lower()
+        connection: str | None
         if head.http_version == b"1.0":
             keep_alive = "keep-alive" in asked
             connection = "keep-alive" if keep_alive else "close"
@@ -106,16 +107,16 @@ class Connection:
         names = {name for name, _ in head.headers}
         stated = int(dict(head.headers).get(b"content-length", b"0"))
         if stated > _MAX_BODY:
-            raise _Refused(413, f"Request Content-Length of {stated} bytes exceeds the configured limit of {_MAX_BODY} bytes")
+            text = f"Request Content-Length of {stated} bytes exceeds the configured limit of {_MAX_BODY} bytes"
+            raise _Refused(413, text)
         if self._http.they_are_waiting_for_100_continue:
             await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = bytearray()
         while isinstance(event := await self._next_event(), h11.Data):
             body += event.data
             if len(body) > _MAX_BODY:
-                raise _Refused(
-                    413, f"Aggregated data length of request entity exceeds the configured limit of {_MAX_BODY} bytes"
-                )
+                text = f"Aggregated data length of request entity exceeds the configured limit of {_MAX_BODY} bytes"
+                raise _Refused(413, text)
         return bytes(body) if names & {b"content-length", b"transfer-encoding"} else None
 
     async def _next_event(self) -> h11.Event:
@@ -197,6 +198,5 @@ def _refusal(problem: h11.RemoteProtocolError) -> Exception:
     text = str(problem)
     if "too large" in text or "too long" in text:
         return _Refused(431, text)
-    if problem.error_status_hint == 501:  # a transfer coding other than chunked
-        return _Refused(400, text)
+    # h11 has 501 for a transfer coding other than chunked, the library has 400 for all that is left.
     return _Refused(400, text or "Illegal HTTP message start")

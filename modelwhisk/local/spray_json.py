@@ -13,7 +13,7 @@ from typing import NoReturn, TypeAlias
 
 from modelwhisk.local.spray_json_parser import JsonError, explain
 
-Json: TypeAlias = "None | bool | Decimal | int | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | Decimal | int | str | list[Json] | dict[str, Json] | None"
 
 MAX_DEPTH = 1000
 MAX_NUMBER_CHARACTERS = 100
@@ -33,7 +33,7 @@ def parse(data: bytes | str) -> Json:
             raise _Suspect
         value: Json = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        return explain(data, MAX_DEPTH, MAX_NUMBER_CHARACTERS)
+        value = explain(data, MAX_DEPTH, MAX_NUMBER_CHARACTERS)
     return value
 
 
@@ -58,6 +58,11 @@ def pretty(value: Json) -> str:
 def compact(value: Json) -> str:
     """`value` without any white space."""
     return "".join(_print(value, indented=False))
+
+
+def utf_16_order(key: str) -> bytes:
+    """What to sort an object's keys by to have them as Java's sorted maps do."""
+    return key.encode("utf-16-be", "surrogatepass")
 
 
 def number_text(value: Decimal | int) -> str:
@@ -90,7 +95,7 @@ class _Open:
     def __init__(self, value: list[Json] | dict[str, Json], outer_depth: int, *, indented: bool) -> None:
         self.items: Iterator[tuple[str | None, Json]]
         if isinstance(value, dict):
-            self.items = iter(sorted(value.items(), key=lambda item: item[0].encode("utf-16-be", "surrogatepass")))
+            self.items = iter([(key, value[key]) for key in sorted(value, key=utf_16_order)])
         else:
             self.items = iter([(None, item) for item in value])
         self.is_object = isinstance(value, dict)
@@ -127,7 +132,7 @@ def _begin(value: Json, open_containers: list[_Open], *, indented: bool) -> Iter
         yield _leaf(value)
 
 
-def _leaf(value: None | bool | Decimal | int | str) -> str:
+def _leaf(value: bool | Decimal | int | str | None) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if value is None:

@@ -41,7 +41,7 @@ class IllegalUri(ValueError):
 
 @dataclass(frozen=True)
 class Target:
-    """What a request asks for: decoded path segments (the first one is empty: the path starts with a slash), raw query."""
+    """What a request asks for: decoded path segments, the first of them empty as the path starts with a slash."""
 
     segments: tuple[str, ...]
     raw_query: str | None
@@ -59,7 +59,10 @@ class Query:
     pairs: tuple[tuple[str, str | None], ...]
 
     def __str__(self) -> str:
-        return "&".join(_query_text(key) + ("" if value is None else f"={_query_text(value)}") for key, value in self.pairs)
+        return "&".join(
+            _query_text(key) if value is None else f"{_query_text(key)}={_query_text(value)}"
+            for key, value in self.pairs
+        )
 
     def last_values(self) -> dict[str, str]:
         """Each key with the last of its values, as the platform makes parameters of them."""
@@ -150,6 +153,19 @@ def _query_text(text: str) -> str:
     return "+".join(encode(part, QUERY_KEPT) for part in text.split(" "))
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A key or a value of a query: its characters, and what the library says it expected instead of others."""
+
+    allowed: frozenset[str]
+    expected_first: str
+    expected_after: str
+
+
+_KEY = _Part(FORM_KEY_CHARS, "keyValuePairsWithReversalAvoidance or 'EOI'", "'=', '&' or 'EOI'")
+_VALUE = _Part(FORM_VALUE_CHARS, "part, '&' or 'EOI'", "'&' or 'EOI'")
+
+
 def parse_query(raw: str) -> Query:
     """A query or a form of keys and values; raises `IllegalUri` for characters that must be escaped."""
     pairs: list[tuple[str, str | None]] = []
@@ -158,8 +174,9 @@ def parse_query(raw: str) -> Query:
     start = 0
     for part in raw.split("&"):
         key, equals, value = part.partition("=")
-        _check_part(raw, start, len(key), FORM_KEY_CHARS, "'=', '&' or 'EOI'", "keyValuePairsWithReversalAvoidance or 'EOI'")
-        _check_part(raw, start + len(key) + 1, len(value), FORM_VALUE_CHARS, "'&' or 'EOI'", "part, '&' or 'EOI'")
+        value_start = start + len(key) + 1
+        _check_part(raw, range(start, start + len(key)), _KEY)
+        _check_part(raw, range(value_start, value_start + len(value)), _VALUE)
         pairs.append((_decode_part(key), _decode_part(value) if equals else None))
         start += len(part) + 1
     return Query(tuple(pairs))
@@ -169,16 +186,16 @@ def _decode_part(text: str) -> str:
     return decode(text.replace("+", " "))
 
 
-def _check_part(raw: str, start: int, length: int, allowed: frozenset[str], after: str, at_start: str) -> None:
-    at = _first_illegal(raw, start, start + length, allowed)
+def _check_part(raw: str, where: range, part: _Part) -> None:
+    at = _first_illegal(raw, where.start, where.stop, part.allowed)
     if at is None:
         return
-    if "%" in raw[max(at - 2, start) : at]:
+    if "%" in raw[max(at - 2, where.start) : at]:
         expected = "HEXDIG"
-    elif at == start:
-        expected = at_start if at else "parseQuery"
+    elif at == where.start:
+        expected = part.expected_first if at else "parseQuery"
     else:
-        expected = f"'+', query-char, pct-encoded, {after}"
+        expected = f"'+', query-char, pct-encoded, {part.expected_after}"
     raise IllegalUri("query", raw, at, expected)
 
 
@@ -233,7 +250,7 @@ def _escaped_run(scanner: Scanner, allowed: frozenset[str]) -> str:
 
 
 def normalise_reference(text: str) -> str:
-    """A URI reference as a Referer or Location header writes it again; raises `Mismatch` where the library refuses it."""
+    """A URI reference as a Referer header writes it again; raises `Mismatch` where the library refuses it."""
     scanner = Scanner(text)
     scheme = scanner.attempt(_scheme) or ""
     result = f"{scheme}:" if scheme else ""

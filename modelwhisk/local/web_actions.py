@@ -1,7 +1,7 @@
 """The controller's web action routes: a request to an invocation, and an invocation's end to the response; pure.
 
-Source: core/controller/.../WebActions.scala (`routes`, `handleMatch`, `completeRequest`) and RestAPIs.scala; the contract,
-sections B1 to B6. The order of the checks is the platform's.
+Source: core/controller/.../WebActions.scala (`routes`, `handleMatch`, `completeRequest`) and RestAPIs.scala; the
+contract, B1 to B6. The order of the checks is the platform's.
 """
 
 from __future__ import annotations
@@ -85,11 +85,13 @@ class Invocation:
 Lookup = Callable[[str, str, str], Action | None]
 
 
-def route(request: HttpRequest, lookup: Lookup, credentials: Mapping[str, str], transaction: str) -> Invocation | HttpResponse:
+def route(
+    request: HttpRequest, lookup: Lookup, credentials: Mapping[str, str], transaction: str
+) -> Invocation | HttpResponse:
     """What to do with `request`: an invocation, or the response where the platform answers by itself.
 
-    `lookup` finds an action by namespace, package (`default` for none) and name; `credentials` has the namespace of each
-    `user:password`. `transaction` is the id that errors carry.
+    `lookup` finds an action by namespace, package (`default` for none) and name; `credentials` has the namespace of
+    each `user:password`. `transaction` is the id that errors carry.
     """
     try:
         target = parse_target(request.target)
@@ -112,33 +114,55 @@ def _routed(
     action = lookup(namespace, package, base)
     if action is None or not action.is_set("web-export"):
         return error(404, messages.NOT_FOUND, transaction)
+    found = _Found(action, extension, rest)
+    return _answer_or_invoke(request, target, found, caller, transaction)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The action that a URL names, the extension, and the path after them."""
+
+    action: Action
+    extension: str
+    rest: tuple[str, ...]
+
+
+def _answer_or_invoke(
+    request: HttpRequest, target: Target, found: _Found, caller: Caller, transaction: str
+) -> Invocation | HttpResponse:
+    action = found.action
     length = len(request.body or b"")
     if length > MAX_PAYLOAD:
         return error(413, messages.too_large(length, MAX_PAYLOAD), transaction)
     cors = _cors(request, action)
-    own_options = action.is_set("web-custom-options")
-    if request.method == "OPTIONS" and not own_options:
-        return HttpResponse(200, cors)
-    if not _authorized(request, action, caller) and request.method != "OPTIONS":
+    if request.method == "OPTIONS":
+        if not action.is_set("web-custom-options"):
+            return HttpResponse(200, cors)
+    elif not _authorized(request, action, caller):
         return error(401, messages.UNAUTHORIZED, transaction).with_headers(cors)
     try:
-        value = action_value(
+        value = _value(request, target, found, caller)
+    except ParametersNotAllowed as problem:
+        return error(400, str(problem), transaction).with_headers(cors)
+    return Invocation(request, transaction, action, found.extension, value)
+
+
+def _value(request: HttpRequest, target: Target, found: _Found, caller: Caller) -> dict[str, Json]:
+    try:
+        return action_value(
             request,
-            render_path(rest),
+            render_path(found.rest),
             target.query,
-            raw=action.is_set("raw-http"),
+            raw=found.action.is_set("raw-http"),
             user=caller.namespace,
-            immutable=action.immutable_parameters(),
+            immutable=found.action.immutable_parameters(),
         )
     except MalformedBody as problem:
         raise Rejected(400, str(problem)) from problem
-    except ParametersNotAllowed as problem:
-        return error(400, str(problem), transaction).with_headers(cors)
-    return Invocation(request, transaction, action, extension, value)
 
 
 def _match(segments: tuple[str, ...]) -> tuple[str, str, str, tuple[str, ...]] | None:
-    """Namespace, package, name with extension, and the rest of the path, which starts with an empty segment if there is any."""
+    """Namespace, package, name with extension, and the segments after it, the first of them empty."""
     if segments[:4] != ("", "api", "v1", "web") or len(segments) < 7:
         return None
     namespace, package, name = segments[4:7]

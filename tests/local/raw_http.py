@@ -37,7 +37,7 @@ def _read(stream, method: str) -> RawResponse:
         raise ConnectionResetError("closed without a response")
     status = int(status_line.split()[1])
     headers = []
-    while (line := stream.readline().rstrip(b"\r\n")):
+    while line := stream.readline().rstrip(b"\r\n"):
         name, _, value = line.decode("latin-1").partition(":")
         headers.append((name, value[1:] if value.startswith(" ") else value))
     lengths = [int(value) for name, value in headers if name.lower() == "content-length"]

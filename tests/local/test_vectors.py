@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from modelwhisk.local import Action, LocalPlatform, web_annotations
-from running_platform import running
 from little_containers import LittleFactory, after_init, result
 from raw_http import RawResponse, message, send
+from running_platform import running
+
+from modelwhisk.local import Action, LocalPlatform, web_annotations
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 # The recordings leave these out. Ids are `*` in bodies.
@@ -25,7 +25,9 @@ RECORDED_NAMES = {"raw": "echo-raw", "cooked": "echo-cooked"}
 
 def vectors(name: str) -> list[Any]:
     lines = [json.loads(line) for line in (VECTORS / name).read_text("utf-8").splitlines()]
-    return [pytest.param(line, id=f"{line.get('mode', '')} {line['name']} {number}") for number, line in enumerate(lines)]
+    return [
+        pytest.param(line, id=f"{line.get('mode', '')} {line['name']} {number}") for number, line in enumerate(lines)
+    ]
 
 
 def comparable(response: RawResponse) -> dict[str, Any]:
@@ -49,7 +51,9 @@ class Recorded:
 
     def ask(self, method: str, path: str, headers: list[Any], body: bytes | None = None) -> RawResponse:
         fields = [tuple(item) for item in headers] + [("X-Request-ID", TRANSACTION)]
-        return send(self.platform.url, message(method, "/api/v1/web/guest/default/" + path, fields, body), method=method)
+        return send(
+            self.platform.url, message(method, "/api/v1/web/guest/default/" + path, fields, body), method=method
+        )
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +82,9 @@ def test_request(recorded: Recorded, vector: dict[str, Any]) -> None:
     # What the recording action answered, as far as it shows: a client that doesn't accept it gets 406.
     recorded.reply = {"statusCode": 200, "headers": {"content-type": "application/octet-stream"}, "body": "AAAA"}
     before = len(recorded.factory.runs)
-    response = recorded.ask(request["method"], RECORDED_NAMES[vector["mode"]] + request["path"], request["headers"], body)
+    response = recorded.ask(
+        request["method"], RECORDED_NAMES[vector["mode"]] + request["path"], request["headers"], body
+    )
     if "value" not in vector:
         assert comparable(response) == vector["response"]
         return
