@@ -33,6 +33,7 @@ class Action(object):
     def __init__(self, settings, host):
         self._settings = settings
         self._host = host
+        self._action_name = os.environ.get("__OW_ACTION_NAME", "")
         self._loaded = False
         self._initialized = False
         self._inputs = None
@@ -120,6 +121,7 @@ class Action(object):
         except ValueError as error:
             raise BadValue("%s." % error)
         refused += environment.export({name: value for name, value in env.items() if name not in ours})
+        self._action_name = env.get("__OW_ACTION_NAME", self._action_name)
         for sentence in refused:
             log.line(sentence)
 
@@ -184,7 +186,7 @@ class Action(object):
     def _mount(self, message):
         if self._settings.public_path:
             return quoted_path("/" + self._settings.public_path.strip("/"))
-        return web_action.public_path(message.get("action_name") or os.environ.get("__OW_ACTION_NAME", ""))
+        return web_action.public_path(message.get("action_name") or self._action_name)
 
     def _after_failure(self, error):
         if not self._loaded:

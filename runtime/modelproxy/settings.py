@@ -32,7 +32,7 @@ class Setting(object):
         if self.kind == "text":
             return text
         if self.kind == "whole":
-            if text.isdigit():
+            if text.isdecimal():
                 return int(text)
             raise ValueError("%s is %r; it must be a whole number" % (self.variable, text))
         if text.lower() in self.kind:

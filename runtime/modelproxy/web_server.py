@@ -93,7 +93,7 @@ def _reply(response, request):
         headers.append(("Date", _date(time.time())))
     if response.status in (204, 304):
         return Reply(response.status, headers, b"", length=False)
-    if request.method == "HEAD" and response.header("content-length").isdigit():
+    if request.method == "HEAD" and response.header("content-length").isdecimal():
         headers.append(("Content-Length", response.header("content-length")))
         return Reply(response.status, headers, b"", length=False)
     return Reply(response.status, headers, response.body)

@@ -1,5 +1,6 @@
 """Calls a WSGI application (PEP 3333): Request → environ → Response. Knows neither OpenWhisk nor sockets."""
 
+import re
 import sys
 from io import BytesIO
 
@@ -10,6 +11,9 @@ from .percent import unquoted
 _NOT_FORWARDED = frozenset(
     ("accept-encoding", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
      "content-length", "content-type"))
+
+
+_STATUS = re.compile(r"([0-9]{3})(?: |\Z)")
 
 
 class BadApplication(Exception):
@@ -60,7 +64,7 @@ def environ_of(request, multithread=False):
 
 def _host_and_port(host, scheme):
     name, colon, port = host.rpartition(":")
-    if colon and port.isdigit():
+    if colon and port.isdecimal():
         return name or "localhost", port
     return host or "localhost", "443" if scheme == "https" else "80"
 
@@ -90,7 +94,7 @@ def call(application, request, multithread=False):
 
 
 def _status_code(status):
-    code = status[:3]
-    if len(code) == 3 and code.isdigit() and status[3:4] in ("", " "):
-        return int(code)
-    raise BadApplication("the status line is %r; PEP 3333 wants three digits and a reason" % (status,))
+    match = _STATUS.match(status)
+    if match is None:
+        raise BadApplication("the status line is %r; PEP 3333 wants three digits and a reason" % (status,))
+    return int(match.group(1))

@@ -1,0 +1,390 @@
+"""Real sockets: slow, rude and many peers, pipelining, answers larger than a socket's buffer, late answers, the end."""
+
+import json
+import os
+import select
+import socket
+import threading
+import time
+
+import pytest
+from modelproxy import server as server_module
+from modelproxy.http1 import Reply, error_reply
+from modelproxy.server import Inbox, Server, listen
+
+
+class Application(object):
+    """Answers with the body it got, after whatever the test wants done."""
+
+    def __init__(self):
+        self.late_after = None
+        self.work = lambda job: None
+        self.done = []
+
+    def refuse(self, head):
+        return error_reply(404, "no") if head.target == "/no" else None
+
+    def admit(self, job):
+        if self.late_after is not None:
+            job.late_at = job.arrived + self.late_after
+
+    def overdue(self, job):
+        return error_reply(504, "late")
+
+    def perform(self, job):
+        self.work(job)
+        self.done.append(job)
+        if job.claim():
+            answer = b"x" * 20000000 if job.head.target == "/large" else b"%d %s" % (len(job.body), bytes(job.body[:20]))
+            job.send(Reply(200, [("X-Target", job.head.target)], answer))
+
+
+class Running(object):
+    def __init__(self, read_timeout=5, keep_alive=0, workers=1, max_body=1000000):
+        self.listener = listen(0)
+        self.port = self.listener.getsockname()[1]
+        self.application = Application()
+        self.inbox = Inbox()
+        self.server = Server(self.listener, self.application, self.inbox, max_body, read_timeout, keep_alive)
+        self.threads = [threading.Thread(target=self.server.serve)]
+        self.threads += [threading.Thread(target=self.work) for _ in range(workers)]
+        for thread in self.threads:
+            thread.daemon = True
+            thread.start()
+
+    def work(self):
+        while True:
+            job = self.inbox.get()
+            if job is None:
+                self.inbox.put(None)
+                return
+            self.application.perform(job)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.inbox.put(None)
+        self.server.drain()
+        for thread in self.threads:
+            thread.join(10)
+            assert not thread.is_alive()
+        self.listener.close()
+        self.server._waker.close()
+        self.server._woken.close()
+
+    def connect(self):
+        connection = socket.create_connection(("127.0.0.1", self.port))
+        connection.settimeout(10)
+        return connection
+
+    def ask(self, wire):
+        with self.connect() as connection:
+            connection.sendall(wire)
+            return rest_of(connection)
+
+
+def rest_of(connection):
+    pieces = []
+    while True:
+        piece = connection.recv(1 << 20)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+
+
+def post(body, target=b"/", extra=b""):
+    return b"POST %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %d\r\n\r\n%s" % (target, extra, len(body), body)
+
+
+def split(answer):
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def test_a_request_and_its_answer():
+    with Running() as running:
+        answer = running.ask(post(b"hello"))
+        assert split(answer) == (200, b"5 hello")
+        assert b"Content-Length: 7\r\n" in answer
+        assert b"Connection: close" in answer
+
+
+def test_a_refusal_of_a_whole_request_and_of_a_broken_one():
+    with Running() as running:
+        assert split(running.ask(post(b"hello", b"/no")))[0] == 404
+        status, body = split(running.ask(b"rubbish\r\n\r\n"))
+        assert status == 400
+        assert "request line" in json.loads(body.decode("ascii"))["error"]
+        assert split(running.ask(post(b"next")))[0] == 200
+
+
+def test_a_body_too_large_is_answered_though_the_client_sends_it_all_first():
+    with Running(max_body=1000) as running:
+        assert split(running.ask(post(b"x" * 30000000)))[0] == 413
+
+
+def test_a_client_that_never_stops_sending_is_left(monkeypatch):
+    monkeypatch.setattr(server_module, "LINGER_BYTES", 1 << 20)
+    with Running(max_body=1000) as running, running.connect() as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000000\r\n\r\n")
+        with pytest.raises(OSError):  # noqa: PT011 - broken pipe or reset, as the kernel likes
+            while True:
+                connection.sendall(b"x" * 65536)
+
+
+def test_a_slow_request_is_waited_for_and_a_slower_one_is_not():
+    with Running(read_timeout=1) as running:
+        with running.connect() as connection:
+            for piece in (b"POST / HTTP/1.1\r\n", b"Host: x\r\nContent-", b"Length: 3\r\n\r\n", b"abc"):
+                connection.sendall(piece)
+                time.sleep(0.1)
+            assert split(rest_of(connection)) == (200, b"3 abc")
+        for sent in (b"POST / HT", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na"):
+            with running.connect() as connection:
+                connection.sendall(sent)
+                status, body = split(rest_of(connection))
+                assert status == 408
+                assert b"within its time" in body
+
+
+def test_an_idle_connection_is_closed_without_a_word():
+    with Running(read_timeout=1) as running, running.connect() as connection:
+        assert rest_of(connection) == b""
+
+
+def test_a_ping_that_only_connects_and_one_that_resets_do_no_harm():
+    with Running() as running:
+        running.connect().close()
+        with running.connect() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.sendall(b"POST / HT")
+        assert split(running.ask(post(b"x")))[0] == 200
+
+
+def test_a_client_that_is_gone_before_the_answer_costs_nothing():
+    with Running() as running:
+        running.application.work = lambda job: time.sleep(0.1)
+        with running.connect() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.sendall(post(b"x"))
+        assert split(running.ask(post(b"y"))) == (200, b"1 y")
+
+
+def test_a_half_closed_client_gets_its_answer():
+    with Running() as running, running.connect() as connection:
+        connection.sendall(post(b"x"))
+        connection.shutdown(socket.SHUT_WR)
+        assert split(rest_of(connection)) == (200, b"1 x")
+    with Running() as running, running.connect() as connection:
+        connection.sendall(post(b"x")[:-1])
+        connection.shutdown(socket.SHUT_WR)
+        assert split(rest_of(connection))[0] == 400
+
+
+def test_an_answer_larger_than_the_socket_s_buffer_reaches_a_slow_reader_while_others_are_served():
+    with Running() as running, running.connect() as slow:
+        slow.sendall(post(b"", b"/large"))
+        assert select.select([slow], [], [], 10)[0]
+        assert split(running.ask(post(b"x")))[0] == 200
+        assert len(split(rest_of(slow))[1]) == 20000000
+
+
+def test_a_reader_that_never_reads_is_given_up():
+    with Running(read_timeout=1) as running, running.connect() as slow:
+        slow.sendall(post(b"", b"/large"))
+        assert select.select([slow], [], [], 10)[0]
+        time.sleep(1.5)
+        assert len(rest_of_reset(slow)) < 20000000
+
+
+def rest_of_reset(connection):
+    try:
+        return rest_of(connection)
+    except OSError:
+        return b""
+
+
+# --- kept connections --------------------------------------------------------------------------------------------------
+
+
+def answers(connection, count):
+    """So many answers from a kept connection."""
+    found, data = [], b""
+    while len(found) < count:
+        piece = connection.recv(1 << 20)
+        assert piece
+        data += piece
+        while b"\r\n\r\n" in data:
+            head, _, rest = data.partition(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].split()[0])
+            if len(rest) < length:
+                break
+            found.append((int(head.split()[1]), rest[:length]))
+            data = rest[length:]
+    assert data == b""
+    return found
+
+
+def test_a_kept_connection_serves_one_after_another_and_pipelined():
+    with Running(keep_alive=5) as running, running.connect() as connection:
+        for body in (b"a", b"bb"):
+            connection.sendall(post(body))
+            assert answers(connection, 1) == [(200, b"%d %s" % (len(body), body))]
+        chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+        connection.sendall(post(b"1") + post(b"", b"/no") + chunked + post(b"4")[:-1])
+        assert [status for status, _ in answers(connection, 3)] == [200, 404, 200]
+        connection.sendall(b"4")
+        assert answers(connection, 1) == [(200, b"1 4")]
+        connection.sendall(post(b"last", extra=b"Connection: close\r\n") + post(b"never"))
+        assert split(rest_of_reset(connection) or b"x 200\r\n\r\n6 last")[0] == 200
+
+
+def test_a_large_answer_on_a_kept_connection_and_what_follows_it():
+    with Running(keep_alive=5) as running, running.connect() as connection:
+        connection.sendall(post(b"", b"/large") + post(b"x"))
+        (first, large), second = answers(connection, 2)
+        assert (first, len(large), second) == (200, 20000000, (200, b"1 x"))
+
+
+def test_rubbish_after_a_good_request_is_answered_and_ends_the_connection():
+    with Running(keep_alive=5) as running, running.connect() as connection:
+        connection.sendall(post(b"x") + b"rubbish\r\n\r\n")
+        wire = rest_of(connection)
+        assert wire.startswith(b"HTTP/1.1 200")
+        assert b"HTTP/1.1 400" in wire
+
+
+def test_http_1_0_is_closed_unless_it_asks():
+    with Running(keep_alive=5) as running:
+        assert split(running.ask(b"GET / HTTP/1.0\r\n\r\n"))[0] == 200
+        with running.connect() as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            assert answers(connection, 1) == [(200, b"0 ")]
+
+
+def test_a_kept_connection_ends_after_its_time():
+    with Running(keep_alive=1) as running, running.connect() as connection:
+        connection.sendall(post(b"x"))
+        answers(connection, 1)
+        began = time.time()
+        assert rest_of(connection) == b""
+        assert 0.5 < time.time() - began < 5
+
+
+# --- deadlines and threads ---------------------------------------------------------------------------------------------
+
+
+def test_a_late_job_is_answered_by_the_server_and_its_own_answer_is_dropped():
+    with Running() as running:
+        go_on = threading.Event()
+        running.application.late_after = 0.2
+        running.application.work = lambda job: go_on.wait(10)
+        began = time.time()
+        assert split(running.ask(post(b"x")))[0] == 504
+        assert 0.15 < time.time() - began < 5
+        go_on.set()
+        running.application.late_after = None
+        assert split(running.ask(post(b"y"))) == (200, b"1 y")
+        assert len(running.application.done) == 2
+
+
+def test_a_job_in_time_is_not_answered_twice():
+    with Running() as running:
+        running.application.late_after = 0.3
+        assert split(running.ask(post(b"x")))[0] == 200
+        time.sleep(0.5)
+        assert split(running.ask(post(b"y")))[0] == 200
+
+
+def test_several_workers_do_several_jobs_at_once():
+    meet = threading.Barrier(4, timeout=10)
+    with Running(workers=4) as running:
+        running.application.work = lambda job: meet.wait()
+        found = []
+        threads = [threading.Thread(target=lambda: found.append(split(running.ask(post(b"x"))))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert found == [(200, b"1 x")] * 8
+
+
+# --- too many ----------------------------------------------------------------------------------------------------------
+
+
+def test_idle_connections_make_room(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 10)
+    with Running() as running:
+        idle = [running.connect() for _ in range(30)]
+        assert split(running.ask(post(b"x")))[0] == 200
+        for connection in idle:
+            connection.close()
+
+
+def test_busy_connections_make_others_wait_not_fail(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
+    with Running(read_timeout=1) as running:
+        busy = [running.connect() for _ in range(3)]
+        for connection in busy:
+            connection.sendall(b"POST / HT")
+        assert split(running.ask(post(b"x")))[0] == 200
+        for connection in busy:
+            connection.close()
+
+
+def test_without_descriptors_idle_connections_make_room():
+    with Running(read_timeout=2) as running:
+        idle = running.connect()
+        time.sleep(0.1)
+        taken = []
+        client = socket.socket()
+        client.settimeout(10)
+        try:
+            import resource
+
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 200), hard))
+            try:
+                while True:
+                    taken.append(os.dup(0))
+            except OSError:
+                pass
+            client.connect(("127.0.0.1", running.port))
+            client.sendall(post(b"x"))
+            assert split(rest_of(client)) == (200, b"1 x")
+        finally:
+            for descriptor in taken:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            client.close()
+            idle.close()
+
+
+def test_the_end_waits_for_answers_and_closes_the_idle():
+    running = Running(keep_alive=60)
+    idle = running.connect()
+    running.application.work = lambda job: time.sleep(0.3)
+    with running.connect() as connection:
+        connection.sendall(post(b"x"))
+        time.sleep(0.1)
+        with running:
+            pass
+        assert split(rest_of(connection)) == (200, b"1 x")
+    assert rest_of(idle) == b""
+    idle.close()
+
+
+def test_a_fault_of_the_server_s_own_ends_the_process(monkeypatch, capfd):
+    ended = []
+    monkeypatch.setattr(server_module.os, "_exit", ended.append)
+    listener = listen(0)
+    server = Server(listener, None, Inbox(), 1, 1)
+    monkeypatch.setattr(server, "_attend", lambda descriptor: 1 // 0)
+    server._wake()
+    server.serve()
+    assert ended == [70]
+    assert "ZeroDivisionError" in capfd.readouterr()[1]
+    listener.close()
+    server._waker.close()
+    server._woken.close()

@@ -1,0 +1,70 @@
+import pytest
+from modelproxy.settings import TABLE, Settings
+
+
+def test_defaults():
+    settings = Settings({})
+    assert (settings.mode, settings.port, settings.concurrency, settings.max_body) == ("action", 8080, 1, 64 << 20)
+    assert (settings.result_limit, settings.cors, settings.log, settings.host) == (1 << 20, "platform", "text", "")
+
+
+@pytest.mark.parametrize(
+    ("environ", "mode", "port"),
+    [
+        ({"PORT": "80"}, "web", 80),
+        ({"PORT": "80", "__OW_API_HOST": "x"}, "action", 8080),
+        ({"PORT": "80", "MODELPROXY_PORT": "81"}, "web", 81),
+        ({"MODELPROXY_MODE": "web"}, "web", 8080),
+        ({"PORT": "80", "MODELPROXY_MODE": "ACTION"}, "action", 8080),
+        ({"PORT": "", "MODELPROXY_PORT": "0"}, "action", 0),
+        ({"PORT": "80", "__OW_API_HOST": "x", "MODELPROXY_MODE": "web"}, "web", 80),
+    ],
+)
+def test_mode_and_port(environ, mode, port):
+    settings = Settings(environ)
+    assert (settings.mode, settings.port) == (mode, port)
+
+
+@pytest.mark.parametrize(
+    ("environ", "concurrency"),
+    [({}, 1), ({"__OW_ALLOW_CONCURRENT": "true"}, 64), ({"__OW_ALLOW_CONCURRENT": "false"}, 1),
+     ({"__OW_ALLOW_CONCURRENT": "true", "MODELPROXY_CONCURRENCY": "3"}, 3)],
+)
+def test_concurrency(environ, concurrency):
+    assert Settings(environ).concurrency == concurrency
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "problem"),
+    [("MODELPROXY_PORT", "x", "whole number"), ("MODELPROXY_PORT", "-1", "whole number"),
+     ("MODELPROXY_CORS", "maybe", "one of: platform, app"), ("MODELPROXY_MODE", "tea", "one of: action, web")],
+)
+def test_an_unusable_value_is_named(variable, text, problem):
+    with pytest.raises(ValueError, match=variable + ".*" + problem):
+        Settings({variable: text})
+
+
+def test_a_port_that_is_no_number():
+    with pytest.raises(ValueError, match="PORT"):
+        Settings({"PORT": "http"})
+
+
+def test_init_may_set_some_and_is_told_of_the_others():
+    settings = Settings({})
+    refused = settings.update({"MODELPROXY_PATH": "/x", "MODELPROXY_CORS": "app", "MODELPROXY_HOST": "evil", "MODELPROXY_LOG": ""})
+    assert (settings.path, settings.cors, settings.host, settings.log) == ("/x", "app", "", "text")
+    assert len(refused) == 1
+    assert "MODELPROXY_HOST can't be set by a parameter" in refused[0]
+    with pytest.raises(ValueError, match="MODELPROXY_RESULT_LIMIT"):
+        settings.update({"MODELPROXY_RESULT_LIMIT": "much"})
+
+
+def test_nothing_that_selects_code_can_come_with_init():
+    assert [entry.name for entry in TABLE if entry.at_init] == [
+        "path", "public_path", "cors", "result_limit", "deadline_margin", "log"]
+
+
+def test_every_setting_says_what_it_means():
+    for entry in TABLE:
+        assert entry.variable == "MODELPROXY_" + entry.name.upper()
+        assert entry.meaning.endswith(".")
