@@ -20,7 +20,8 @@ MODEL_LICENSE = 'Apache-2.0'
 MODEL_META_DATA = {
     'id': MODEL_ID,
     'name': 'MAX Digit Classifier',
-    'description': 'A two-layer perceptron on 8x8 pictures, trained on the UCI optical recognition of handwritten digits',
+    'description': 'A perceptron with one hidden layer on 8x8 pictures, '
+                   'trained on the UCI optical recognition of handwritten digits',
     'type': 'Image Classification',
     'source': 'https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits',
     'license': MODEL_LICENSE,

@@ -1,9 +1,8 @@
-from maxfw.core import MAX_API, MetadataAPI
-
 from config import DEFAULT_LABELS_PATH
 from core.model import read_labels
+from maxfw.core import MAX_API, MetadataAPI
 
-try:  # images up to max-base 1.4.0 have restplus, later ones only restx
+try:  # where both are installed it is restplus that maxfw uses, and X-Fields masks know only its own fields
     from flask_restplus import fields
 except ImportError:
     from flask_restx import fields

@@ -1,6 +1,5 @@
-from maxfw.core import MAX_API, METADATA_SCHEMA, MetadataAPI
-
 from config import MODEL_META_DATA
+from maxfw.core import MAX_API, METADATA_SCHEMA, MetadataAPI
 
 
 class ModelMetadataAPI(MetadataAPI):

@@ -1,11 +1,10 @@
+from core.model import ModelWrapper
+from core.picture import PictureError, read_picture
 from flask import abort
 from maxfw.core import MAX_API, PredictAPI
 from werkzeug.datastructures import FileStorage
 
-from core.model import ModelWrapper
-from core.picture import PictureError, read_picture
-
-try:  # images up to max-base 1.4.0 have restplus, later ones only restx
+try:  # where both are installed it is restplus that maxfw uses, and X-Fields masks know only its own fields
     from flask_restplus import fields, inputs
 except ImportError:
     from flask_restx import fields, inputs

@@ -1,9 +1,8 @@
 import logging
 
 import numpy as np
-from maxfw.model import MAXModelWrapper
-
 from config import DEFAULT_LABELS_PATH, DEFAULT_MODEL_PATH, MODEL_META_DATA
+from maxfw.model import MAXModelWrapper
 
 from .picture import to_grid
 

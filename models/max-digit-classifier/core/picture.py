@@ -28,8 +28,8 @@ def read_picture(data):
         image = ImageOps.exif_transpose(image) or image
     # Pillow's readers raise many types on a damaged file (OSError, SyntaxError, struct.error, zlib.error …)
     # and DecompressionBombError on a hostile one: whatever it is, the file isn't one that can be read.
-    except Exception:
-        raise PictureError('Invalid input, please upload a picture in a common format such as PNG or JPEG.')
+    except Exception as e:
+        raise PictureError('Invalid input, please upload a picture in a common format such as PNG or JPEG.') from e
     return to_grey(image)
 
 
@@ -75,8 +75,8 @@ def to_grid(grey):
 
     height, width = ink.shape
     scale = SIZE / float(max(height, width))
-    height = max(1, int(round(height * scale)))
-    width = max(1, int(round(width * scale)))
+    height = max(1, round(height * scale))
+    width = max(1, round(width * scale))
     small = np.asarray(Image.fromarray(ink).resize((width, height), Image.BOX))
 
     grid = np.zeros((SIZE, SIZE), dtype=np.float32)

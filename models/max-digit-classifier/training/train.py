@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
 
 MODEL = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(MODEL))
@@ -70,7 +71,7 @@ def train():
     images, held_out_images, labels, held_out_labels = split()
     random = np.random.default_rng(SEED)
     grids, targets = [], []
-    for image, label in zip(images, labels):
+    for image, label in zip(images, labels, strict=True):
         grids.append(through_file(render(image, 8, Image.NEAREST)))
         targets.append(label)
         for _ in range(COPIES):
@@ -80,19 +81,23 @@ def train():
                 continue
             targets.append(label)
 
-    model = MLPClassifier(hidden_layer_sizes=(HIDDEN,), alpha=1e-3, batch_size=128, learning_rate_init=2e-3, max_iter=40, tol=0,
-                          n_iter_no_change=40, random_state=SEED)
-    with warnings.catch_warnings():
+    model = MLPClassifier(hidden_layer_sizes=(HIDDEN,), alpha=1e-3, batch_size=128, learning_rate_init=2e-3,
+                          max_iter=40, tol=0, n_iter_no_change=40, random_state=SEED)
+    # One thread: sums in another order would give other weights.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter('ignore', ConvergenceWarning)  # the number of rounds is fixed
         model.fit(np.array(grids), np.array(targets))
     (w0, w1), (b0, b1) = model.coefs_, model.intercepts_
     np.savez_compressed(WEIGHTS, **{name: array.astype(np.float32)
                                     for name, array in (('w0', w0), ('b0', b0), ('w1', w1), ('b1', b1))})
     np.savez_compressed(HELD_OUT, images=held_out_images.astype(np.uint8), labels=held_out_labels.astype(np.uint8))
-    # One picture of each digit for people to try: the first of the held-out ones.
+    # One picture of each digit for people to try: the first of the held-out ones that the model gets right.
     for digit in range(10):
-        first = held_out_images[np.flatnonzero(held_out_labels == digit)[0]]
-        render(first, 96, Image.BICUBIC, margin=16).save(MODEL / 'samples' / 'digit-{}.png'.format(digit))
+        for image in held_out_images[held_out_labels == digit]:
+            sample = render(image, 96, Image.BICUBIC, margin=16)
+            if model.predict([through_file(sample)])[0] == digit:
+                sample.save(MODEL / 'samples' / 'digit-{}.png'.format(digit))
+                break
 
 
 def evaluate():

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPRegressor
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
 
 MODEL = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(MODEL))
@@ -53,7 +54,8 @@ def train():
 
     model = MLPRegressor(hidden_layer_sizes=(HIDDEN,), alpha=1e-5, batch_size=128, learning_rate_init=1e-3, max_iter=50,
                          tol=0, n_iter_no_change=50, random_state=SEED)
-    with warnings.catch_warnings():
+    # One thread: sums in another order would give other weights.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter('ignore', ConvergenceWarning)  # the number of rounds is fixed
         model.fit(np.array(damaged), np.array(clean))
     (w0, w1), (b0, b1) = model.coefs_, model.intercepts_

@@ -1,7 +1,6 @@
-from maxfw.core import MAX_API, MetadataAPI
-
 from config import DEFAULT_LABELS_PATH
 from core.model import read_labels
+from maxfw.core import MAX_API, MetadataAPI
 
 try:  # where both are installed it is restplus that maxfw uses, and X-Fields masks know only its own fields
     from flask_restplus import fields

@@ -1,7 +1,6 @@
+from core.model import ModelWrapper
 from flask import abort
 from maxfw.core import MAX_API, PredictAPI
-
-from core.model import ModelWrapper
 
 try:  # where both are installed it is restplus that maxfw uses, and X-Fields masks know only its own fields
     from flask_restplus import fields

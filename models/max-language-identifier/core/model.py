@@ -2,9 +2,8 @@ import io
 import logging
 
 import numpy as np
-from maxfw.model import MAXModelWrapper
-
 from config import DEFAULT_LABELS_PATH, DEFAULT_MODEL_PATH, MODEL_META_DATA
+from maxfw.model import MAXModelWrapper
 
 from .features import features
 

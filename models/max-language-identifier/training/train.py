@@ -44,9 +44,8 @@ def catalogue(package):
             for file in sorted(root.glob('**/locale/{}/LC_MESSAGES/*.mo'.format(folder))):
                 with file.open('rb') as f:
                     translations = gettext.GNUTranslations(f)._catalog
-                for message, translation in translations.items():
-                    if isinstance(message, tuple):  # a plural form
-                        message = message[0]
+                for key, translation in translations.items():
+                    message = key[0] if isinstance(key, tuple) else key  # a plural form has its number beside it
                     if message and translation and translation != message:
                         of_message = messages.setdefault(message, {'en': {clean(message)}})
                         of_message.setdefault(language, set()).add(clean(translation))
@@ -155,7 +154,7 @@ def evaluate():
     for name in ('held-out-same-programs.tsv', 'held-out-other-program.tsv', 'prose.tsv'):
         texts = read(name)
         predicted = (matrix([text for _, text in texts]) @ weights + bias).argmax(axis=1)
-        wrong = [(language, LANGUAGES[guess]) for (language, _), guess in zip(texts, predicted)
+        wrong = [(language, LANGUAGES[guess]) for (language, _), guess in zip(texts, predicted, strict=True)
                  if language != LANGUAGES[guess]]
         right = len(texts) - len(wrong)
         print('accuracy, {}: {:.2f} % ({} of {})'.format(name, 100 * right / len(texts), right, len(texts)))

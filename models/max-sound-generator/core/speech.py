@@ -1,8 +1,8 @@
 """From frames of speech parameters to sound: a source of pulses and noise through an all-pole filter.
 
 A word is FRAMES frames, evenly spread over its duration, with these parameters in each: ORDER log-area ratios of the
-vocal tract's filter, the logarithm of its gain, the logarithm of the pitch, and the voicing. Log-area ratios because any
-real numbers make a stable filter, so that a sampled word can't blow up.
+vocal tract's filter, the logarithm of its gain, the logarithm of the pitch, and the voicing. Log-area ratios because
+any real numbers make a stable filter, so that a sampled word can't blow up.
 """
 import numpy as np
 
