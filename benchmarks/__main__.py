@@ -1,0 +1,77 @@
+"""The command line: which groups on which Pythons, how often, and where the report goes."""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from . import groups, report
+from .environments import DEFAULT_PYTHONS, Environment, Missing
+
+ROUNDS, QUICK_ROUNDS = 300, 40
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _options(arguments)
+    report.heading(sys.stdout)
+    tables = []
+    with tempfile.TemporaryDirectory(prefix="modelwhisk-bench-") as scratch:
+        for environment in _environments(options.pythons, Path(scratch)):
+            print(f"\n{environment.described()}", flush=True)
+            for name in options.groups:
+                table = groups.GROUPS[name](environment, options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS))
+                report.show(table, sys.stdout)
+                tables.append(table)
+    report.verdict(tables, sys.stdout)
+    if options.json:
+        options.json.write_text(json.dumps(report.as_json(tables), indent=1) + "\n", encoding="utf-8")
+    return 1 if options.check and not all(bar.met for table in tables for bar in table.bars()) else 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench.sh",
+        description="Measures what the proxy adds to a model, beside what one could use instead: one table. "
+        "All sides take turns within one run, so that the ratios hold on a busy machine too.",
+    )
+    parser.add_argument("--groups", type=_list_of(groups.GROUPS), default=list(groups.GROUPS), metavar="A,B",
+                        help=f"what to measure (default: all): {', '.join(groups.GROUPS)}")
+    parser.add_argument("--pythons", type=lambda text: text.split(","), default=None, metavar="X.Y,…",
+                        help=f"the models' Pythons (default: those of {', '.join(DEFAULT_PYTHONS)} that are here)")
+    parser.add_argument("--rounds", type=int, default=0, metavar="N",
+                        help=f"calls of each side for each case (default {ROUNDS}; starts of a process: a tenth)")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds: a first impression")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="writes the figures there as well")
+    parser.add_argument("--check", action="store_true", help="exit status 1 where a bar is missed")
+    options = parser.parse_args(arguments)
+    if options.rounds < 0:
+        parser.error("--rounds must be positive")
+    return options
+
+
+def _list_of(known):
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is none of {', '.join(known)}")
+        return names
+
+    return parse
+
+
+def _environments(wanted: list[str] | None, scratch: Path) -> list[Environment]:
+    environments = []
+    for version in wanted or DEFAULT_PYTHONS:
+        try:
+            environments.append(Environment.ready(version, scratch / version))
+        except Missing as missing:
+            if wanted:
+                sys.exit(f"bench.sh: {missing}")
+            print(f"left out: {missing}")
+    return environments
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,3 @@
+from api import app
+
+app.run(port=5000)
