@@ -13,7 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 requirements=$here/../requirements
 cache=${MODELWHISK_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/modelwhisk-test}
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-find_python=$here/../../scripts/find-python.sh
+find_python=$here/../../scripts/lib/find-python.sh
 repository=modelwhisk-test
 key_label=org.modelwhisk.test-bed
 suite=bookworm

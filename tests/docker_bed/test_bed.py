@@ -61,7 +61,8 @@ def test_the_registry_keeps_what_is_pushed(registry: Registry) -> None:
 def test_where_docker_is_required_a_skipped_docker_test_is_a_failure(tmp_path: pathlib.Path) -> None:
     (tmp_path / "conftest.py").write_text((CHECKOUT / "tests" / "conftest.py").read_text())
     (tmp_path / "test_it.py").write_text("import pytest\n@pytest.mark.docker\ndef test_it(): pytest.skip('no')\n")
-    command = [sys.executable, "-m", "pytest", "--confcutdir", tmp_path, "-c", CHECKOUT / "pyproject.toml", tmp_path]
+    folder, settings = str(tmp_path), str(CHECKOUT / "pyproject.toml")
+    command = [sys.executable, "-m", "pytest", "--confcutdir", folder, "-c", settings, folder]
     for required, outcome in (("", "1 skipped"), ("1", "1 failed")):
         env = {**os.environ, "PYTHONPATH": str(CHECKOUT / "tests"), "MODELWHISK_REQUIRE_DOCKER": required}
         done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Makes the checkout's .venv with Modelwhisk and the given extras ("samples", "test,samples") in it, and prints its
+# Python. What is there already, made of the same pyproject.toml, is used as it is.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+extras=${1:?usage: venv.sh EXTRAS}
+venv=$PWD/.venv
+
+fail() {
+  printf '%s\n' "$@" >&2
+  exit 1
+}
+
+new_enough() { # PYTHON: 3.10 or newer, and able to make a virtual environment (Debian has that in a package of its own)
+  "$1" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' </dev/null 2>/dev/null
+}
+
+find_python() {
+  local name version
+  for name in ${PYTHON:+"$PYTHON"} python3 python; do
+    new_enough "$name" && printf '%s\n' "$name" && return
+  done
+  for version in 3.14 3.13 3.12 3.11 3.10; do
+    name=$(scripts/lib/find-python.sh "$version" 2>/dev/null) && new_enough "$name" && printf '%s\n' "$name" && return
+  done
+  fail "Modelwhisk's own tools need Python 3.10 or newer, with its venv module; this machine has:" \
+    "  $(python3 --version 2>&1 || true) ($(command -v python3 || echo 'no python3'))" \
+    "Install one (on Debian and Ubuntu: apt-get install python3 python3-venv), or say which: PYTHON=/path/to/python3 $0"
+}
+
+# Interrupted half-way, or for an older pyproject.toml, or of a Python that is gone: the stamp is missing or differs.
+stamp=$venv/.modelwhisk-${extras//,/-}
+if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null; then
+  [ "$(cat "$stamp" 2>/dev/null)" != "$(cat pyproject.toml)" ] || { printf '%s\n' "$venv/bin/python" && exit; }
+else
+  python=$(find_python)
+  rm -rf "$venv"
+  printf 'Making .venv with %s\n' "$("$python" --version)" >&2
+  "$python" -m venv "$venv" >&2 || fail "could not make $venv"
+fi
+printf 'Installing Modelwhisk with %s into .venv\n' "$extras" >&2
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".[$extras]" >&2 ||
+  fail "pip could not install Modelwhisk and what it needs into .venv; the reason is above"
+cat pyproject.toml >"$stamp"
+printf '%s\n' "$venv/bin/python"

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# All of Modelwhisk's checks and tests, on a machine with Python 3.10 or newer and nothing else.
+set -euo pipefail
+
+usage="usage: scripts/test.sh [OPTION]... [-- PYTEST ARGUMENTS]
+
+Makes .venv, then: ruff and strict mypy, shellcheck and shfmt (where they are installed), the tests of the tools, and the
+tests of what goes into the image (tests/runtime) on every Python from 3.6 to 3.13 that is found here.
+
+  --no-docker  leave out the tests that need a docker engine; else they run if one answers
+  --no-matrix  leave out tests/runtime
+  --no-lint    leave out ruff, mypy, shellcheck and shfmt
+  --fast       no docker, and tests/runtime only on the oldest and the newest Python here
+  -k EXPR      only tests whose names match, as pytest takes it
+  -h, --help   this text
+
+  MODELWHISK_REQUIRE_DOCKER=1   a docker test that can't run is a failure (CI sets it)
+  MODELWHISK_REQUIRE_PYTHONS=1  so is a missing Python
+  MODELWHISK_REQUIRE_LINT=1     and a missing shellcheck or shfmt"
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+all_versions=(3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13)
+lint=1 matrix=1 fast='' docker=1 selection=() failed=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --no-docker) docker='' ;;
+    --no-matrix) matrix='' ;;
+    --no-lint) lint='' ;;
+    --fast) fast=1 docker='' ;;
+    -k) selection+=(-k "${2:?-k needs an expression}") && shift ;;
+    -h | --help) printf '%s\n' "$usage" && exit ;;
+    --) shift && selection+=("$@") && break ;;
+    *) printf 'test.sh: no such option: %s\n%s\n' "$1" "$usage" >&2 && exit 2 ;;
+  esac
+  shift
+done
+
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+heading() { printf '\n%s== %s%s (%d s)\n' "$bold" "$*" "$plain" "$SECONDS"; }
+
+run_pytest() { # ARGUMENTS...; status 5, that no test matched, is no failure where only some were asked for
+  local status=0
+  COVERAGE_FILE=.cache/coverage/tools "$python" -m coverage run -m pytest "$@" "${selection[@]}" || status=$?
+  [ "$status" = 0 ] || { [ "$status" = 5 ] && [ ${#selection[@]} -gt 0 ]; }
+}
+
+is_required() { # VARIABLE
+  [ -n "${!1-}" ] && [ "${!1}" != 0 ]
+}
+
+shell_scripts() {
+  git ls-files --cached --others --exclude-standard -z | while IFS= read -r -d '' file; do
+    [ ! -f "$file" ] || ! head -n 1 "$file" | LC_ALL=C grep -qE '^#!.*[/ ](ba)?sh$' || printf '%s\0' "$file"
+  done
+}
+
+shell_check() { # PROGRAM ARGUMENTS...
+  if command -v "$1" >/dev/null; then
+    shell_scripts | xargs -0 "$@"
+  elif is_required MODELWHISK_REQUIRE_LINT; then
+    echo "$1 isn't installed" && return 1
+  else
+    echo "$1 isn't installed: left out (CI runs it)"
+  fi
+}
+
+run_lint() { # goes on after a failure, as all that follows does; the last lines name them
+  heading Lint
+  "$python" -m ruff check . || failed+=(ruff)
+  "$python" -m ruff format --check . || failed+=('ruff format')
+  "$python" -m mypy || failed+=(mypy)
+  shell_check shellcheck || failed+=(shellcheck)
+  shell_check shfmt -i 2 -ci -s -d || failed+=(shfmt)
+}
+
+run_tools() {
+  heading 'Tests of the tools'
+  if [ -z "$docker" ]; then
+    export MODELWHISK_NO_DOCKER=1
+    echo 'Without docker: the tests that need it are skipped below.'
+  elif docker version >/dev/null 2>&1; then
+    # All at once is faster than one by one as the tests come to them.
+    tests/docker_bed/bases.sh >/dev/null || failed+=('base images')
+  else
+    echo 'No docker engine answers: the tests that need one are skipped below (tests/docker_bed/engine.sh start).'
+  fi
+  run_pytest --ignore=tests/runtime || failed+=('tests of the tools')
+}
+
+run_matrix() {
+  local version found=()
+  heading 'Tests of the proxy, on each Python'
+  for version in "${all_versions[@]}"; do
+    if scripts/lib/find-python.sh "$version" >/dev/null 2>&1; then
+      found+=("$version")
+    else
+      echo "Python $version isn't here: left out"
+      ! is_required MODELWHISK_REQUIRE_PYTHONS || failed+=("Python $version")
+    fi
+  done
+  [ ${#found[@]} -gt 0 ] || { failed+=('no Python from 3.6 to 3.13') && return; }
+  [ -z "$fast" ] || [ ${#found[@]} -lt 3 ] || found=("${found[0]}" "${found[${#found[@]} - 1]}")
+  # Two at a time.
+  printf '%s\n' "${found[@]}" | xargs -P 2 -I '{version}' scripts/lib/matrix.sh '{version}' "${selection[@]}" ||
+    failed+=('tests of the proxy')
+}
+
+report_coverage() {
+  heading 'Branch coverage'
+  export COVERAGE_FILE=.cache/coverage/combined
+  "$python" -m coverage combine --quiet --keep .cache/coverage/{tools,py3}*
+  "$python" -m coverage report --rcfile tests/runtime/coverage.ini || failed+=('coverage of runtime/')
+}
+
+python=$(scripts/lib/venv.sh test,samples)
+rm -rf .cache/coverage
+mkdir -p .cache/coverage
+[ -z "$lint" ] || run_lint
+run_tools
+[ -z "$matrix" ] || run_matrix
+# A part of the tests covers a part.
+if [ -n "$matrix" ] && [ -z "$fast" ] && [ ${#selection[@]} = 0 ]; then report_coverage; fi
+
+heading 'All in all'
+[ ${#failed[@]} -gt 0 ] || { echo 'Everything passed.' && exit; }
+printf 'Failed: %s\n' "${failed[@]}"
+exit 1
