@@ -1,4 +1,4 @@
-"""The plain records of a request and a response, and the bytes that the platform's HTTP library sends for a response."""
+"""The plain records of a request and a response, and the bytes that the HTTP library sends for a response."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Invoker:
         await self._pool.close()
 
     async def _run_in(self, pooled: PooledContainer, activation: Activation, value: Json) -> Outcome:
-        activation.container = pooled.name
+        activation.container = pooled.name if pooled.container is None else pooled.container.name
         if pooled.claim():
             failed = await self._start(pooled, activation)
             if failed is not None:

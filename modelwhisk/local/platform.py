@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import string
 from collections.abc import Callable, Iterable, Mapping
@@ -10,12 +11,15 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from modelwhisk.local import messages
 from modelwhisk.local.actions import Action
-from modelwhisk.local.http_messages import HttpRequest, HttpResponse
+from modelwhisk.local.http_messages import HttpRequest, HttpResponse, plain
 from modelwhisk.local.invoker import Activation, Invoker
 from modelwhisk.local.pool import Pool
 from modelwhisk.local.server import Connection
 from modelwhisk.local.web_actions import Invocation, route
+
+_log = logging.getLogger(__name__)
 
 _ID_CHARACTERS = string.ascii_letters + string.digits
 
@@ -113,6 +117,9 @@ class LocalPlatform:
         done, _ = await asyncio.wait({running}, timeout=self._blocking_wait)
         if not done:
             return invocation.not_ready(activation.id)
+        if (problem := running.exception()) is not None:
+            _log.error("an activation of %s failed in the platform itself", activation.action.path, exc_info=problem)
+            return plain(500, messages.INTERNAL_ERROR)
         return invocation.complete(running.result(), activation.id)
 
     def _lookup(self, namespace: str, package: str, name: str) -> Action | None:

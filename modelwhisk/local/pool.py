@@ -24,6 +24,7 @@ class PooledContainer:
         self.paused = False
         self.resumed = False  # the next run is the first one after a pause
         self._claimed = False
+        self._waking = asyncio.Lock()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._pausing: asyncio.Task[None] | None = None
 
@@ -52,15 +53,16 @@ class PooledContainer:
 
     async def wake(self) -> None:
         """Takes the container out of its pause."""
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-        if self._pausing is not None:
-            await asyncio.gather(self._pausing, return_exceptions=True)
-            self._pausing = None
-        if self.paused and self.container is not None:
-            await self.container.resume()
-            self.paused, self.resumed = False, True
+        async with self._waking:
+            if self._idle_timer is not None:
+                self._idle_timer.cancel()
+                self._idle_timer = None
+            if self._pausing is not None:
+                await asyncio.gather(self._pausing, return_exceptions=True)
+                self._pausing = None
+            if self.paused and self.container is not None:
+                await self.container.resume()
+                self.paused, self.resumed = False, True
 
     async def remove(self) -> None:
         """Destroys the container."""
@@ -87,12 +89,17 @@ class Pool:
 
     async def acquire(self, action: Action) -> PooledContainer:
         """A container with room for one more activation of `action`, maybe one that has yet to be started."""
-        async with self._changed:
-            while (found := self._choose(action)) is None:
-                await self._changed.wait()
-            found.in_flight += 1
-        await found.wake()
-        return found
+        while True:
+            async with self._changed:
+                while (found := self._choose(action)) is None:
+                    await self._changed.wait()
+                found.in_flight += 1
+            try:
+                await found.wake()
+            except Exception:  # it died in its pause, which is noticed in as many ways as there are engines
+                await self.release(found, keep=False)
+            else:
+                return found
 
     def _choose(self, action: Action) -> PooledContainer | None:
         self._containers = [candidate for candidate in self._containers if not candidate.removed]

@@ -1,0 +1,183 @@
+"""Folders run as processes: started, asked, stopped where they are, and never left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from raw_http import RawResponse, message, send
+from running_platform import running
+from test_invoker import wait_until
+
+from modelwhisk.local import Action, LocalPlatform
+from modelwhisk.local.invoker import Activation
+from modelwhisk.local.outcome import Status
+from modelwhisk.local.process_container import OWNER_VARIABLE, ProcessFactory, remove_leftovers
+
+PROGRAM = Path(__file__).with_name("little_model.py")
+
+
+def factory(folder: Path, **environment: str) -> ProcessFactory:
+    return ProcessFactory(folder, environment=environment, command=(sys.executable, str(PROGRAM)))
+
+
+class Desk:
+    def __init__(self, platform: LocalPlatform, activations: list[Activation]) -> None:
+        self.platform = platform
+        self.activations = activations
+
+    def call(self, do: str = "") -> RawResponse:
+        return send(self.platform.url, message("GET", f"/api/v1/web/guest/default/a?{do}", [("Host", "h")]))
+
+    def body(self, do: str = "") -> Any:
+        return json.loads(self.call(do).body)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Any]:
+    contexts = []
+
+    def start(idle_pause: float = 10, environment: dict[str, str] | None = None, **action: Any) -> Desk:
+        activations: list[Activation] = []
+        containers = factory(tmp_path, **(environment or {}))
+        context = running(Action("a", containers, **action), idle_pause=idle_pause, on_activation=activations.append)
+        contexts.append(context)
+        return Desk(context.__enter__(), activations)
+
+    yield start
+    for context in contexts:
+        context.__exit__(None, None, None)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+
+
+def test_a_process_in_the_models_folder(desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("__OW_LEAK", "x")
+    monkeypatch.setenv("MODELPROXY_HOST", "x")
+    one = desk(environment={"SIZE": "3"})
+    said = one.body()
+    assert Path(said["cwd"]) == tmp_path.resolve()
+    environment = said["env"]
+    assert environment["__OW_API_HOST"] == one.platform.url
+    assert environment["SIZE"] == "3"
+    assert "__OW_LEAK" not in environment
+    assert "MODELPROXY_HOST" not in environment
+    assert one.body()["pid"] == said["pid"], "kept warm"
+
+
+def test_its_output_is_the_log_of_the_activation(desk: Any) -> None:
+    one = desk()
+    one.call("x")
+    one.call("y")
+    wait_until(lambda: len(one.activations) == 2)
+    logs = [sorted((line.stream, line.text) for line in activation.logs) for activation in one.activations]
+    assert logs == [
+        [("stderr", "grumble"), ("stdout", "doing x"), ("stdout", "starting up")],
+        [("stderr", "grumble"), ("stdout", "doing y")],
+    ]
+
+
+def test_one_that_ends_in_the_middle_is_an_error_and_is_replaced(desk: Any) -> None:
+    one = desk()
+    first = one.body()["pid"]
+    assert one.call("exit").status == 400
+    assert one.body()["pid"] != first
+    wait_until(lambda: len(one.activations) == 3)
+    bad = one.activations[1]
+    assert bad.outcome.status is Status.DEVELOPER_ERROR
+    assert "doing exit" in [line.text for line in bad.logs]
+
+
+def test_one_that_does_not_start_says_why(desk: Any) -> None:
+    one = desk(environment={"LITTLE_MODEL": "refuse"})
+    assert one.call().status == 400
+    (activation,) = one.activations
+    assert activation.outcome.result["error"] == "The model's process ended with status 1.\nno weights found"
+
+
+def test_one_that_does_not_exist_says_so(tmp_path: Path) -> None:
+    activations: list[Activation] = []
+    action = Action("a", ProcessFactory(tmp_path, command=("/does/not/exist",)))
+    with running(action, on_activation=activations.append) as platform:
+        assert send(platform.url, message("GET", action.web_path, [("Host", "h")])).status == 400
+    assert "could not be started" in activations[0].outcome.result["error"]
+
+
+def test_init_parameters_reach_init(desk: Any) -> None:
+    one = desk(init_parameters={"fail": "yes"})
+    assert one.call().status == 400
+    wait_until(lambda: one.activations)
+    assert one.activations[0].outcome.result == {"error": "told to fail"}
+
+
+@needs_proc
+def test_an_idle_one_is_stopped_and_goes_on_for_the_next_call(desk: Any) -> None:
+    one = desk(idle_pause=0.02)
+    pid = one.body()["pid"]
+    wait_until(lambda: state_of(pid) == "T")
+    assert one.body()["pid"] == pid
+
+
+@needs_proc
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    with running(Action("a", factory(tmp_path)), idle_pause=0.02) as platform:
+        data = message("GET", "/api/v1/web/guest/default/a?child", [("Host", "h")])
+        said = json.loads(send(platform.url, data).body)
+        wait_until(lambda: state_of(said["pid"]) == "T")
+        assert is_alive(said["child"])
+    wait_until(lambda: not is_alive(said["pid"]) and not is_alive(said["child"]))
+
+
+@needs_proc
+def test_leftovers_of_a_crash_are_found_and_removed(tmp_path: Path) -> None:
+    crashing = (
+        "import asyncio, os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from modelwhisk.local import Action\n"
+        "from modelwhisk.local.process_container import ProcessFactory\n"
+        "async def main():\n"
+        "    factory = ProcessFactory(Path('.'), command=(sys.executable, sys.argv[1]))\n"
+        "    container = await factory.start(Action('a', factory), 'a', 'http://x')\n"
+        "    print(container._process.pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(main())\n"
+    )
+    crash = subprocess.run([sys.executable, "-c", crashing, str(PROGRAM)], capture_output=True, text=True, cwd=tmp_path)
+    assert crash.returncode == -signal.SIGKILL, crash.stderr
+    left = int(crash.stdout)
+    assert is_alive(left)
+    deadline = time.monotonic() + 5
+    killed: list[int] = []
+    while left not in killed and time.monotonic() < deadline:
+        killed += remove_leftovers()
+    assert left in killed
+    wait_until(lambda: not is_alive(left))
+
+
+@needs_proc
+def test_what_still_has_its_owner_is_no_leftover(desk: Any) -> None:
+    one = desk()
+    pid = one.body()["pid"]
+    assert pid not in remove_leftovers()
+    assert is_alive(pid)
+    assert OWNER_VARIABLE not in os.environ
