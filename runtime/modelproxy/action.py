@@ -171,16 +171,16 @@ class Action(object):
             path = self._settings.path or self._host.default_path
             activation.request = web_action.decode(value, mount, scheme, path, message)
         else:
-            activation.request = plain_action.request({} if value is None else value, self._describe(), mount, message)
+            activation.request = plain_action.request({} if value is None else value, self._describe(mount), mount, message)
             if not activation.request.path:
                 activation.request.path = self._settings.path or self._host.default_path
         value = None  # the body's base64 has served
         activation.decoded = monotonic()
         return self._host.handle(activation.request)
 
-    def _describe(self):
+    def _describe(self, mount):
         if not self._inputs_known:
-            self._inputs, self._inputs_known = self._host.describe(), True
+            self._inputs, self._inputs_known = self._host.describe(mount), True
         return self._inputs
 
     def _mount(self, message):

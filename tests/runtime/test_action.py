@@ -42,7 +42,7 @@ class Echo(object):
             return self._handle(request)
         return Response(200, [("Content-Type", "application/json")], json.dumps({"path": request.path}).encode("ascii"))
 
-    def describe(self):
+    def describe(self, mount):
         self.described += 1
         return self.inputs
 

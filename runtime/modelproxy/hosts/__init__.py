@@ -3,7 +3,7 @@
 ``Host(settings)``        touches nothing yet.
 ``load()``                imports the model; called once, in the main thread, with the activation's environment set.
 ``handle(request)``       Request → Response; may raise whatever the model raises.
-``describe()``            the model's inputs (see ``plain_action.Inputs``), or None where they aren't known.
+``describe(mount)``       the model's inputs (see ``plain_action.Inputs``) when seen at ``mount``, None where they aren't known.
 ``close()``               at exit.
 ``default_path``          path of a request that names none.
 """

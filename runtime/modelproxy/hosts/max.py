@@ -51,8 +51,9 @@ class Host(object):
             return self._for_the_platform(request, response)
         return response
 
-    def describe(self):
-        response = call(self._app, Request("GET", "/swagger.json", headers=[("host", "localhost")]))
+    def describe(self, mount):
+        # At the same mount as every request: restplus and restx keep the document that they made first.
+        response = call(self._app, Request("GET", "/swagger.json", headers=[("host", "localhost")], mount=mount))
         if response.status != 200:
             return None
         return plain_action.inputs_of_swagger(response.body, self.default_path)
@@ -120,7 +121,8 @@ def _flask_app_in(module):
     import flask
 
     for thing in list(vars(module).values()):
-        for candidate in (thing, getattr(thing, "app", None)):
-            if isinstance(candidate, flask.Flask):
-                return candidate
+        if issubclass(type(thing), flask.Flask):  # not isinstance, which would wake flask's proxies of the request
+            return thing
+        if type(thing).__name__ == "MAXApp":
+            return thing.app
     return None
