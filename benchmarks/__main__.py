@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import groups, report
+from . import groups, precedence, report
 from .environments import DEFAULT_PYTHONS, Environment, Missing
 
 ROUNDS, QUICK_ROUNDS = 300, 40
@@ -14,15 +14,17 @@ ROUNDS, QUICK_ROUNDS = 300, 40
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
-    report.heading(sys.stdout)
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     tables = []
     with tempfile.TemporaryDirectory(prefix="modelwhisk-bench-") as scratch:
-        for environment in _environments(options.pythons, Path(scratch)):
-            print(f"\n{environment.described()}", flush=True)
-            for name in options.groups:
-                table = groups.GROUPS[name](environment, options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS))
-                report.show(table, sys.stdout)
-                tables.append(table)
+        environments = _environments(options.pythons, Path(scratch))
+        with precedence.taken() as granted:
+            report.heading(sys.stdout, granted)
+            for environment in environments:
+                print(f"\n{environment.described()}", flush=True)
+                for name in options.groups:
+                    tables.append(groups.GROUPS[name](environment, rounds))
+                    report.show(tables[-1], sys.stdout)
     report.verdict(tables, sys.stdout)
     if options.json:
         options.json.write_text(json.dumps(report.as_json(tables), indent=1) + "\n", encoding="utf-8")

@@ -15,10 +15,12 @@ from .environments import ROOT
 from .figures import Row, Series, Table
 
 
-def heading(out: TextIO) -> None:
+def heading(out: TextIO, precedence: bool) -> None:
+    """precedence   True where the processes measured go before the machine's other work."""
     print(f"Modelwhisk benchmark, {time.strftime('%Y-%m-%d %H:%M %Z')}, revision {_revision()}", file=out)
     for fact in machine().values():
         print(fact, file=out)
+    print(f"{'before' if precedence else 'not before (that needs root)'} the machine's other work", file=out)
     print("Every figure is p50 / p99 of calls that took turns in one run; ratios are of p50.", file=out, flush=True)
 
 
