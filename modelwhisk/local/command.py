@@ -47,13 +47,13 @@ class Target:
         return cls(name or last.partition("@")[0].partition(":")[0], place, None)
 
 
-def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Json]:
-    """Reads `key=value`, the value as JSON if it parses, else as text."""
+def read_pairs(items: Sequence[str]) -> dict[str, Json]:
+    """Reads `key=value` items, a value as JSON if it parses, else as text; ValueError for one that isn't."""
     result: dict[str, Json] = {}
-    for item in values:
+    for item in items:
         key, equals, text = item.partition("=")
         if not equals or not key:
-            raise click.BadParameter(f"{item!r} is not key=value")
+            raise ValueError(f"{item!r} is not key=value")
         try:
             result[key] = spray_json.parse(text)
         except JsonError:
@@ -61,23 +61,31 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
     return result
 
 
-def _env_file(context: click.Context, parameter: click.Parameter, value: Path | None) -> dict[str, str]:
-    """Reads `NAME=value` lines; empty ones and those that begin with # don't count."""
-    if value is None:
-        return {}
+def read_env_file(path: Path) -> dict[str, str]:
+    """Reads `NAME=value` lines, but not empty ones and those that begin with #; ValueError names a bad line."""
     result = {}
-    for number, line in enumerate(value.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, equals, text = line.partition("=")
         if not equals:
-            raise click.BadParameter(f"{value}, line {number}: {line!r} is not NAME=value")
+            raise ValueError(f"{path}, line {number}: {line!r} is not NAME=value")
         result[name.strip()] = text
     return result
 
 
+def _reader(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    def callback(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        try:
+            return {} if value is None else read(value)
+        except ValueError as problem:
+            raise click.BadParameter(str(problem)) from problem
+
+    return callback
+
+
 def _key_values(*names: str, help_text: str) -> Callable[[Command], Command]:
-    return click.option(*names, multiple=True, metavar="KEY=VALUE", callback=_pairs, help=help_text)
+    return click.option(*names, multiple=True, metavar="KEY=VALUE", callback=_reader(read_pairs), help=help_text)
 
 
 @click.command()
@@ -101,7 +109,7 @@ def _key_values(*names: str, help_text: str) -> Callable[[Command], Command]:
 @click.option(
     "--env-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    callback=_env_file,
+    callback=_reader(read_env_file),
     help="NAME=value lines for the containers' own environment.",
 )
 @click.option("--python", default=sys.executable, show_default="this one", help="Interpreter for folders.")

@@ -60,3 +60,7 @@ class ContainerFactory(Protocol):
         `api_host` is the value of `__OW_API_HOST`, the only variable of the platform's at its start.
         """
         ...
+
+    def close(self) -> None:
+        """Gives back what the factory itself holds, once its containers are gone."""
+        ...

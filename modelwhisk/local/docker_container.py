@@ -26,6 +26,7 @@ OWNER_LABEL = "modelwhisk.local.owner"
 
 _PORT = 8080  # of every action container
 _OUT_OF_MEMORY_PATIENCE = 2.0  # seconds in which docker may notice that the kernel killed a container
+_LOG_END_PATIENCE = 2.0  # seconds for the end of a removed container's output
 _COMMAND_NOT_FOUND = ("executable file not found", "no such file or directory")
 
 
@@ -42,7 +43,12 @@ class DockerContainer:
         self.name: str = container.name
         self.log = ContainerLog()
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._follow, name=f"log of {self.name}", daemon=True).start()
+        self._followers = [
+            threading.Thread(target=self._follow, args=(stream,), name=f"{stream} of {self.name}", daemon=True)
+            for stream in ("stdout", "stderr")
+        ]
+        for follower in self._followers:
+            follower.start()
 
     @cached_property
     def address(self) -> tuple[str, int]:
@@ -76,18 +82,17 @@ class DockerContainer:
         if not self._destroyed:
             self._destroyed = True
             await asyncio.to_thread(_remove, self._container)
+            for follower in self._followers:
+                await asyncio.to_thread(follower.join, _LOG_END_PATIENCE)
 
-    def _follow(self) -> None:
-        """Reads the container's output until it ends, in a thread of its own."""
-        with contextlib.suppress(DockerException, OSError, RuntimeError):  # RuntimeError: the loop is closed
-            streams = self._container.attach(stream=True, logs=True, stdout=True, stderr=True, demux=True)
-            for stdout, stderr in streams:
-                self._hand_over("stdout", stdout)
-                self._hand_over("stderr", stderr)
-
-    def _hand_over(self, stream: Stream, data: bytes | None) -> None:
-        if data:
-            self._loop.call_soon_threadsafe(self.log.feed, stream, data)
+    def _follow(self, stream: Stream) -> None:
+        """Reads one of the container's streams until it ends, in a thread of its own."""
+        wanted = {"stdout": stream == "stdout", "stderr": stream == "stderr"}
+        with contextlib.suppress(DockerException, OSError, RuntimeError), contextlib.ExitStack() as opened:
+            chunks = opened.enter_context(contextlib.closing(self._container.logs(stream=True, follow=True, **wanted)))
+            for chunk in chunks:
+                # RuntimeError: the loop is closed, and nobody reads the log any more.
+                self._loop.call_soon_threadsafe(self.log.feed, stream, chunk)
 
 
 @dataclass
@@ -104,6 +109,10 @@ class DockerFactory:
         """A new container; the image is pulled where docker doesn't have it."""
         container = await _unbroken(lambda: self._run(action, name, api_host), _remove)
         return DockerContainer(container)
+
+    def close(self) -> None:
+        """Closes the connections to the engine."""
+        self._client.close()
 
     def _run(self, action: Action, name: str, api_host: str) -> Any:
         try:
@@ -169,8 +178,12 @@ def remove_leftovers() -> list[str]:
 def _client() -> docker.DockerClient:
     try:
         client = docker.from_env()
+    except DockerException as problem:
+        raise NoDocker(str(problem)) from problem
+    try:
         client.ping()
     except DockerException as problem:
+        client.close()
         raise NoDocker(str(problem)) from problem
     return client
 

@@ -6,11 +6,14 @@ places more and in places less than the RFC.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_WHITE_SPACE = re.compile(r"[ \t]+|(?:\r\n[ \t]+)+")
 
 ALPHA = frozenset(string.ascii_letters)
 DIGIT = frozenset(string.digits)
@@ -152,6 +155,17 @@ class Scanner:
         if len(items) < at_least:
             raise Mismatch(self.rest)
         return items
+
+
+def field_value(text: str) -> str:
+    """`text` as the value of a header field that a program made (RFC 7230 section 3.2): white space around it removed
+    and that within made one space; `Mismatch` for characters that a field can't have."""
+    collapsed = _WHITE_SPACE.sub(" ", text).strip(" ")
+    if any(
+        character not in VCHAR and not "\x80" <= character < "\uffff" and character != " " for character in collapsed
+    ):
+        raise Mismatch(text)
+    return collapsed
 
 
 def quoted(text: str) -> str:

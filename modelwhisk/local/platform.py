@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import string
@@ -84,6 +85,8 @@ class LocalPlatform:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._invoker.close()
+        for action in self.actions.values():
+            action.containers.close()
 
     @property
     def url(self) -> str:
@@ -129,7 +132,9 @@ class LocalPlatform:
         task = asyncio.current_task()
         assert task is not None
         self._keep(task)
-        await Connection(reader, writer, self.answer).serve()
+        # Before Python 3.12, asyncio complains about a connection's task that ends cancelled.
+        with contextlib.suppress(asyncio.CancelledError):
+            await Connection(reader, writer, self.answer).serve()
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)

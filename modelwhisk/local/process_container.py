@@ -150,6 +150,9 @@ class ProcessFactory:
             raise
         return container
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def _variables(self, api_host: str) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("__OW_", "MODELPROXY_"))}
         own = {"MODELPROXY_PORT": "0", "__OW_API_HOST": api_host, "PYTHONUNBUFFERED": "1"}

@@ -11,8 +11,19 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from modelwhisk.local import messages
+from modelwhisk.local.grammar import Mismatch, field_value
 from modelwhisk.local.http_messages import Headers, HttpResponse, Rejected, error, json_response, negotiated
-from modelwhisk.local.media_types import HTML, JSON, PLAIN_TEXT, SVG, UTF_8, ContentType, Kind, parse_content_type
+from modelwhisk.local.media_types import (
+    HTML,
+    JSON,
+    PLAIN_TEXT,
+    SVG,
+    UTF_8,
+    ContentType,
+    Kind,
+    MediaType,
+    parse_content_type,
+)
 from modelwhisk.local.negotiation import Preferences
 from modelwhisk.local.spray_json import Json, number_text, pretty, utf_8, utf_16_order
 
@@ -92,7 +103,12 @@ def _status(value: Json) -> int:
 
 
 def _stated_type(stated: str | None, default: ContentType) -> ContentType:
-    content_type = default if stated is None else parse_content_type(stated)
+    if stated is None:
+        return default
+    try:
+        content_type = parse_content_type(field_value(stated))
+    except Mismatch:
+        content_type = None
     if content_type is None:
         raise _Invalid(messages.UNKNOWN_CONTENT_TYPE)
     return content_type
@@ -115,7 +131,7 @@ def _json_body(stated: str | None, value: Json) -> tuple[ContentType, bytes]:
         raise _Invalid(messages.CONTENT_TYPE_MISMATCH)
     if media.main == "multipart":  # the library makes no fixed-charset type of it, which counts as an invalid result
         raise _Invalid(messages.invalid_media("message/http"))
-    return parse_content_type(media.essence) or JSON, utf_8(pretty(value))
+    return ContentType(MediaType(media.main, media.sub, Kind.FIXED_UTF_8)), utf_8(pretty(value))
 
 
 def _looks_like_base64(text: str) -> bool:

@@ -63,6 +63,9 @@ class Connection:
             self._reset()
         except (ConnectionError, EOFError):
             pass
+        except asyncio.CancelledError:
+            self._writer.transport.abort()
+            raise
         finally:
             self._writer.close()
             with contextlib.suppress(OSError):

@@ -115,6 +115,9 @@ class LittleFactory:
         self.started.append(container)
         return container
 
+    def close(self) -> None:
+        pass
+
     @property
     def runs(self) -> list[dict[str, Any]]:
         """The messages of all `/run` calls."""

@@ -46,5 +46,5 @@ if __name__ == "__main__":
         sys.exit("no weights found")
     print("starting up", flush=True)
     server = http.server.HTTPServer(("127.0.0.1", int(os.environ["MODELPROXY_PORT"])), Handler)
-    print("modelproxy: listening on 0.0.0.0:%d" % server.server_address[1], flush=True)
+    print(f"modelproxy: listening on 0.0.0.0:{server.server_address[1]}", flush=True)
     server.serve_forever()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from little_containers import Answer, LittleFactory, after_init, reply, result
 from raw_http import RawResponse, message, send
-from running_platform import running
+from running_platform import running, wait_until
 
 from modelwhisk.local import Action, LocalPlatform
 from modelwhisk.local.invoker import Activation
@@ -39,13 +38,6 @@ class Desk:
 
     def lives(self) -> list[list[str]]:
         return [container.life for container in self.factory.started]
-
-
-def wait_until(condition: Callable[[], Any], patience: float = 5) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -119,6 +111,10 @@ def chunked(message: dict[str, Any]) -> bytes:
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 
 
+def silent(message: dict[str, Any]) -> bytes:
+    return b""
+
+
 ABNORMAL = "The action did not produce a valid response and exited unexpectedly."
 INVALID = "The action did not produce a valid JSON or JSON Array response"
 
@@ -129,7 +125,7 @@ INVALID = "The action did not produce a valid JSON or JSON Array response"
         pytest.param(no_length, ABNORMAL, id="no Content-Length"),
         pytest.param(chunked, ABNORMAL, id="chunked"),
         pytest.param(lambda message: None, ABNORMAL, id="reset"),
-        pytest.param(lambda message: b"", ABNORMAL, id="closed without an answer"),
+        pytest.param(silent, ABNORMAL, id="closed without an answer"),
         pytest.param(lambda message: b"SSH-2.0-OpenSSH\r\n", ABNORMAL, id="not HTTP"),
         pytest.param(lambda message: reply("{}")[:-1], ABNORMAL, id="half an answer"),
         pytest.param(lambda message: b"HTTP/1.1 204 X\r\n\r\n", ABNORMAL, id="204"),
@@ -143,8 +139,8 @@ INVALID = "The action did not produce a valid JSON or JSON Array response"
     ],
 )
 def test_a_bad_answer_to_run_costs_the_container(desk: Any, answer: Any, error: str) -> None:
-    answers = iter([answer])
-    one = desk(after_init(lambda message: next(answers, lambda message: result(OK))(message)))
+    answers = [answer]
+    one = desk(after_init(lambda message: answers.pop()(message) if answers else result(OK)))
     response = one.call()
     assert (response.status, json.loads(response.body)["error"]) == (400, ERROR_PROCESSING)
     (activation,) = one.ended(1)
@@ -339,9 +335,12 @@ def test_everything_is_removed_at_the_end() -> None:
     factory = LittleFactory(after_init(slowly(0.5)))
     with running(Action("a", factory), max_containers=2) as platform:
         path = "/api/v1/web/guest/default/a"
-        thread = threading.Thread(
-            target=lambda: pytest.raises(ConnectionError, send, platform.url, message("GET", path, [("Host", "h")]))
-        )
+
+        def call() -> None:
+            with pytest.raises(ConnectionError):
+                send(platform.url, message("GET", path, [("Host", "h")]))
+
+        thread = threading.Thread(target=call)
         thread.start()
         wait_until(lambda: len(factory.runs) == 1)
     thread.join()

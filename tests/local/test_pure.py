@@ -23,9 +23,11 @@ from modelwhisk.local.spray_json import JsonError
 from modelwhisk.local.spray_json_parser import explain
 from modelwhisk.local.uri import IllegalUri, Query, normalise_reference, parse_query, parse_target, render_path
 
+# U+FFFF marks the end of the input in the platform's parser, which therefore refuses it.
+texts = st.text(st.characters(exclude_characters="\uffff", exclude_categories=["Cs"]))
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
 )
 
@@ -49,7 +51,9 @@ def test_content_types_are_written_as_the_library_writes_them(header: str, writt
     assert str(parse_content_type(header)) == written
 
 
-@pytest.mark.parametrize("header", ["", "text", "text/", " text/html", "text/ html", "text/html;", "a/b; c", "multipart/*"])
+@pytest.mark.parametrize(
+    "header", ["", "text", "text/", " text/html", "text/ html", "text/html;", "a/b; c", "multipart/*"]
+)
 def test_what_is_no_content_type(header: str) -> None:
     assert parse_content_type(header) is None
 
@@ -72,7 +76,9 @@ def test_paths(path: str, shown: str) -> None:
     assert render_path(parse_target(path).segments) == shown
 
 
-@pytest.mark.parametrize("target", ['/a"b', "/a[b", "/a|b", "/a^b", "/%", "/%4", "/%4g", "/a?b|c", "/a?%", "*", "", "/é"])
+@pytest.mark.parametrize(
+    "target", ['/a"b', "/a[b", "/a|b", "/a^b", "/%", "/%4", "/%4g", "/a?b|c", "/a?%", "*", "", "/é"]
+)
 def test_targets_that_are_refused(target: str) -> None:
     with pytest.raises(IllegalUri, match="Illegal request-target: "):
         parse_target(target)
@@ -207,7 +213,10 @@ def test_final_parameters_and_reserved_ones_are_not_the_requests() -> None:
     for query, immutable in (("__ow_method=x", ()), ("a=1", ("a",))):
         with pytest.raises(ParametersNotAllowed):
             value_of(HttpRequest("GET", "/"), query=query, immutable=frozenset(immutable))
-        assert value_of(HttpRequest("GET", "/"), query=query, immutable=frozenset(immutable), raw=True)["__ow_query"] == query
+        assert (
+            value_of(HttpRequest("GET", "/"), query=query, immutable=frozenset(immutable), raw=True)["__ow_query"]
+            == query
+        )
     with pytest.raises(ParametersNotAllowed):
         value_of(post(b'{"a": 1}', "application/json"), immutable=frozenset("a"))
 
@@ -228,7 +237,15 @@ def test_the_caller_is_named() -> None:
     st.sampled_from(["GET", "POST", "PUT"]),
     st.binary(max_size=50) | st.none(),
     st.sampled_from(
-        ["image/png", "text/plain", "application/json", "application/hal+json", "x/y; charset=utf-8", "bad", "application/zip"]
+        [
+            "image/png",
+            "text/plain",
+            "application/json",
+            "application/hal+json",
+            "x/y; charset=utf-8",
+            "bad",
+            "application/zip",
+        ]
     ),
 )
 def test_raw_keeps_every_byte_of_what_is_binary(method: str, body: bytes | None, content_type: str) -> None:
@@ -279,7 +296,7 @@ def test_text_comes_in_the_charset_that_the_client_prefers() -> None:
     response = response_of({"body": "é雪"}, ".text", accept_charset="iso-8859-1, utf-8;q=0.5")
     assert (str(response.content_type), response.body) == ("text/plain; charset=ISO-8859-1", b"\xe9?")
     assert response_of({"body": "é"}, ".text", accept_charset="no-such").content_type == PLAIN_TEXT
-    with pytest.raises(Rejected, match="text/plain$"):
+    with pytest.raises(Rejected, match=r"text/plain$"):
         response_of({"body": "é"}, ".text", accept="image/*")
 
 

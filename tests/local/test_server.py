@@ -161,7 +161,10 @@ def test_the_payload_limit(site: Site) -> None:
         ((("Transfer-Encoding", "chunked"),), b"100001\r\n" + b"x" * (limit + 1) + b"\r\n0\r\n\r\n"),
     ):
         response = site.ask("POST", f"{BASE}plain", *headers, body=framed)
-        assert (response.status, error_of(response)) == (413, f"Request larger than allowed: {limit + 1} > {limit} bytes.")
+        assert (response.status, error_of(response)) == (
+            413,
+            f"Request larger than allowed: {limit + 1} > {limit} bytes.",
+        )
 
 
 def test_head_has_the_lengths_of_the_answer_and_no_body(site: Site) -> None:
@@ -198,7 +201,9 @@ def read_all(connection: socket.socket, count: int) -> bytes:
         ("1.0", "Connection: keep-alive\r\n", "keep-alive", True),
     ],
 )
-def test_connections_stay_open_as_asked(site: Site, version: str, header: str, answered: str | None, stays: bool) -> None:
+def test_connections_stay_open_as_asked(
+    site: Site, version: str, header: str, answered: str | None, stays: bool
+) -> None:
     data = f"GET {BASE}plain HTTP/{version}\r\nHost: h\r\n{header}\r\n".encode()
     with connect(site) as connection:
         connection.sendall(data)
@@ -250,7 +255,7 @@ def test_a_client_that_asks_before_it_sends(site: Site) -> None:
             b"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: a/b\r\nContent-Type: c/d\r\n\r\n", 400, id="two types"
         ),
         pytest.param(b"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 52428801\r\n\r\n", 413, id="50 MB and one"),
-        pytest.param(b"POST {path} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, id="bad chunk"),
+        pytest.param(b"PUT {path} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, id="chunk"),
     ],
 )  # fmt: skip
 def test_messages_that_the_http_library_refuses(site: Site, data: bytes, status: int) -> None:
@@ -275,8 +280,8 @@ def test_a_client_that_goes_away_in_the_middle_harms_nobody(site: Site) -> None:
 
 
 def test_folded_headers_and_bare_line_feeds_are_read(site: Site) -> None:
-    assert site.send(f"GET {BASE}plain HTTP/1.1\nHost: h\nX-A: b\n\n".encode()).body == b"ok"
-    assert site.factory.runs[-1]["value"]["__ow_headers"]["x-a"] == "b"
+    assert site.send(f"GET {BASE}plain HTTP/1.1\nHost: h\nX-A: b\n  c\n\n".encode()).body == b"ok"
+    assert site.factory.runs[-1]["value"]["__ow_headers"]["x-a"] == "b c"
 
 
 def test_the_callers_transaction_id_is_kept(site: Site) -> None:

@@ -1,0 +1,216 @@
+"""The command as people start it: its output, its options, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from raw_http import RawResponse, message, send
+from running_platform import wait_until
+
+from modelwhisk.cli import main
+from modelwhisk.local.command import Target, read_env_file, read_pairs
+
+PROGRAM = Path(__file__).with_name("little_model.py")
+
+
+class Running:
+    """`modelwhisk local --log-json` in a process of its own."""
+
+    def __init__(self, *arguments: str, folder: Path, environment: dict[str, str]) -> None:
+        command = [sys.executable, "-m", "modelwhisk", "local", "--log-json", "--port", "0", *arguments]
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env={**os.environ, **environment},
+        )
+        self.url = self.until("serving")["url"]
+
+    def until(self, event: str) -> dict[str, Any]:
+        """The next event of that name."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            said: dict[str, Any] = json.loads(line)
+            if said["event"] == event:
+                return said
+        raise AssertionError(self.process.communicate()[1])
+
+    def call(self, path: str = "") -> RawResponse:
+        base, slash, rest = self.url.partition("/api/")
+        return send(base, message("GET", slash + rest + path, [("Host", "h")]))
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=20)
+        return self.process.returncode, errors
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    """A stand-in for the adapter: this test is about what is around it."""
+    folder = tmp_path / "runtime"
+    folder.mkdir()
+    (folder / "__main__.py").write_text(PROGRAM.read_text())
+    return folder
+
+
+@pytest.fixture
+def command(tmp_path: Path, runtime: Path) -> Iterator[Any]:
+    """`command(*arguments)` serves a folder named `model` with the stand-in for an interpreter's `runtime`."""
+    (tmp_path / "model").mkdir()
+    python = tmp_path / "python"
+    # Whatever adapter the tool names, the stand-in is run.
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{runtime}"\n')
+    python.chmod(0o755)
+    started: list[Running] = []
+
+    def start(*arguments: str, **environment: str) -> Running:
+        one = Running("--python", str(python), *arguments, folder=tmp_path, environment=environment)
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_a_folder_tells_of_each_call_and_ends_cleanly(command: Any, tmp_path: Path, number: int) -> None:
+    one = command("model", "-p", "n=1", "--init", "N=2", "--env-file", str(_env_file(tmp_path)))
+    assert one.url.endswith("/api/v1/web/guest/default/model")
+    said = json.loads(one.call("/x?do").body)
+    assert said["env"]["FROM_FILE"] == "a=b"
+    assert Path(said["cwd"]).name == "model"
+    exchange = one.until("exchange")
+    assert (exchange["method"], exchange["path"], exchange["status"]) == (
+        "GET",
+        "/api/v1/web/guest/default/model/x",
+        200,
+    )
+    activation = one.until("activation")
+    assert (activation["id"], activation["status"]) == (exchange["activation"], "success")
+    assert {"stream": "stdout", "text": "doing do"} in activation["logs"]
+    assert one.stop(number) == (0, "")
+    wait_until(lambda: not Path(f"/proc/{said['pid']}").exists())
+
+
+def _env_file(folder: Path) -> Path:
+    path = folder / "env"
+    path.write_text("# comment\n\nFROM_FILE=a=b\n")
+    return path
+
+
+def test_a_secure_action_comes_with_its_secret(command: Any) -> None:
+    command_with_secret = command("name=model", "--web", "secure")
+    assert command_with_secret.url.endswith("/name")
+    assert command_with_secret.call().status == 401
+
+
+def test_a_port_that_is_taken(tmp_path: Path, command: Any) -> None:
+    one = command("model")
+    port = one.url.split(":")[2].split("/")[0]
+    second = CliRunner().invoke(main, ["local", str(tmp_path / "model"), "--port", port])
+    assert second.exit_code == 1
+    assert f"can't serve on 127.0.0.1:{port}" in second.output
+
+
+def test_text_output_names_url_status_and_log(command: Any, tmp_path: Path) -> None:
+    arguments = [
+        sys.executable,
+        "-m",
+        "modelwhisk",
+        "local",
+        "model",
+        "--port",
+        "0",
+        "--python",
+        str(tmp_path / "python"),
+    ]
+    (tmp_path / "unused").mkdir()
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        name, url = process.stdout.readline().split()
+        base, slash, rest = url.partition("/api/")
+        assert send(base, message("GET", f"{slash}{rest}?do", [("Host", "h")])).status == 200
+        line = process.stdout.readline()
+        assert all(part in line for part in ("GET", "/api/v1/web/guest/default/model", "200", "cold, init", "success"))
+        log = [process.stdout.readline() for _ in range(3)]
+        assert any("doing do" in line for line in log)
+        process.send_signal(signal.SIGINT)
+        assert "stopping" in process.stdout.read()
+    assert (name, process.returncode) == ("model", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "image"),
+    [
+        ("me/max-x", "max-x", "me/max-x"),
+        ("localhost:5000/me/max-x:1.2", "max-x", "localhost:5000/me/max-x:1.2"),
+        ("max-x@sha256:abc", "max-x", "max-x@sha256:abc"),
+        ("n=me/max-x:1", "n", "me/max-x:1"),
+    ],
+)
+def test_targets_that_are_images(text: str, name: str, image: str) -> None:
+    assert Target.parse(text) == Target(name, image, None)
+
+
+def test_targets_that_are_folders(tmp_path: Path) -> None:
+    assert Target.parse(str(tmp_path)) == Target(tmp_path.name, None, tmp_path)
+    assert Target.parse(f"n={tmp_path}") == Target("n", None, tmp_path)
+    odd = tmp_path / "a=b"
+    odd.mkdir()
+    assert Target.parse(str(odd)) == Target("a=b", None, odd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "Missing argument"),
+        (["./no-such-folder"], "there is no folder ./no-such-folder"),
+        ([".", "x=."], None),
+        (["x=.", "x=.."], "the same name"),
+        ([".", "-p", "x"], "'x' is not key=value"),
+    ],
+)
+def test_arguments_that_make_no_sense(arguments: list[str], problem: str | None) -> None:
+    if problem is not None:
+        outcome = CliRunner().invoke(main, ["local", *arguments])
+        assert outcome.exit_code == 2
+        assert problem in outcome.output
+
+
+def test_an_image_needs_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///does/not/exist")
+    outcome = CliRunner().invoke(main, ["local", "me/max-x"])
+    assert outcome.exit_code == 1
+    assert "me/max-x is no folder here, and as an image it needs docker, which can't be reached" in outcome.output
+
+
+def test_values_are_json_where_they_parse() -> None:
+    assert read_pairs(["a=1", 'b={"c": [true]}', "d=x=y", "e="]) == {"a": 1, "b": {"c": [True]}, "d": "x=y", "e": ""}
+
+
+def test_env_files_that_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "env"
+    path.write_text("A=1\nB\n")
+    with pytest.raises(ValueError, match="line 2"):
+        read_env_file(path)
+
+
+def test_help_says_what_it_is_not() -> None:
+    text = CliRunner().invoke(main, ["local", "--help"]).output
+    assert "for one desk" in text
+    assert "Real load belongs on" in text
