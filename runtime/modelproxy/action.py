@@ -1,7 +1,7 @@
 """The container contract: /init once, /run one at a time, whatever a model does (openwhisk-contract.md, part A).
 
-``Action`` is the application of a ``server.Server`` (``refuse``, ``admit``, ``overdue``, in the server's thread); the threads that
-predict call ``perform``. Knows neither HTTP bodies nor which kind of host it drives.
+``Action`` is the application of a ``server.Server`` (``refuse``, ``admit``, ``overdue``, in the server's thread); the
+threads that predict call ``perform``. Knows neither HTTP bodies nor which kind of host it drives.
 """
 
 import gc
@@ -12,18 +12,29 @@ from time import monotonic
 from . import environment, log, plain_action, web_action
 from .activation import Activation
 from .hosts import Unloadable
+from .http1 import Reply, error_reply
 from .messages import BadValue, error_response
 from .percent import quoted_path
-from .http1 import Reply, error_reply
 from .settings import PREFIX
 
 ONLY_ONCE = "Cannot initialize the action more than once."
 
-_HINT = ("This container is an OpenWhisk action: the platform calls POST /init and POST /run. "
-         "To serve the model itself over HTTP start it with MODELPROXY_MODE=web.")
+_HINT = (
+    "This container is an OpenWhisk action: the platform calls POST /init and POST /run. "
+    "To serve the model itself over HTTP start it with MODELPROXY_MODE=web."
+)
+
+_NOT_READY = (
+    "The prediction wasn't ready after %d ms, when the platform's deadline was near. Give the action more time "
+    "(wsk action update NAME --timeout MILLISECONDS) or send less."
+)
+_STUCK = (
+    "An earlier prediction still runs, long after its own deadline, so this one couldn't begin within %d ms. "
+    "This container ends; the next call gets a fresh one."
+)
 
 
-class Action(object):
+class Action:
     """One packaged model behind /init and /run.
 
     settings   ``settings.Settings``.
@@ -41,7 +52,7 @@ class Action(object):
         self._settled = False
         self._late = set()  # jobs that were answered at their deadline and still run
 
-    # --- in the server's thread --------------------------------------------------------------------------------------
+    # --- in the server's thread -----------------------------------------------------------------------------------
 
     def refuse(self, head):
         path = head.target.partition("?")[0]
@@ -59,24 +70,24 @@ class Action(object):
     def overdue(self, job):
         """At a job's deadline, once claimed: the caller gets a 504 and the prediction goes on.
 
-        Where the job hadn't begun, because an earlier one that was late itself still runs, the process ends: the platform
-        then starts a fresh container instead of one that would be late for ever (design, decision 9).
+        Where the job hadn't begun, because an earlier one that was late itself still runs, the process ends: the
+        platform then starts a fresh container instead of one that would be late for ever (design, decision 9).
         """
         activation = job.notes
-        waited = round(activation.elapsed())
-        if activation.started is None and len(self._late) >= self._settings.concurrency:
-            job.send(activation.conclude(error_response(
-                504, "An earlier prediction still runs, long after its own deadline, so this one couldn't begin within %d ms. "
-                     "This container ends; the next call gets a fresh one." % waited), self._settings))
-            log.line("the process ends, since a prediction doesn't")
-            os._exit(1)
         if activation.started is not None:
             self._late.add(job)
-        return activation.conclude(error_response(
-            504, "The prediction wasn't ready after %d ms, when the platform's deadline was near. Give the action more time "
-                 "(wsk action update NAME --timeout MILLISECONDS) or send less." % waited), self._settings)
+            return self._in_time(activation, _NOT_READY)
+        if len(self._late) < self._settings.concurrency:
+            return self._in_time(activation, _NOT_READY)
+        job.send(self._in_time(activation, _STUCK))
+        log.line("the process ends, since a prediction doesn't")
+        os._exit(1)
 
-    # --- in a thread that predicts -----------------------------------------------------------------------------------
+    def _in_time(self, activation, sentence):
+        response = error_response(504, sentence % round(activation.elapsed()))
+        return activation.conclude(response, self._settings)
+
+    # --- in a thread that predicts --------------------------------------------------------------------------------
 
     def perform(self, job):
         """Does one job from beginning to end; raises nothing that the message or the model did."""
@@ -119,7 +130,7 @@ class Action(object):
         try:
             refused = self._settings.update(ours)
         except ValueError as error:
-            raise BadValue("%s." % error)
+            raise BadValue("%s." % error) from None
         refused += environment.export({name: value for name, value in env.items() if name not in ours})
         self._action_name = env.get("__OW_ACTION_NAME", self._action_name)
         for sentence in refused:
@@ -147,8 +158,10 @@ class Action(object):
         activation.answered = monotonic()
         if not job.claim():
             self._late.discard(job)
-            log.line("the prediction of activation %s, answered at its deadline, ended after %d ms"
-                     % (activation.identity, activation.elapsed()))
+            log.line(
+                "the prediction of activation %s, answered at its deadline, ended after %d ms"
+                % (activation.identity, activation.elapsed())
+            )
             return None
         if fault is None:
             return activation.conclude(response, self._settings)
@@ -171,7 +184,9 @@ class Action(object):
             path = self._settings.path or self._host.default_path
             activation.request = web_action.decode(value, mount, scheme, path, message)
         else:
-            activation.request = plain_action.request({} if value is None else value, self._describe(mount), mount, message)
+            activation.request = plain_action.request(
+                {} if value is None else value, self._describe(mount), mount, message
+            )
             if not activation.request.path:
                 activation.request.path = self._settings.path or self._host.default_path
         value = None  # the body's base64 has served
@@ -192,7 +207,9 @@ class Action(object):
         if not self._loaded:
             return error_response(500, _why_unloadable(error))
         log.traceback_of(error)
-        return error_response(500, "The model failed with %s; the traceback is in the activation's log." % type(error).__name__)
+        return error_response(
+            500, "The model failed with %s; the traceback is in the activation's log." % type(error).__name__
+        )
 
     def _settle(self):
         """After the first answer, when the caller no longer waits: what was loaded is never garbage, so that later
@@ -209,7 +226,7 @@ def _init_value(body):
     try:
         message = json.loads(body.decode("utf-8")) if body.strip() else None
     except (ValueError, RecursionError) as error:
-        raise BadValue("The body of /init isn't JSON: %s." % error)
+        raise BadValue("The body of /init isn't JSON: %s." % error) from None
     value = message.get("value") if isinstance(message, dict) else message
     if value is None:
         return {}
@@ -217,8 +234,10 @@ def _init_value(body):
         raise BadValue("The value of /init must be an object, this one is %s." % json.dumps(value)[:80])
     code = value.get("code")
     if code is not None and (not isinstance(code, str) or code.strip()):
-        raise BadValue("This image runs the model that was built into it and takes no code, so that no caller can replace the "
-                       "model. Create the action from the image alone: wsk action create NAME --docker IMAGE --web raw")
+        raise BadValue(
+            "This image runs the model that was built into it and takes no code, so that no caller can replace the "
+            "model. Create the action from the image alone: wsk action create NAME --docker IMAGE --web raw"
+        )
     return value
 
 

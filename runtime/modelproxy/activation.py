@@ -5,11 +5,11 @@ import time
 from time import monotonic
 
 from . import log, plain_action, web_action
-from .messages import Request
 from .http1 import Reply
+from .messages import Request
 
 
-class Activation(object):
+class Activation:
     """What is known of a /run; made when the request has arrived, in the server's thread.
 
     ``message`` is the parsed body, or None with ``fault`` saying what is wrong with it.
@@ -34,7 +34,9 @@ class Activation(object):
         if message is None:
             return {}
         if not isinstance(message, dict):
-            self.fault = "The body of /run must be a JSON object with a value, this one is %s." % json.dumps(message)[:80]
+            self.fault = (
+                "The body of /run must be a JSON object with a value, this one is %s." % json.dumps(message)[:80]
+            )
             return None
         return message
 
@@ -58,7 +60,9 @@ class Activation(object):
         if self.answered is None:
             self.answered = monotonic()
         if self.is_web:
-            outcome = web_action.encode(response, request, settings.result_limit, settings.cors == "app", self.server_timing)
+            outcome = web_action.encode(
+                response, request, settings.result_limit, settings.cors == "app", self.server_timing
+            )
         else:
             outcome = plain_action.encode(response, request, settings.result_limit)
         self._end(outcome.response, outcome.notes, settings.log)
@@ -94,13 +98,33 @@ class Activation(object):
             method, path, size = self.request.method, self.request.path, len(self.request.body)
         status, sent = (response.status, len(response.body)) if response is not None else (400, 0)
         if form == "json":
-            log.markers(_as_json(
-                activation=self.identity, method=method, path=path, status=status, bytes_in=size, bytes_out=sent,
-                ms=round(self.elapsed(), 3), phases={name: round(ms, 3) for name, ms in self.phases()}, notes=notes))
+            log.markers(
+                _as_json(
+                    activation=self.identity,
+                    method=method,
+                    path=path,
+                    status=status,
+                    bytes_in=size,
+                    bytes_out=sent,
+                    ms=round(self.elapsed(), 3),
+                    phases={name: round(ms, 3) for name, ms in self.phases()},
+                    notes=notes,
+                )
+            )
             return
-        lines = ["%s %s %d in=%d out=%d ms=%.3f %s activation=%s" % (
-            method, path, status, size, sent, self.elapsed(), " ".join(["%s=%.3f" % phase for phase in self.phases()]),
-            self.identity)]
+        lines = [
+            "%s %s %d in=%d out=%d ms=%.3f %s activation=%s"
+            % (
+                method,
+                path,
+                status,
+                size,
+                sent,
+                self.elapsed(),
+                " ".join(["%s=%.3f" % phase for phase in self.phases()]),
+                self.identity,
+            )
+        ]
         log.markers(b"".join([log.own_line(line) for line in notes + lines]))
 
 

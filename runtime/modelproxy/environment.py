@@ -7,7 +7,15 @@ import json
 import os
 
 # What /run says of the activation (ContainerProxy.scala, initializeAndRun); /init's env says the same of the first one.
-ACTIVATION_KEYS = ("namespace", "action_name", "action_version", "activation_id", "transaction_id", "deadline", "api_key")
+ACTIVATION_KEYS = (
+    "namespace",
+    "action_name",
+    "action_version",
+    "activation_id",
+    "transaction_id",
+    "deadline",
+    "api_key",
+)
 
 
 def export(variables):
@@ -25,7 +33,8 @@ def export(variables):
 
 
 def enter(message):
-    """Sets ``__OW_<KEY>`` for each key of a /run message but ``value``, removes those of ``ACTIVATION_KEYS`` that it hasn't.
+    """Sets ``__OW_<KEY>`` for each key of a /run message but ``value``, removes those of ``ACTIVATION_KEYS`` that it
+    hasn't.
 
     Returns what ``leave`` needs to put everything back.
     """
@@ -59,7 +68,9 @@ def leave(before):
 
 
 def text_of(value):
-    """As the platform makes strings of a parameter's value: null "", true and numbers as text, the rest as compact JSON."""
+    """As the platform makes strings of a parameter's value: null "", true and numbers as text, the rest as compact
+    JSON.
+    """
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value, separators=(",", ":"))

@@ -1,7 +1,7 @@
 """The grammar of one HTTP/1.1 message, in and out (RFC 9112): pure functions on bytes, stricter than the RFC demands.
 
-Refused besides what the RFC refuses: bare LF as line end, folded header lines, control characters in a value, a repeated
-Content-Length or Host, a Content-Length beside a Transfer-Encoding, any transfer coding but ``chunked``.
+Refused besides what the RFC refuses: bare LF as line end, folded header lines, control characters in a value, a
+repeated Content-Length or Host, a Content-Length beside a Transfer-Encoding, any transfer coding but ``chunked``.
 """
 
 import re
@@ -11,21 +11,48 @@ from .messages import error_response
 MAX_HEAD = 64 * 1024
 MAX_FIELDS = 128
 
-_TOKEN = br"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(br"(" + _TOKEN + br") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
-_NAME = re.compile(_TOKEN + br"\Z")
-_VALUE = re.compile(br"[\t\x20-\x7e\x80-\xff]*\Z")
-_CHUNK_SIZE = re.compile(br"([0-9A-Fa-f]{1,8})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\Z")
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
+_NAME = re.compile(_TOKEN + rb"\Z")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
+_LENGTH = re.compile(r"[0-9]{1,18}\Z")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\Z")
 
 REASONS = {
-    100: "Continue", 200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content",
-    301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect",
-    308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-    405: "Method Not Allowed", 406: "Not Acceptable", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
-    411: "Length Required", 413: "Content Too Large", 415: "Unsupported Media Type", 417: "Expectation Failed",
-    422: "Unprocessable Content", 429: "Too Many Requests", 431: "Request Header Fields Too Large",
-    500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
-    504: "Gateway Timeout", 505: "HTTP Version Not Supported",
+    100: "Continue",
+    200: "OK",
+    201: "Created",
+    202: "Accepted",
+    204: "No Content",
+    206: "Partial Content",
+    301: "Moved Permanently",
+    302: "Found",
+    303: "See Other",
+    304: "Not Modified",
+    307: "Temporary Redirect",
+    308: "Permanent Redirect",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    408: "Request Timeout",
+    409: "Conflict",
+    410: "Gone",
+    411: "Length Required",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    417: "Expectation Failed",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
 }
 
 
@@ -37,7 +64,7 @@ class Malformed(Exception):
         self.status = status
 
 
-class Head(object):
+class Head:
     """Request line and header fields: ``method`` and ``target`` as ``str``, ``fields`` as a list of (lower-case name,
     value), values one character for each byte; ``length`` of the body, None when ``chunked``."""
 
@@ -82,38 +109,39 @@ def _field(line):
 
 def _set_framing(head):
     """Body and connection as RFC 9112 sections 6 and 9 derive them from the fields."""
-    lengths, codings, hosts = [], [], 0
+    values = {}
     for name, value in head.fields:
-        if name == "content-length":
-            lengths.append(value)
-        elif name == "transfer-encoding":
-            codings.append(value.lower())
-        elif name == "host":
-            hosts += 1
-        elif name == "connection":
-            options = [option.strip() for option in value.lower().split(",")]
-            head.keep_alive = "close" not in options and (head.keep_alive or "keep-alive" in options)
-        elif name == "expect":
-            if value.lower() != "100-continue":
-                raise Malformed(417, "the expectation %r can't be met" % value[:80])
-            head.expects_continue = head.version == (1, 1)
+        values.setdefault(name, []).append(value)
+    hosts = len(values.get("host", ()))
     if hosts > 1 or (hosts == 0 and head.version == (1, 1)):
         raise Malformed(400, "a request must have one Host header, this one has %d" % hosts)
+    for value in values.get("connection", ()):
+        options = [option.strip() for option in value.lower().split(",")]
+        head.keep_alive = "close" not in options and (head.keep_alive or "keep-alive" in options)
+    for value in values.get("expect", ()):
+        if value.lower() != "100-continue":
+            raise Malformed(417, "the expectation %r can't be met" % value[:80])
+        head.expects_continue = head.version == (1, 1)
+    codings, lengths = values.get("transfer-encoding"), values.get("content-length")
     if codings:
-        if lengths:
-            raise Malformed(400, "a request can't have both Content-Length and Transfer-Encoding")
-        if head.version == (1, 0):
-            raise Malformed(400, "HTTP/1.0 has no Transfer-Encoding")
-        if codings != ["chunked"]:
-            raise Malformed(501, "the transfer coding %r isn't supported, chunked is" % ", ".join(codings)[:80])
+        _check_coding(head, codings, lengths)
         head.chunked, head.length = True, None
     elif lengths:
-        if len(lengths) > 1 or not re.match(r"[0-9]{1,18}\Z", lengths[0]):
+        if len(lengths) > 1 or not _LENGTH.match(lengths[0]):
             raise Malformed(400, "Content-Length isn't one number: %r" % ", ".join(lengths)[:80])
         head.length = int(lengths[0])
 
 
-class ChunkedBody(object):
+def _check_coding(head, codings, lengths):
+    if lengths:
+        raise Malformed(400, "a request can't have both Content-Length and Transfer-Encoding")
+    if head.version == (1, 0):
+        raise Malformed(400, "HTTP/1.0 has no Transfer-Encoding")
+    if [coding.lower() for coding in codings] != ["chunked"]:
+        raise Malformed(501, "the transfer coding %r isn't supported, chunked is" % ", ".join(codings)[:80])
+
+
+class ChunkedBody:
     """Takes a chunked body apart (RFC 9112 section 7.1), fed in pieces of any size."""
 
     def __init__(self, limit):
@@ -138,7 +166,7 @@ class ChunkedBody(object):
                     raise Malformed(400, "a line of the chunked body is too long")
                 return None
             line = bytes(self._pending[:end])
-            del self._pending[:end + 2]
+            del self._pending[: end + 2]
             if self._in_trailer:
                 if not line:
                     return bytes(self._body), bytes(self._pending)
@@ -148,10 +176,10 @@ class ChunkedBody(object):
 
     def _take_chunk(self):
         if self._left > 2:
-            piece = self._pending[:self._left - 2]
+            piece = self._pending[: self._left - 2]
             self._body += piece
             self._left -= len(piece)
-            del self._pending[:len(piece)]
+            del self._pending[: len(piece)]
         if self._left > 2 or len(self._pending) < 2:
             return False
         if self._pending[:2] != b"\r\n":
@@ -178,14 +206,16 @@ class ChunkedBody(object):
 
 
 def is_field(name, value):
-    """True where a response may carry this header (RFC 9110 section 5.5); both are ``str``, a character for each byte."""
+    """True where a response may carry this header (RFC 9110 section 5.5); both are ``str``, a character for each
+    byte.
+    """
     try:
         return bool(_NAME.match(name.encode("ascii")) and _VALUE.match(value.encode("latin-1")))
     except UnicodeEncodeError:
         return False
 
 
-class Reply(object):
+class Reply:
     """A response to write. ``body`` is bytes; ``length`` False leaves Content-Length out (204, 304)."""
 
     __slots__ = ("body", "headers", "length", "status")
@@ -204,7 +234,9 @@ def error_reply(status, sentence):
 
 
 def rendered(head, reply, keep):
-    """The bytes of a reply to the request of ``head`` (None where that couldn't be read); ``keep`` the connection after it."""
+    """The bytes of a reply to the request of ``head`` (None where that couldn't be read); ``keep`` the connection
+    after it.
+    """
     lines = ["HTTP/1.1 %d %s" % (reply.status, REASONS.get(reply.status, "Unknown"))]
     lines += [name + ": " + value for name, value in reply.headers]
     if reply.length:

@@ -1,6 +1,7 @@
 """What the proxy writes to the container's two streams: its own lines, and the markers that end an activation's log.
 
-Lines go straight to the file descriptors, so neither the image's locale nor a model that replaces ``sys.stdout`` matters.
+Lines go straight to the file descriptors, so neither the image's locale nor a model that replaces ``sys.stdout``
+matters.
 """
 
 import os
@@ -55,7 +56,7 @@ def _flush():
 def _write(descriptor, data):
     while data:
         try:
-            data = data[os.write(descriptor, data):]
+            data = data[os.write(descriptor, data) :]
         except BlockingIOError:
             import select
 

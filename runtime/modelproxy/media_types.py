@@ -1,7 +1,7 @@
 """Owns the platform's table of media types, and the one question asked of it: does a body travel as text or base64?
 
-The platform's HTTP library (pekko-http 1.1, MediaType.scala) knows these by name. A type it doesn't know is binary unless the
-Content-Type carries a charset; all multipart types are binary.
+The platform's HTTP library (pekko-http 1.1, MediaType.scala) knows these by name. A type it doesn't know is binary
+unless the Content-Type carries a charset; all multipart types are binary.
 """
 
 import re
@@ -14,12 +14,12 @@ def _listed(**subtypes):
 # Text in a charset that the header may declare; in a response the platform forces it to UTF-8.
 OPEN_CHARSET = _listed(
     application="atom+xml base64 javascript problem+xml rss+xml soap+xml vnd.google-earth.kml+xml x-latex x-vrml "
-                "xhtml+xml xml xml-dtd",
+    "xhtml+xml xml xml-dtd",
     text="asp cache-manifest calendar css csv html markdown mcf plain richtext tab-separated-values "
-         "uri-list vnd.wap.wml vnd.wap.wmlscript x-asm x-c x-component x-h x-java-source x-pascal x-script "
-         "x-scriptcsh x-scriptelisp x-scriptksh x-scriptlisp x-scriptperl x-scriptperl-module "
-         "x-scriptphyton x-scriptrexx x-scriptscheme x-scriptsh x-scripttcl x-scripttcsh x-scriptzsh "
-         "x-server-parsed-html x-setext x-sgml x-speech x-uuencode x-vcalendar x-vcard xml",
+    "uri-list vnd.wap.wml vnd.wap.wmlscript x-asm x-c x-component x-h x-java-source x-pascal x-script "
+    "x-scriptcsh x-scriptelisp x-scriptksh x-scriptlisp x-scriptperl x-scriptperl-module "
+    "x-scriptphyton x-scriptrexx x-scriptscheme x-scriptsh x-scripttcl x-scripttcsh x-scriptzsh "
+    "x-server-parsed-html x-setext x-sgml x-speech x-uuencode x-vcalendar x-vcard xml",
 )
 
 # Text that is always UTF-8: a charset in the header is dropped.
@@ -30,34 +30,32 @@ ALWAYS_UTF8 = _listed(
 
 BINARY = _listed(
     application="cbor gnutar grpc+proto java-archive lha lzx msword octet-stream pdf postscript "
-                "vnd.google-earth.kmz vnd.ms-excel vnd.ms-excel.addin.macroenabled.12 "
-                "vnd.ms-excel.sheet.binary.macroenabled.12 vnd.ms-excel.sheet.macroenabled.12 "
-                "vnd.ms-excel.template.macroenabled.12 vnd.ms-fontobject vnd.ms-powerpoint "
-                "vnd.ms-powerpoint.addin.macroenabled.12 vnd.ms-powerpoint.presentation.macroenabled.12 "
-                "vnd.ms-powerpoint.slideshow.macroenabled.12 vnd.ms-word.document.macroenabled.12 "
-                "vnd.ms-word.template.macroenabled.12 vnd.oasis.opendocument.chart "
-                "vnd.oasis.opendocument.database vnd.oasis.opendocument.formula vnd.oasis.opendocument.graphics "
-                "vnd.oasis.opendocument.image vnd.oasis.opendocument.presentation "
-                "vnd.oasis.opendocument.spreadsheet vnd.oasis.opendocument.text "
-                "vnd.oasis.opendocument.text-master vnd.oasis.opendocument.text-web "
-                "vnd.openxmlformats-officedocument.presentationml.presentation "
-                "vnd.openxmlformats-officedocument.presentationml.slide "
-                "vnd.openxmlformats-officedocument.presentationml.slideshow "
-                "vnd.openxmlformats-officedocument.presentationml.template "
-                "vnd.openxmlformats-officedocument.spreadsheetml.sheet "
-                "vnd.openxmlformats-officedocument.spreadsheetml.template "
-                "vnd.openxmlformats-officedocument.wordprocessingml.document "
-                "vnd.openxmlformats-officedocument.wordprocessingml.template x-7z-compressed x-ace-compressed "
-                "x-apple-diskimage x-arc-compressed x-bzip x-bzip2 x-chrome-extension x-compress x-compressed "
-                "x-debian-package x-dvi x-font-opentype x-font-truetype x-gtar x-gzip x-rar-compressed "
-                "x-redhat-package-manager x-shockwave-flash x-tar x-tex x-texinfo x-x509-ca-cert x-xpinstall zip",
+    "vnd.google-earth.kmz vnd.ms-excel vnd.ms-excel.addin.macroenabled.12 "
+    "vnd.ms-excel.sheet.binary.macroenabled.12 vnd.ms-excel.sheet.macroenabled.12 "
+    "vnd.ms-excel.template.macroenabled.12 vnd.ms-fontobject vnd.ms-powerpoint "
+    "vnd.ms-powerpoint.addin.macroenabled.12 vnd.ms-powerpoint.presentation.macroenabled.12 "
+    "vnd.ms-powerpoint.slideshow.macroenabled.12 vnd.ms-word.document.macroenabled.12 "
+    "vnd.ms-word.template.macroenabled.12 vnd.oasis.opendocument.chart "
+    "vnd.oasis.opendocument.database vnd.oasis.opendocument.formula vnd.oasis.opendocument.graphics "
+    "vnd.oasis.opendocument.image vnd.oasis.opendocument.presentation "
+    "vnd.oasis.opendocument.spreadsheet vnd.oasis.opendocument.text "
+    "vnd.oasis.opendocument.text-master vnd.oasis.opendocument.text-web "
+    "vnd.openxmlformats-officedocument.presentationml.presentation "
+    "vnd.openxmlformats-officedocument.presentationml.slide "
+    "vnd.openxmlformats-officedocument.presentationml.slideshow "
+    "vnd.openxmlformats-officedocument.presentationml.template "
+    "vnd.openxmlformats-officedocument.spreadsheetml.sheet "
+    "vnd.openxmlformats-officedocument.spreadsheetml.template "
+    "vnd.openxmlformats-officedocument.wordprocessingml.document "
+    "vnd.openxmlformats-officedocument.wordprocessingml.template x-7z-compressed x-ace-compressed "
+    "x-apple-diskimage x-arc-compressed x-bzip x-bzip2 x-chrome-extension x-compress x-compressed "
+    "x-debian-package x-dvi x-font-opentype x-font-truetype x-gtar x-gzip x-rar-compressed "
+    "x-redhat-package-manager x-shockwave-flash x-tar x-tex x-texinfo x-x509-ca-cert x-xpinstall zip",
     audio="aiff basic midi mod mpeg ogg voc vorbis voxware wav webm x-pn-realaudio x-psid xm",
     font="woff woff2",
-    image="gif jpeg pict png svg+xml tiff webp x-icon x-ms-bmp x-pcx x-pict x-quicktime x-rgb x-xbitmap "
-          "x-xpixmap",
+    image="gif jpeg pict png svg+xml tiff webp x-icon x-ms-bmp x-pcx x-pict x-quicktime x-rgb x-xbitmap x-xpixmap",
     message="delivery-status http rfc822",
-    video="avs-video divx gl mp4 mpeg ogg quicktime webm x-dv x-flv x-motion-jpeg x-ms-asf x-msvideo "
-          "x-sgi-movie",
+    video="avs-video divx gl mp4 mpeg ogg quicktime webm x-dv x-flv x-motion-jpeg x-ms-asf x-msvideo x-sgi-movie",
 )
 
 _TOKEN = r"[!#$%&'+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 section 5.6.2, without "*": a range is no type
@@ -69,7 +67,7 @@ _NAME_AND_VALUE = re.compile(r"(%s)=(%s|%s)" % (_TOKEN, _TOKEN, _QUOTED))
 JSON, TEXT, BYTES = "json", "text", "bytes"
 
 
-class MediaType(object):
+class MediaType:
     """A parsed Content-Type: ``name`` in lower case, ``charset`` ("" if none), ``parameters`` rendered without it."""
 
     __slots__ = ("charset", "name", "parameters")
@@ -83,8 +81,8 @@ class MediaType(object):
     def form(self):
         """``JSON``, ``TEXT`` or ``BYTES``: how the platform takes a response's body of this type.
 
-        JSON (WebActions.scala, isJsonFamily: the type's value ends in ``+json``, parameters included) is decoded when it
-        looks like base64 and passed as it is otherwise; text is always passed as it is; bytes must be base64.
+        JSON (WebActions.scala, isJsonFamily: the type's value ends in ``+json``, parameters included) is decoded when
+        it looks like base64 and passed as it is otherwise; text is always passed as it is; bytes must be base64.
         """
         name = self.name
         if name in ALWAYS_UTF8 or name in OPEN_CHARSET:

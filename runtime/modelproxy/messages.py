@@ -1,7 +1,7 @@
 """The plain records that pass between the protocols (web action, plain action, web server) and the hosts."""
 
 
-class Request(object):
+class Request:
     """One HTTP request for the model.
 
     method       upper case.
@@ -17,8 +17,9 @@ class Request(object):
 
     __slots__ = ("activation", "body", "default", "headers", "method", "mount", "path", "query", "scheme")
 
-    def __init__(self, method, path, query="", headers=(), body=b"", mount="", scheme="http",
-                 activation=None, default=False):
+    def __init__(
+        self, method, path, query="", headers=(), body=b"", mount="", scheme="http", activation=None, default=False
+    ):
         self.method = method
         self.path = path
         self.query = query
@@ -37,7 +38,7 @@ class Request(object):
         return ""
 
 
-class Response(object):
+class Response:
     """What the model answered: ``status`` 100..999, ``headers`` list of (name, value) as sent, ``body`` bytes."""
 
     __slots__ = ("body", "headers", "status")

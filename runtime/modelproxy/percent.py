@@ -1,11 +1,13 @@
-"""Percent-encoding of paths and forms on bytes (RFC 3986 section 2, WHATWG URL section 5), without urllib's import cost."""
+"""Percent-encoding of paths and forms on bytes (RFC 3986 section 2, WHATWG URL section 5), without urllib's import
+cost.
+"""
 
 import json
 import re
 
-_ESCAPE = re.compile(br"%([0-9A-Fa-f]{2})")
-_UNSAFE_IN_PATH = re.compile(br"[^!$%&'()*+,\-./0-9:;=@A-Z_a-z~]|%(?![0-9A-Fa-f]{2})")
-_UNSAFE_IN_FORM = re.compile(br"[^\-.0-9A-Z_a-z~ ]")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_UNSAFE_IN_PATH = re.compile(rb"[^!$%&'()*+,\-./0-9:;=@A-Z_a-z~]|%(?![0-9A-Fa-f]{2})")
+_UNSAFE_IN_FORM = re.compile(rb"[^\-.0-9A-Z_a-z~ ]")
 
 
 def quoted_path(path):

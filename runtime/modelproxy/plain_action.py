@@ -22,7 +22,7 @@ _SIGNATURES = (
 _DATA_URL = re.compile(r"data:([^,;]*(?:;[^,;=]+=[^,;]*)*)(;base64)?,", re.IGNORECASE)
 
 
-class Inputs(object):
+class Inputs:
     """How a model wants its inputs: ``method``, ``path``, ``form`` ("json", "multipart", "urlencoded" or "query"),
     names of its ``files`` and of the parameters that go into the ``query``."""
 
@@ -74,7 +74,9 @@ def request(value, inputs, mount="", activation=None):
             raise BadValue("The model takes named parameters (an object), not an array.")
         body = json.dumps(value).encode("ascii")
     elif type(value) is not dict:
-        raise BadValue("The value of an activation must be an object or an array, this one is %s." % json.dumps(value)[:80])
+        raise BadValue(
+            "The value of an activation must be an object or an array, this one is %s." % json.dumps(value)[:80]
+        )
     else:
         in_query = inputs.query if inputs.form != "query" else frozenset(value)
         query = form_encoded({key: item for key, item in value.items() if key in in_query})
@@ -106,7 +108,10 @@ def _multipart(fields, files, boundary):
         if name in files:
             content, media_type, suffix = _file(name, item)
             head += b'; filename="%s.%s"\r\nContent-Type: %s' % (
-                quoted, suffix.encode("ascii"), media_type.encode("ascii"))
+                quoted,
+                suffix.encode("ascii"),
+                media_type.encode("ascii"),
+            )
         else:
             text = item if isinstance(item, str) else json.dumps(item)
             content = text.encode("utf-8", "replace")
@@ -122,9 +127,9 @@ def _file(name, item):
     if url and not url.group(2):
         from urllib.parse import unquote_to_bytes
 
-        content = unquote_to_bytes(item[url.end():])
+        content = unquote_to_bytes(item[url.end() :])
     else:
-        content = _base64(name, item[url.end():] if url else item)
+        content = _base64(name, item[url.end() :] if url else item)
     media_type, suffix = "application/octet-stream", "bin"
     for signature, known, ending in _SIGNATURES:
         if content.startswith(signature):
@@ -148,10 +153,8 @@ def encode(response, request, limit=1048576):
 
     A 4xx or 5xx goes under ``error``, as does what wouldn't fit into ``limit`` bytes.
     """
-    status = response.status
-    if 200 <= status <= 299 and _is_result(response):
-        if len(response.body) <= limit:
-            return web_action.Outcome(response.body, response, [])
+    if 200 <= response.status <= 299 and len(response.body) <= limit and _is_result(response):
+        return web_action.Outcome(response.body, response, [])
     outcome = web_action.encode(response, request, limit)
     if 400 <= outcome.response.status <= 499:
         outcome.result = b'{"error":' + outcome.result + b"}"

@@ -15,7 +15,7 @@ class Refused(Exception):
         self.whole = whole
 
 
-class Reader(object):
+class Reader:
     """The requests on one connection, one after another.
 
     refuse     the application's: ``Reply`` for a head whose body isn't worth reading, else None.
@@ -57,7 +57,7 @@ class Reader(object):
         try:
             return self._read_head() if self._head is None else self._read_chunks()
         except http1.Malformed as malformed:
-            raise Refused(self._head, error_reply(malformed.status, "Bad request: %s." % malformed))
+            raise Refused(self._head, error_reply(malformed.status, "Bad request: %s." % malformed)) from None
 
     def _ended(self):
         if self.idle:
@@ -72,18 +72,21 @@ class Reader(object):
                 raise http1.Malformed(431, "the header is larger than %d bytes" % http1.MAX_HEAD)
             return None
         head = http1.parse_head(buffer[:end])
-        rest = buffer[end + 4:]
+        rest = buffer[end + 4 :]
         whole = not head.chunked and len(rest) >= head.length
         refusal = self._refuse(head)
         if refusal is None and not head.chunked and head.length > self._max_body:
-            refusal = error_reply(413, "The request body has %d bytes; at most %d are taken (MODELPROXY_MAX_BODY)."
-                                  % (head.length, self._max_body))
+            refusal = error_reply(
+                413,
+                "The request body has %d bytes; at most %d are taken (MODELPROXY_MAX_BODY)."
+                % (head.length, self._max_body),
+            )
         if refusal is not None:
-            self._buffer = rest[head.length:] if whole else bytearray()
+            self._buffer = rest[head.length :] if whole else bytearray()
             raise Refused(head, refusal, whole)
         if whole:
-            self._buffer = rest[head.length:]
-            return head, rest if len(rest) == head.length else rest[:head.length]
+            self._buffer = rest[head.length :]
+            return head, rest if len(rest) == head.length else rest[: head.length]
         self._head = head
         if head.expects_continue and not rest:
             self._socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -92,14 +95,14 @@ class Reader(object):
             self._buffer = rest
             return self._read_chunks()
         self._buffer = bytearray(head.length)  # one buffer from the socket to json.loads
-        self._buffer[:len(rest)] = rest
+        self._buffer[: len(rest)] = rest
         self._filled = len(rest)
         return None
 
     def _receive_sized_body(self):
         with memoryview(self._buffer) as view:
             while self._filled < len(view):
-                count = self._socket.recv_into(view[self._filled:])
+                count = self._socket.recv_into(view[self._filled :])
                 if not count:
                     raise self._ended()
                 self._filled += count

@@ -1,12 +1,12 @@
 """Owns sockets, threads, limits, and peers that are slow or rude. Doesn't know what a message means.
 
-One thread (``Server.serve``) does all waiting: it accepts, reads, writes what didn't fit into a socket at once, and watches the
-deadlines. A complete request goes as a ``Job`` to the inbox, from which the main thread takes it: models, signal handlers and
-event loops expect to run there (design, decision 1). Whoever answers a job first, that thread or this one at the
-deadline, claims it.
+One thread (``Server.serve``) does all waiting: it accepts, reads, writes what didn't fit into a socket at once, and
+watches the deadlines. A complete request goes as a ``Job`` to the inbox, from which the main thread takes it: models,
+signal handlers and event loops expect to run there (design, decision 1). Whoever answers a job first, that thread or
+this one at the deadline, claims it.
 
-Uses ``_socket`` and ``_thread``, not their Python wrappers: they import in no time, and a model that patches the wrappers
-(gevent) leaves us alone.
+Uses ``_socket`` and ``_thread``, not their Python wrappers: they import in no time, and a model that patches the
+wrappers (gevent) leaves us alone.
 """
 
 import _socket
@@ -38,7 +38,7 @@ def listen(port, backlog=128):
     return listener
 
 
-class Inbox(object):
+class Inbox:
     """Jobs on their way to the threads that do them. Any number may ``put`` and ``get``."""
 
     def __init__(self):
@@ -69,7 +69,7 @@ class Inbox(object):
             pass  # it is set already
 
 
-class Job(object):
+class Job:
     """One complete request. ``head`` and ``body`` are what came; ``late_at`` is the ``monotonic()`` time at which the
     server's thread answers in the application's stead, None for never; ``notes`` is the application's own."""
 
@@ -98,7 +98,7 @@ class Job(object):
         self._server.reply(self._connection, self.head, reply)
 
 
-class Connection(object):
+class Connection:
     """A socket, what is done with it at the moment, and the ``monotonic()`` time at which patience ends."""
 
     __slots__ = ("descriptor", "expires", "keep", "out", "reader", "socket", "state")
@@ -115,7 +115,7 @@ class Connection(object):
         self.expires = expires
 
 
-class Server(object):
+class Server:
     """Serves an application, which has:
 
     ``refuse(head)``   the ``Reply`` for a request whose body isn't worth reading, None for one that is.
@@ -144,7 +144,7 @@ class Server(object):
         self._serving = _thread.allocate_lock()
         self._serving.acquire()
 
-    # --- the thread that waits ---------------------------------------------------------------------------------------
+    # --- the thread that waits ------------------------------------------------------------------------------------
 
     def serve(self):
         """Runs until ``stop`` was called and every answer is out."""
@@ -204,7 +204,7 @@ class Server(object):
             else:
                 self._close(connection)
 
-    # --- connections that come ---------------------------------------------------------------------------------------
+    # --- connections that come ------------------------------------------------------------------------------------
 
     def _accept_more(self, wanted):
         if wanted and not self._accepting:
@@ -308,7 +308,7 @@ class Server(object):
             if request is not None:
                 self._hand_over(connection, *request)
 
-    # --- answers -----------------------------------------------------------------------------------------------------
+    # --- answers --------------------------------------------------------------------------------------------------
 
     def reply(self, connection, head, reply):
         """Sends an answer from the thread that has the connection: at once what the socket takes, the rest later."""
@@ -335,8 +335,8 @@ class Server(object):
         self._wake()
 
     def _refuse(self, connection, refused):
-        """Answers a request that the application doesn't get. Where it wasn't read to its end, reads on a little before it
-        closes, or the client would see a reset instead of the answer (RFC 9112 section 9.6)."""
+        """Answers a request that the application doesn't get. Where it wasn't read to its end, reads on a little
+        before it closes, or the client would see a reset instead of the answer (RFC 9112 section 9.6)."""
         if refused.whole:
             self._let_go(connection)
             self.reply(connection, refused.head, refused.reply)
@@ -359,7 +359,7 @@ class Server(object):
             self._close(connection)
 
     def _write(self, connection):
-        connection.out = connection.out[connection.socket.send(connection.out):]
+        connection.out = connection.out[connection.socket.send(connection.out) :]
         connection.expires = monotonic() + self._read_timeout
         if connection.out:
             return

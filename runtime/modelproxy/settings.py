@@ -6,7 +6,7 @@ The README's table is made from ``TABLE``. Knows nothing of who uses a setting.
 PREFIX = "MODELPROXY_"
 
 
-class Setting(object):
+class Setting:
     """One declared variable.
 
     name      as in ``Settings``; the variable is ``MODELPROXY_`` + the name in capitals.
@@ -41,27 +41,63 @@ class Setting(object):
 
 
 TABLE = (
-    Setting("mode", ("action", "web"), "",
-            "`action` answers OpenWhisk's /init and /run, `web` serves the model itself over plain HTTP. "
-            "Unset: `web` when `PORT` is set and `__OW_API_HOST` isn't, else `action`."),
-    Setting("port", "whole", 8080,
-            "Port to listen on; 0 picks a free one. It is printed at start. In `web` mode `PORT` is the default."),
+    Setting(
+        "mode",
+        ("action", "web"),
+        "",
+        "`action` answers OpenWhisk's /init and /run, `web` serves the model itself over plain HTTP. "
+        "Unset: `web` when `PORT` is set and `__OW_API_HOST` isn't, else `action`.",
+    ),
+    Setting(
+        "port",
+        "whole",
+        8080,
+        "Port to listen on; 0 picks a free one. It is printed at start. In `web` mode `PORT` is the default.",
+    ),
     Setting("host", "text", "", "The model's interface (`max`). Unset: found by looking at the folder, and logged."),
     Setting("target", "text", "", "What the host loads: for `max` the file that builds the app. Default `app.py`."),
-    Setting("path", "text", "", "Path of a request that names none. Unset: the host's own, `/model/predict` for `max`.",
-            at_init=True),
-    Setting("public_path", "text", "", "Public path of the action, for the links that a model makes. "
-            "Unset: `/api/v1/web/<namespace>/<package>/<action>` from the action's name.", at_init=True),
-    Setting("cors", ("platform", "app"), "platform",
-            "Who sets the CORS headers: `platform` drops the model's, since OpenWhisk adds its own; "
-            "`app` keeps them, for actions with `web-custom-options`.", at_init=True),
-    Setting("concurrency", "whole", 0, "Predictions at one time. Unset: 1, or 64 where `__OW_ALLOW_CONCURRENT` is true."),
+    Setting(
+        "path",
+        "text",
+        "",
+        "Path of a request that names none. Unset: the host's own, `/model/predict` for `max`.",
+        at_init=True,
+    ),
+    Setting(
+        "public_path",
+        "text",
+        "",
+        "Public path of the action, for the links that a model makes. "
+        "Unset: `/api/v1/web/<namespace>/<package>/<action>` from the action's name.",
+        at_init=True,
+    ),
+    Setting(
+        "cors",
+        ("platform", "app"),
+        "platform",
+        "Who sets the CORS headers: `platform` drops the model's, since OpenWhisk adds its own; "
+        "`app` keeps them, for actions with `web-custom-options`.",
+        at_init=True,
+    ),
+    Setting(
+        "concurrency", "whole", 0, "Predictions at one time. Unset: 1, or 64 where `__OW_ALLOW_CONCURRENT` is true."
+    ),
     Setting("max_body", "whole", 64 * 1024 * 1024, "Largest request body in bytes; a larger one is refused unread."),
-    Setting("result_limit", "whole", 1024 * 1024,
-            "Largest result in bytes of JSON that the platform passes on; a larger one is compressed or explained.",
-            at_init=True),
-    Setting("deadline_margin", "whole", 250, "Milliseconds before the deadline at which a late prediction is "
-            "answered with a 504; a tenth of the time given if that is less.", at_init=True),
+    Setting(
+        "result_limit",
+        "whole",
+        1024 * 1024,
+        "Largest result in bytes of JSON that the platform passes on; a larger one is compressed or explained.",
+        at_init=True,
+    ),
+    Setting(
+        "deadline_margin",
+        "whole",
+        250,
+        "Milliseconds before the deadline at which a late prediction is "
+        "answered with a 504; a tenth of the time given if that is less.",
+        at_init=True,
+    ),
     Setting("read_timeout", "whole", 30, "Seconds that a client may take to send a request."),
     Setting("keep_alive", "whole", 75, "Seconds that an idle connection is kept in `web` mode."),
     Setting("health_path", "text", "/healthz", "`web` mode: answers 200 once the model is loaded, 503 before."),
@@ -69,7 +105,7 @@ TABLE = (
 )
 
 
-class Settings(object):
+class Settings:
     """The settings in force, one attribute for each entry of ``TABLE``. Raises ``ValueError`` on an unusable value."""
 
     def __init__(self, environ):
@@ -94,6 +130,8 @@ class Settings(object):
             if entry.at_init:
                 setattr(self, entry.name, entry.read(text))
             else:
-                refused.append("%s can't be set by a parameter of the action; build it into the image or set it "
-                               "when the container starts" % entry.variable)
+                refused.append(
+                    "%s can't be set by a parameter of the action; build it into the image or set it "
+                    "when the container starts" % entry.variable
+                )
         return refused

@@ -13,7 +13,9 @@ FOLDER_OF_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main():
-    """Serves until SIGTERM. Returns the exit status: 0 after SIGTERM, 1 where nothing can be served, 2 for bad settings."""
+    """Serves until SIGTERM. Returns the exit status: 0 after SIGTERM, 1 where nothing can be served, 2 for bad
+    settings.
+    """
     try:
         settings = Settings(os.environ)
     except ValueError as error:
@@ -86,7 +88,7 @@ def _work(application, inbox):
         application.perform(job)
 
 
-class Ending(object):
+class Ending:
     """SIGTERM: what is being predicted is finished and answered, what waits as well; then the process ends."""
 
     def __init__(self, server, inbox):

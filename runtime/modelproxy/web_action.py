@@ -16,18 +16,33 @@ RESERVED = frozenset(("__ow_method", "__ow_headers", "__ow_path", "__ow_user", "
 
 # The platform adds these three itself (WebActions.scala, defaultCorsResponse); a browser refuses a second set.
 PLATFORM_CORS = frozenset(
-    ("access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers"))
+    ("access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers")
+)
 
 # RFC 9110 section 7.6.1, and what the platform sets itself whatever an action says.
 NOT_RELAYED = frozenset(
-    ("connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer", "transfer-encoding",
-     "upgrade", "content-length", "date", "server"))
+    (
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "date",
+        "server",
+    )
+)
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
-_JSON_START = re.compile(br"[ \t\r\n]*[\[{]")
-_SCRIPTS = frozenset(("application/javascript", "application/x-javascript", "application/ecmascript", "text/javascript"))
+_JSON_START = re.compile(rb"[ \t\r\n]*[\[{]")
+_SCRIPTS = frozenset(
+    ("application/javascript", "application/x-javascript", "application/ecmascript", "text/javascript")
+)
 
 
 def is_web(value):
@@ -35,7 +50,7 @@ def is_web(value):
     return type(value) is dict and "__ow_method" in value and "__ow_headers" in value
 
 
-# --- value → request -------------------------------------------------------------------------------------------------
+# --- value → request ----------------------------------------------------------------------------------------------
 
 
 def decode(value, mount="", scheme_of_host="http", default_path="/", activation=None):
@@ -153,10 +168,10 @@ def _cooked(value, method, parsed):
     return form_encoded(parameters), _raw_body(value, parsed)
 
 
-# --- response → result -----------------------------------------------------------------------------------------------
+# --- response → result --------------------------------------------------------------------------------------------
 
 
-class Outcome(object):
+class Outcome:
     """``result``: the bytes that /run answers; ``response``: what the client gets; ``notes``: lines for the log."""
 
     __slots__ = ("notes", "response", "result")
@@ -206,7 +221,10 @@ def _encode(response, request, keep_cors, server_timing, notes):
         own = headers.get("Server-Timing", [])  # the model's; the field is a list, so both fit into one line
         headers["Server-Timing"] = ", ".join([server_timing()] + ([own] if isinstance(own, str) else own))
     result = b'{"statusCode":%d,"headers":%s,"body":%s}' % (
-        status, json.dumps(headers, separators=(",", ":")).encode("ascii"), encoded)
+        status,
+        json.dumps(headers, separators=(",", ":")).encode("ascii"),
+        encoded,
+    )
     if status >= 500:
         result = b'{"error":' + result + b"}"
     return result, Response(status, response.headers, body)
@@ -257,7 +275,9 @@ def _body(content_type, body, headers, notes):
 
 
 def _typeless(body, notes):
-    """Without a type the platform says text/html, so a body that has none is called what RFC 9110 section 8.3 calls it."""
+    """Without a type the platform says text/html, so a body that has none is called what RFC 9110 section 8.3 calls
+    it.
+    """
     notes.append("the model sent a body without a content type: sent as application/octet-stream")
     return "application/octet-stream", _base64(body)
 
@@ -304,7 +324,9 @@ def _content_coding(headers):
 
 
 def _inflated(body, headers, notes):
-    """The text behind a compressed body, since the platform can't carry bytes under a text type; itself if unreadable."""
+    """The text behind a compressed body, since the platform can't carry bytes under a text type; itself if
+    unreadable.
+    """
     import zlib
 
     try:
@@ -317,7 +339,7 @@ def _inflated(body, headers, notes):
     return plain
 
 
-# --- the size limit and the client's Accept --------------------------------------------------------------------------
+# --- the size limit and the client's Accept -----------------------------------------------------------------------
 
 
 def _gzipped(response, request):
@@ -349,10 +371,12 @@ def _takes_gzip(accept_encoding):
 
 
 def _too_large(response, size, limit):
-    sentence = ("The model's answer (%d bytes of %s) makes a result of %d bytes; OpenWhisk passes on %d. "
-                "Ask for less or send a smaller input; JSON, pictures and sound also fit compressed, when the request "
-                "says Accept-Encoding: gzip and they compress well enough."
-                % (len(response.body), response.header("content-type") or "no type", size, limit))
+    sentence = (
+        "The model's answer (%d bytes of %s) makes a result of %d bytes; OpenWhisk passes on %d. "
+        "Ask for less or send a smaller input; JSON, pictures and sound also fit compressed, when the request "
+        "says Accept-Encoding: gzip and they compress well enough."
+        % (len(response.body), response.header("content-type") or "no type", size, limit)
+    )
     return error_response(500, sentence, size=size, limit=limit)
 
 

@@ -1,23 +1,26 @@
-"""The other mode: the model itself over plain HTTP, as on Knative, Code Engine, Cloud Run or docker. Knows nothing of OpenWhisk.
+"""The other mode: the model itself over plain HTTP, as on Knative, Code Engine, Cloud Run or docker. Knows nothing of
+OpenWhisk.
 
-``WebServer`` is the application of a ``server.Server``. /init and /run don't exist here: a public /init would be a hole.
+``WebServer`` is the application of a ``server.Server``. /init and /run don't exist here: a public /init would be a
+hole.
 """
 
 import time
 from time import monotonic
 
 from . import http1, log
+from .http1 import Reply, error_reply
 from .messages import Request, error_response
 from .percent import quoted_path
-from .http1 import Reply, error_reply
 
 _HOP_BY_HOP = frozenset(
-    ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length"))
+    ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length")
+)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class WebServer(object):
+class WebServer:
     def __init__(self, settings, host):
         self._settings = settings
         self._host = host
@@ -31,7 +34,7 @@ class WebServer(object):
         self._loaded = True
         log.line("the model is loaded, in %d ms" % round((monotonic() - began) * 1000))
 
-    # --- in the server's thread --------------------------------------------------------------------------------------
+    # --- in the server's thread -----------------------------------------------------------------------------------
 
     def refuse(self, head):
         if head.target.partition("?")[0] == self._settings.health_path and head.method in ("GET", "HEAD"):
@@ -47,7 +50,7 @@ class WebServer(object):
     def overdue(self, job):
         raise AssertionError("no job of a web server has a deadline")
 
-    # --- in a thread that predicts -----------------------------------------------------------------------------------
+    # --- in a thread that predicts --------------------------------------------------------------------------------
 
     def perform(self, job):
         began = monotonic()
@@ -58,13 +61,25 @@ class WebServer(object):
                 response = error_response(502, "The model answered with the HTTP status %d." % response.status)
         except BaseException as error:  # SystemExit too: whatever the model does, it stays loaded
             log.traceback_of(error)
-            response = error_response(500, "The model failed with %s; the traceback is in the log." % type(error).__name__)
+            response = error_response(
+                500, "The model failed with %s; the traceback is in the log." % type(error).__name__
+            )
         if job.claim():
             job.send(_reply(response, request))
         now = monotonic()
-        log.line("%s %s %d in=%d out=%d ms=%.3f wait=%.3f model=%.3f" % (
-            request.method, request.path, response.status, len(request.body), len(response.body),
-            (now - job.arrived) * 1000, (began - job.arrived) * 1000, (now - began) * 1000))
+        log.line(
+            "%s %s %d in=%d out=%d ms=%.3f wait=%.3f model=%.3f"
+            % (
+                request.method,
+                request.path,
+                response.status,
+                len(request.body),
+                len(response.body),
+                (now - job.arrived) * 1000,
+                (began - job.arrived) * 1000,
+                (now - began) * 1000,
+            )
+        )
 
     def _request(self, job):
         target = job.head.target if job.head.target.startswith("/") else _origin_form(job.head.target)
@@ -86,8 +101,11 @@ def _origin_form(target):
 
 
 def _reply(response, request):
-    headers = [(name, value) for name, value in response.headers
-               if name.lower() not in _HOP_BY_HOP and http1.is_field(name, value)]
+    headers = [
+        (name, value)
+        for name, value in response.headers
+        if name.lower() not in _HOP_BY_HOP and http1.is_field(name, value)
+    ]
     known = {name.lower() for name, _ in headers}
     if "date" not in known:
         headers.append(("Date", _date(time.time())))
@@ -103,5 +121,11 @@ def _date(now):
     """IMF-fixdate (RFC 9110 section 5.6.7), whatever the locale."""
     moment = time.gmtime(now)
     return "%s, %02d %s %d %02d:%02d:%02d GMT" % (
-        _DAYS[moment.tm_wday], moment.tm_mday, _MONTHS[moment.tm_mon - 1], moment.tm_year,
-        moment.tm_hour, moment.tm_min, moment.tm_sec)
+        _DAYS[moment.tm_wday],
+        moment.tm_mday,
+        _MONTHS[moment.tm_mon - 1],
+        moment.tm_year,
+        moment.tm_hour,
+        moment.tm_min,
+        moment.tm_sec,
+    )

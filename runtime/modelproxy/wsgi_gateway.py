@@ -9,8 +9,19 @@ from .percent import unquoted
 
 # RFC 9110 section 7.6.1; Accept-Encoding because the application must not compress (the platform can't carry it).
 _NOT_FORWARDED = frozenset(
-    ("accept-encoding", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-     "content-length", "content-type"))
+    (
+        "accept-encoding",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "content-type",
+    )
+)
 
 
 _STATUS = re.compile(r"([0-9]{3})(?: |\Z)")

@@ -1,10 +1,10 @@
-"""Small model folders, written for one test each: laid out as MAX images are, on the maxfw and Flask that are installed."""
+"""Small model folders, laid out as MAX images are, for the maxfw and Flask that are installed."""
 
-CONFIG = '''
+CONFIG = """
 API_TITLE = "Test model"
 API_DESC = "Tells what it got"
 API_VERSION = "1.0.0"
-'''
+"""
 
 API = '''
 import os
@@ -35,7 +35,8 @@ class ModelPredictAPI(PredictAPI):
         if what.startswith("sleep"):
             time.sleep(float(what[5:]))
         if what == "png":
-            return Response(b"\\x89PNG", mimetype="image/png", headers={"Content-Disposition": "attachment; filename=r.png"})
+            headers = {"Content-Disposition": "attachment; filename=r.png"}
+            return Response(b"\\x89PNG", mimetype="image/png", headers=headers)
         return {
             "files": {name: [file.filename, file.mimetype, len(file.read())] for name, file in request.files.items()},
             "form": request.form.to_dict(flat=False), "query": request.args.to_dict(flat=False),
@@ -44,7 +45,7 @@ class ModelPredictAPI(PredictAPI):
         }
 '''
 
-APP = '''
+APP = """
 import os
 import sys
 import queue  # one of the folder's own, which comes first on the path
@@ -69,7 +70,7 @@ def page():
 
 max_app.run()
 print("never reached")
-'''
+"""
 
 
 def write(folder, **files):
@@ -82,7 +83,7 @@ def write(folder, **files):
     return folder
 
 
-FLASK_APP = '''
+FLASK_APP = """
 from flask import Flask, jsonify, request
 
 app = Flask(__name__)
@@ -95,4 +96,4 @@ def predict():
 
 if __name__ == "__main__":
     app.run(host="0.0.0.0")
-'''
+"""

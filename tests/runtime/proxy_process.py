@@ -22,7 +22,7 @@ def command():
     return [sys.executable, RUNTIME]
 
 
-class Proxy(object):
+class Proxy:
     """A running proxy. ``out`` and ``err`` are what it wrote so far; ``stop`` ends it and returns its exit status."""
 
     def __init__(self, folder, **environ):
@@ -31,8 +31,13 @@ class Proxy(object):
         inherited.pop("PORT", None)
         environ.setdefault("MODELPROXY_PORT", "0")
         self.process = subprocess.Popen(
-            command(), cwd=str(folder), env=dict(inherited, **environ), stdin=subprocess.DEVNULL,
-            stdout=self._files[0], stderr=self._files[1])
+            command(),
+            cwd=str(folder),
+            env=dict(inherited, **environ),
+            stdin=subprocess.DEVNULL,
+            stdout=self._files[0],
+            stderr=self._files[1],
+        )
         self.port = self._port()
 
     def _port(self):
@@ -70,11 +75,15 @@ class Proxy(object):
         for file in self._files:
             file.close()
 
-    # --- as a client -------------------------------------------------------------------------------------------------
+    # --- as a client ----------------------------------------------------------------------------------------------
 
     def exchange(self, method, target, body=b"", headers=(), timeout=30):
         """Status, headers (lower-case names) and body of one request on a connection of its own."""
-        lines = ["%s %s HTTP/1.1" % (method, target), "Host: 127.0.0.1:%d" % self.port, "Content-Length: %d" % len(body)]
+        lines = [
+            "%s %s HTTP/1.1" % (method, target),
+            "Host: 127.0.0.1:%d" % self.port,
+            "Content-Length: %d" % len(body),
+        ]
         lines += ["%s: %s" % pair for pair in headers] + ["Connection: close", "", ""]
         with socket.create_connection(("127.0.0.1", self.port), timeout) as connection:
             connection.sendall("\r\n".join(lines).encode("latin-1") + body)
@@ -103,9 +112,13 @@ class Proxy(object):
 
     def web(self, method="GET", path="", query="", body=b"", headers=None, **message):
         """A raw web activation: what the client sees of it as (status, headers with lower-case names, body)."""
-        value = {"__ow_method": method.lower(), "__ow_path": path, "__ow_query": query,
-                 "__ow_headers": dict({"host": "h.example"}, **(headers or {})),
-                 "__ow_body": base64.b64encode(body).decode("ascii")}
+        value = {
+            "__ow_method": method.lower(),
+            "__ow_path": path,
+            "__ow_query": query,
+            "__ow_headers": dict({"host": "h.example"}, **(headers or {})),
+            "__ow_body": base64.b64encode(body).decode("ascii"),
+        }
         status, result = self.run(value, **message)
         assert status == 200
         return seen_by_client(result)

@@ -18,7 +18,7 @@ from modelproxy.settings import Settings
 MARKER = log.MARKER.decode("ascii")
 
 
-class Echo(object):
+class Echo:
     """A host that answers with what it was asked, or does what the test says."""
 
     default_path = "/model/predict"
@@ -47,7 +47,7 @@ class Echo(object):
         return self.inputs
 
 
-class Container(object):
+class Container:
     """An ``Action`` that is asked as a server would ask it."""
 
     def __init__(self, host=None, **environ):
@@ -86,7 +86,9 @@ def _environment():
 
 
 def web(method="post", path="", **changes):
-    return dict({"__ow_method": method, "__ow_path": path, "__ow_query": "", "__ow_headers": {}, "__ow_body": ""}, **changes)
+    return dict(
+        {"__ow_method": method, "__ow_path": path, "__ow_query": "", "__ow_headers": {}, "__ow_body": ""}, **changes
+    )
 
 
 def deadline_in(seconds):
@@ -100,14 +102,22 @@ def raising(error):
     return fail
 
 
-# --- /init -------------------------------------------------------------------------------------------------------------
+# --- /init --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"  ", b"null", b"{}", b'{"value": null}', b'{"value": {}}', b'{"value": {"code": null, "env": null}}',
-     b'{"value": {"name": "n", "main": "main", "binary": false, "code": "  \\n", "env": {}}}',
-     b'{"value": {"name": "n", "main": "main", "binary": true}}'],
+    [
+        b"",
+        b"  ",
+        b"null",
+        b"{}",
+        b'{"value": null}',
+        b'{"value": {}}',
+        b'{"value": {"code": null, "env": null}}',
+        b'{"value": {"name": "n", "main": "main", "binary": false, "code": "  \\n", "env": {}}}',
+        b'{"value": {"name": "n", "main": "main", "binary": true}}',
+    ],
 )
 def test_init_with_whatever_the_platform_sends(body, capfd):
     container = Container()
@@ -120,7 +130,9 @@ def test_init_with_whatever_the_platform_sends(body, capfd):
 def test_init_sets_the_environment_before_the_model_loads():
     seen = {}
     container = Container(Echo(load=lambda: seen.update(os.environ)))
-    container.init(env={"SOME_VAR": "xyz", "ANOTHER_VAR": "", "MODELPROXY_PATH": "/other", "MODELPROXY_TARGET": "evil.py"})
+    container.init(
+        env={"SOME_VAR": "xyz", "ANOTHER_VAR": "", "MODELPROXY_PATH": "/other", "MODELPROXY_TARGET": "evil.py"}
+    )
     assert (seen["SOME_VAR"], seen["ANOTHER_VAR"]) == ("xyz", "")
     assert "MODELPROXY_PATH" not in seen
     assert container.run(web())[1]["body"] == '{"path": "/other"}'
@@ -139,8 +151,12 @@ def test_a_second_init_is_refused_without_markers(capfd):
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"{bad", "isn't JSON"), (b"\xff", "isn't JSON"), (b"[" * 100000, "isn't JSON"),
-        (b'{"value": 3}', "must be an object"), (b'"text"', "must be an object"), (b"[]", "must be an object"),
+        (b"{bad", "isn't JSON"),
+        (b"\xff", "isn't JSON"),
+        (b"[" * 100000, "isn't JSON"),
+        (b'{"value": 3}', "must be an object"),
+        (b'"text"', "must be an object"),
+        (b"[]", "must be an object"),
         (b'{"value": {"env": ["A"]}}', "env of /init must be an object"),
         (b'{"value": {"code": "def main(args): pass"}}', "takes no code"),
         (b'{"value": {"code": 3}}', "takes no code"),
@@ -192,7 +208,7 @@ def test_variables_that_no_process_can_have_are_logged(capfd):
     assert "'a=b' can't be set" in capfd.readouterr()[0]
 
 
-# --- /run --------------------------------------------------------------------------------------------------------------
+# --- /run ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_web_activation(capfd):
@@ -202,7 +218,12 @@ def test_a_web_activation(capfd):
     message = dict(activation_id="the-id", action_name="/guest/pkg/digits", deadline=deadline_in(60), api_key="k")
     status, result = container.run(web("get", "/model/labels", __ow_query="a=1"), **message)
     assert (status, result["statusCode"], result["body"]) == (200, 200, '{"path": "/model/labels"}')
-    assert [part.split(";")[0] for part in result["headers"]["Server-Timing"].split(", ")] == ["wait", "decode", "model", "encode"]
+    assert [part.split(";")[0] for part in result["headers"]["Server-Timing"].split(", ")] == [
+        "wait",
+        "decode",
+        "model",
+        "encode",
+    ]
     request = container.host.request
     assert (request.mount, request.method, request.query) == ("/api/v1/web/guest/pkg/digits", "GET", "a=1")
     assert request.activation == message
@@ -246,7 +267,9 @@ def test_a_run_whose_load_fails_is_answered_with_the_reason_and_tried_again():
     assert container.run(web())[1]["statusCode"] == 200
 
 
-@pytest.mark.parametrize("error", [ValueError("secret"), SystemExit(1), KeyboardInterrupt(), MemoryError(), GeneratorExit()])
+@pytest.mark.parametrize(
+    "error", [ValueError("secret"), SystemExit(1), KeyboardInterrupt(), MemoryError(), GeneratorExit()]
+)
 def test_whatever_the_model_raises_it_stays_loaded(error, capfd):
     container = Container(Echo(handle=raising(error)))
     container.init()
@@ -264,9 +287,16 @@ def test_whatever_the_model_raises_it_stays_loaded(error, capfd):
 
 @pytest.mark.parametrize(
     ("body", "status", "problem"),
-    [(b"{bad", 400, "isn't JSON"), (b"\xff", 400, "isn't JSON"), (b"[" * 100000, 400, "isn't JSON"), (b"[1]", 400, "must be a JSON object"),
-     (b"3", 400, "must be a JSON object"), (b'{"value": 3}', 200, "must be an object or an array"),
-     (b'{"value": "A"}', 200, "must be an object or an array"), (b'{"value": false}', 200, "must be an object or an array")],
+    [
+        (b"{bad", 400, "isn't JSON"),
+        (b"\xff", 400, "isn't JSON"),
+        (b"[" * 100000, 400, "isn't JSON"),
+        (b"[1]", 400, "must be a JSON object"),
+        (b"3", 400, "must be a JSON object"),
+        (b'{"value": 3}', 200, "must be an object or an array"),
+        (b'{"value": "A"}', 200, "must be an object or an array"),
+        (b'{"value": false}', 200, "must be an object or an array"),
+    ],
 )
 def test_messages_that_are_refused(body, status, problem, capfd):
     container = Container()
@@ -311,7 +341,11 @@ def test_the_activation_s_environment_is_set_for_its_length():
     container = Container(Echo(handle=handle))
     container.init(env={"__OW_ACTIVATION_ID": "of init", "__OW_API_KEY": "k"})
     container.run(web(), activation_id="of run", deadline=123, transaction_id=["t", 1])
-    assert (seen["__OW_ACTIVATION_ID"], seen["__OW_DEADLINE"], seen["__OW_TRANSACTION_ID"]) == ("of run", "123", '["t",1]')
+    assert (seen["__OW_ACTIVATION_ID"], seen["__OW_DEADLINE"], seen["__OW_TRANSACTION_ID"]) == (
+        "of run",
+        "123",
+        '["t",1]',
+    )
     assert "__OW_API_KEY" not in seen
     assert (os.environ["__OW_ACTIVATION_ID"], os.environ["__OW_API_KEY"]) == ("of init", "k")
     assert "__OW_DEADLINE" not in os.environ
@@ -320,16 +354,20 @@ def test_the_activation_s_environment_is_set_for_its_length():
 
 def test_with_several_predictions_at_once_the_environment_is_left_alone():
     seen = {}
-    container = Container(Echo(handle=lambda request: seen.update(os.environ) or Response(200, [], b"")),
-                          __OW_ALLOW_CONCURRENT="true")
+    container = Container(
+        Echo(handle=lambda request: seen.update(os.environ) or Response(200, [], b"")), __OW_ALLOW_CONCURRENT="true"
+    )
     container.run(web(), activation_id="i")
     assert "__OW_ACTIVATION_ID" not in seen
 
 
 @pytest.mark.parametrize(
     ("environ", "api_host", "mount", "scheme"),
-    [({}, "https://h", "/api/v1/web/g/default/n", "https"), ({}, "http://h", "/api/v1/web/g/default/n", "http"),
-     ({"MODELPROXY_PUBLIC_PATH": "my model/"}, "", "/my%20model", "http")],
+    [
+        ({}, "https://h", "/api/v1/web/g/default/n", "https"),
+        ({}, "http://h", "/api/v1/web/g/default/n", "http"),
+        ({"MODELPROXY_PUBLIC_PATH": "my model/"}, "", "/my%20model", "http"),
+    ],
 )
 def test_where_the_model_is_seen(environ, api_host, mount, scheme):
     os.environ["__OW_API_HOST"] = api_host
@@ -358,7 +396,7 @@ def test_what_the_model_printed_comes_before_the_marker(capfd):
     assert err == "hello stderr\n" + MARKER
 
 
-# --- the deadline ------------------------------------------------------------------------------------------------------
+# --- the deadline -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -371,7 +409,7 @@ def test_when_a_job_is_late(given, kind, margin, seconds):
     assert seconds - 0.3 < job.late_at - job.arrived <= seconds + 0.01
 
 
-@pytest.mark.parametrize("deadline", [None, "", "soon", "123", 0, -1, [], {}, "nan", "inf", True, "1e300", 10 ** 400])
+@pytest.mark.parametrize("deadline", [None, "", "soon", "123", 0, -1, [], {}, "nan", "inf", True, "1e300", 10**400])
 def test_a_deadline_that_says_nothing(deadline):
     assert Container().job(b"/run", {"value": web(), "deadline": deadline}).late_at is None
 
@@ -425,12 +463,17 @@ def test_where_a_late_prediction_never_ends_the_next_deadline_ends_the_process(m
     assert "the process ends" in capfd.readouterr()[0]
 
 
-# --- other paths -------------------------------------------------------------------------------------------------------
+# --- other paths --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("line", "status"),
-    [(b"GET / HTTP/1.1", 404), (b"POST /model/predict HTTP/1.1", 404), (b"GET /run HTTP/1.1", 405), (b"PUT /init?x HTTP/1.1", 405)],
+    [
+        (b"GET / HTTP/1.1", 404),
+        (b"POST /model/predict HTTP/1.1", 404),
+        (b"GET /run HTTP/1.1", 405),
+        (b"PUT /init?x HTTP/1.1", 405),
+    ],
 )
 def test_nothing_else_is_served(line, status):
     reply = Container().action.refuse(parse_head(line + b"\r\nHost: x"))

@@ -4,7 +4,6 @@ import h11
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-
 from modelproxy import http1
 from modelproxy.http1 import ChunkedBody, Malformed, Reply, parse_head, rendered
 
@@ -22,8 +21,15 @@ def test_a_head():
 
 @pytest.mark.parametrize(
     ("version", "connection", "keep"),
-    [(b"1.1", None, True), (b"1.1", b"close", False), (b"1.1", b"Keep-Alive", True), (b"1.1", b"x, CLOSE", False),
-     (b"1.0", None, False), (b"1.0", b"keep-alive", True), (b"1.0", b"close", False)],
+    [
+        (b"1.1", None, True),
+        (b"1.1", b"close", False),
+        (b"1.1", b"Keep-Alive", True),
+        (b"1.1", b"x, CLOSE", False),
+        (b"1.0", None, False),
+        (b"1.0", b"keep-alive", True),
+        (b"1.0", b"close", False),
+    ],
 )
 def test_keep_alive(version, connection, keep):
     lines = [b"GET / HTTP/" + version, b"Host: x"] + ([b"Connection: " + connection] if connection else [])
@@ -39,13 +45,25 @@ def test_expectation_and_chunks():
 @pytest.mark.parametrize(
     ("status", "lines"),
     [
-        (400, [b""]), (400, [b"GET"]), (400, [b"GET  / HTTP/1.1"]), (400, [b"GET / HTTP/1.1 "]), (400, [b" GET / HTTP/1.1"]),
-        (400, [b"GET / http/1.1"]), (400, [b"G\xe9T / HTTP/1.1"]), (400, [b"GET /\x7f HTTP/1.1"]), (400, [b"GET /\xff HTTP/1.1"]),
-        (505, [b"GET / HTTP/2.0"]), (505, [b"GET / HTTP/1.2"]),
-        (400, [b"GET / HTTP/1.1"]), (400, [b"GET / HTTP/1.1", b"Host: a", b"Host: a"]),
-        (400, [b"GET / HTTP/1.1", b"Host: a", b"X"]), (400, [b"GET / HTTP/1.1", b"Host: a", b" folded: x"]),
-        (400, [b"GET / HTTP/1.1", b"Host: a", b"X : y"]), (400, [b"GET / HTTP/1.1", b"Host: a", b": y"]),
-        (400, [b"GET / HTTP/1.1", b"Host: a", b"X: a\x00b"]), (400, [b"GET / HTTP/1.1", b"Host: a", b"X: a\nb"]),
+        (400, [b""]),
+        (400, [b"GET"]),
+        (400, [b"GET  / HTTP/1.1"]),
+        (400, [b"GET / HTTP/1.1 "]),
+        (400, [b" GET / HTTP/1.1"]),
+        (400, [b"GET / http/1.1"]),
+        (400, [b"G\xe9T / HTTP/1.1"]),
+        (400, [b"GET /\x7f HTTP/1.1"]),
+        (400, [b"GET /\xff HTTP/1.1"]),
+        (505, [b"GET / HTTP/2.0"]),
+        (505, [b"GET / HTTP/1.2"]),
+        (400, [b"GET / HTTP/1.1"]),
+        (400, [b"GET / HTTP/1.1", b"Host: a", b"Host: a"]),
+        (400, [b"GET / HTTP/1.1", b"Host: a", b"X"]),
+        (400, [b"GET / HTTP/1.1", b"Host: a", b" folded: x"]),
+        (400, [b"GET / HTTP/1.1", b"Host: a", b"X : y"]),
+        (400, [b"GET / HTTP/1.1", b"Host: a", b": y"]),
+        (400, [b"GET / HTTP/1.1", b"Host: a", b"X: a\x00b"]),
+        (400, [b"GET / HTTP/1.1", b"Host: a", b"X: a\nb"]),
         (400, [b"GET / HTTP/1.1", b"Host: a", b"X: a\rb"]),
         (431, [b"GET / HTTP/1.1"] + [b"Host: a"] * 129),
         (400, [b"POST / HTTP/1.1", b"Host: a", b"Content-Length: -1"]),
@@ -76,7 +94,7 @@ def test_a_long_run_of_spaces_costs_no_time():
         head_of(b"GET / HTTP/1.1", b"Host: a", b"X:" + b" " * 60000 + b"\x00")
 
 
-# --- chunked bodies ----------------------------------------------------------------------------------------------------
+# --- chunked bodies -----------------------------------------------------------------------------------------------
 
 
 def feed(data, pieces=None, limit=10000):
@@ -85,7 +103,7 @@ def feed(data, pieces=None, limit=10000):
     for index, piece in enumerate(pieces):
         whole = body.feed(piece)
         if whole is not None:
-            return whole[0], whole[1] + b"".join(pieces[index + 1:])
+            return whole[0], whole[1] + b"".join(pieces[index + 1 :])
     return None
 
 
@@ -100,9 +118,20 @@ def test_a_chunked_body_in_any_split(chunks, rest, data):
 @pytest.mark.parametrize(
     ("status", "wire"),
     [
-        (400, b"\r\n"), (400, b"x\r\n"), (400, b"-1\r\n"), (400, b"1 1\r\n"), (400, b"0x1\r\na\r\n"), (400, b"123456789\r\n"),
-        (400, b"1\r\nab\r\n"), (400, b"1\r\naXX"), (400, b"1;\x00\r\n"), (400, b"0\r\nbad trailer\r\n\r\n"), (400, b"a" * 1100),
-        (400, b"1" + b" " * 1100 + b"\r\n"), (413, b"2711\r\n"), (431, b"0\r\n" + (b"X: " + b"y" * 1000 + b"\r\n") * 70),
+        (400, b"\r\n"),
+        (400, b"x\r\n"),
+        (400, b"-1\r\n"),
+        (400, b"1 1\r\n"),
+        (400, b"0x1\r\na\r\n"),
+        (400, b"123456789\r\n"),
+        (400, b"1\r\nab\r\n"),
+        (400, b"1\r\naXX"),
+        (400, b"1;\x00\r\n"),
+        (400, b"0\r\nbad trailer\r\n\r\n"),
+        (400, b"a" * 1100),
+        (400, b"1" + b" " * 1100 + b"\r\n"),
+        (413, b"2711\r\n"),
+        (431, b"0\r\n" + (b"X: " + b"y" * 1000 + b"\r\n") * 70),
     ],
 )
 def test_a_chunked_body_that_is_refused(status, wire):
@@ -112,14 +141,25 @@ def test_a_chunked_body_that_is_refused(status, wire):
 
 
 def test_a_chunked_body_that_goes_on():
-    for wire in (b"", b"5", b"5\r", b"5\r\n", b"5\r\nabc", b"5\r\nabcde", b"5\r\nabcde\r", b"5\r\nabcde\r\n", b"0\r\n", b"0\r\n\r"):
+    for wire in (
+        b"",
+        b"5",
+        b"5\r",
+        b"5\r\n",
+        b"5\r\nabc",
+        b"5\r\nabcde",
+        b"5\r\nabcde\r",
+        b"5\r\nabcde\r\n",
+        b"0\r\n",
+        b"0\r\n\r",
+    ):
         assert feed(wire, [wire]) is None
 
 
-# --- against h11 -------------------------------------------------------------------------------------------------------
+# --- against h11 --------------------------------------------------------------------------------------------------
 
 TOKEN = st.text("!#$%&'*+-.^_`|~09AZaz", min_size=1, max_size=8)
-VALUE = st.one_of(st.text("\t !~az,;=\"", max_size=12), st.sampled_from(["close", "chunked", "3", "keep-alive", "gzip"]))
+VALUE = st.one_of(st.text('\t !~az,;="', max_size=12), st.sampled_from(["close", "chunked", "3", "keep-alive", "gzip"]))
 NAME = st.one_of(TOKEN, st.sampled_from(["Host", "Content-Length", "Transfer-Encoding", "Connection"]))
 
 
@@ -134,7 +174,7 @@ def messages(draw):
     if draw(st.booleans()):
         position = draw(st.integers(0, len(wire) - 1))
         junk = draw(st.binary(max_size=2))
-        wire = wire[:position] + junk + wire[position + draw(st.integers(0, 2)):]
+        wire = wire[:position] + junk + wire[position + draw(st.integers(0, 2)) :]
     return wire
 
 
@@ -163,13 +203,16 @@ def by_us(wire):
 
 
 def stricter(wire):
-    """Where we refuse, or wait, and h11 doesn't, by design (the module's docstring) or by what h11 makes of the message."""
+    """Where we refuse, or wait, and h11 doesn't, by design (the module's docstring) or by what h11 makes of the
+    message.
+    """
     head = wire.split(b"\r\n\r\n")[0]
     lines = head.split(b"\r\n")
     names = [line.partition(b":")[0].lower() for line in lines[1:]]
     return (
-        b"\n" in wire.replace(b"\r\n", b"") or b"\r\r\n" in wire  # bare line ends
-        or any(byte < 32 and byte != 9 or byte == 127 for line in lines for byte in line)  # control characters
+        b"\n" in wire.replace(b"\r\n", b"")
+        or b"\r\r\n" in wire  # bare line ends
+        or any((byte < 32 and byte != 9) or byte == 127 for line in lines for byte in line)  # control characters
         or any(line[:1] in (b" ", b"\t") for line in lines[1:])  # folded
         or names.count(b"content-length") > 1
         or (b"content-length" in names and b"transfer-encoding" in names)
@@ -194,13 +237,15 @@ def test_as_h11_reads_it(wire):
         # h11 normalises the framing fields' values; everything else must be the same.
         assert ours[:2] == theirs[:2]
         framing = (b"content-length", b"transfer-encoding")
-        assert [field for field in ours[2] if field[0] not in framing] == [field for field in theirs[2] if field[0] not in framing]
+        assert [field for field in ours[2] if field[0] not in framing] == [
+            field for field in theirs[2] if field[0] not in framing
+        ]
         return
     assert not isinstance(ours, tuple), "we take what h11 refuses: %r" % wire
     assert stricter(wire), "we refuse what h11 takes: %r" % wire
 
 
-# --- responses ---------------------------------------------------------------------------------------------------------
+# --- responses ----------------------------------------------------------------------------------------------------
 
 
 def test_a_response_reads_back_in_h11():
@@ -213,14 +258,22 @@ def test_a_response_reads_back_in_h11():
     response, body = client.next_event(), client.next_event()
     assert (response.status_code, bytes(body.data)) == (200, b"hello")
     assert [(bytes(name), bytes(value)) for name, value in response.headers] == [
-        (b"x-a", b"caf\xe9"), (b"set-cookie", b"a"), (b"set-cookie", b"b"), (b"content-length", b"5")]
+        (b"x-a", b"caf\xe9"),
+        (b"set-cookie", b"a"),
+        (b"set-cookie", b"b"),
+        (b"content-length", b"5"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("request_line", "keep", "length", "connection", "body"),
-    [(b"GET / HTTP/1.1", True, True, None, b"x"), (b"GET / HTTP/1.1", False, True, b"close", b"x"),
-     (b"GET / HTTP/1.0", True, True, b"keep-alive", b"x"), (b"HEAD / HTTP/1.1", True, True, None, b""),
-     (b"GET / HTTP/1.1", True, False, None, b"x")],
+    [
+        (b"GET / HTTP/1.1", True, True, None, b"x"),
+        (b"GET / HTTP/1.1", False, True, b"close", b"x"),
+        (b"GET / HTTP/1.0", True, True, b"keep-alive", b"x"),
+        (b"HEAD / HTTP/1.1", True, True, None, b""),
+        (b"GET / HTTP/1.1", True, False, None, b"x"),
+    ],
 )
 def test_the_end_of_a_response_s_head(request_line, keep, length, connection, body):
     wire = rendered(head_of(request_line, b"Host: a"), Reply(299, [], b"x", length), keep)
@@ -238,8 +291,15 @@ def test_a_response_to_what_could_not_be_read():
 
 @pytest.mark.parametrize(
     ("name", "value", "fine"),
-    [("X-A", "b", True), ("X-A", "caf\u00e9", True), ("X A", "b", False), ("", "b", False), ("X-A", "a\r\nb", False),
-     ("X-A", "\u2744", False), ("\u00e9", "b", False)],
+    [
+        ("X-A", "b", True),
+        ("X-A", "caf\u00e9", True),
+        ("X A", "b", False),
+        ("", "b", False),
+        ("X-A", "a\r\nb", False),
+        ("X-A", "\u2744", False),
+        ("\u00e9", "b", False),
+    ],
 )
 def test_which_headers_a_response_may_carry(name, value, fine):
     assert http1.is_field(name, value) is fine

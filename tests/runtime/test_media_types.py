@@ -1,5 +1,4 @@
 import pytest
-
 from modelproxy import media_types
 from modelproxy.media_types import BYTES, JSON, TEXT, parse
 
@@ -37,15 +36,22 @@ def test_forms(header, form, rendered, arrives_as_text):
         assert parsed.rendered() == rendered
 
 
-@pytest.mark.parametrize("header", ["", "image", "xyzbar", "not a type", "text/", "text/*", "a/b; c", 'a/b; c="', "a/b; c=\x00"])
+@pytest.mark.parametrize(
+    "header", ["", "image", "xyzbar", "not a type", "text/", "text/*", "a/b; c", 'a/b; c="', "a/b; c=\x00"]
+)
 def test_what_the_platform_cannot_read(header):
     assert parse(header) is None
 
 
 @pytest.mark.parametrize(
     ("header", "is_json"),
-    [("application/json", True), ("application/json; charset=x", True), ("application/json; profile=x", False),
-     ("application/ld+json", True), ("text/json", False)],
+    [
+        ("application/json", True),
+        ("application/json; charset=x", True),
+        ("application/json; profile=x", False),
+        ("application/ld+json", True),
+        ("text/json", False),
+    ],
 )
 def test_json_of_a_cooked_action(header, is_json):
     assert parse(header).is_json is is_json

@@ -2,14 +2,15 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from modelproxy.percent import form_encoded, quoted_path, unquoted
 
 
 @given(st.dictionaries(st.text(), st.text(), max_size=4))
 def test_a_form_reads_back(parameters):
     parameters = {clean(key): clean(value) for key, value in parameters.items()}
-    assert dict(parse_qsl(form_encoded(parameters), keep_blank_values=True, strict_parsing=bool(parameters))) == parameters
+    assert (
+        dict(parse_qsl(form_encoded(parameters), keep_blank_values=True, strict_parsing=bool(parameters))) == parameters
+    )
 
 
 def clean(text):

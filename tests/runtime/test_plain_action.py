@@ -25,15 +25,19 @@ def field(name, place, kind=None):
     ("operations", "expected"),
     [
         ({"post": {"parameters": [field("payload", "body")]}}, ("POST", "json", [], [])),
-        ({"post": {"parameters": [field("image", "formData", "file"), field("threshold", "query", "number")]}},
-         ("POST", "multipart", ["image"], ["threshold"])),
+        (
+            {"post": {"parameters": [field("image", "formData", "file"), field("threshold", "query", "number")]}},
+            ("POST", "multipart", ["image"], ["threshold"]),
+        ),
         ({"post": {"parameters": [field("a", "formData", "string")]}}, ("POST", "urlencoded", [], [])),
         ({"post": {"parameters": [field("user_id", "query", "string")]}}, ("POST", "query", [], ["user_id"])),
         ({"get": {"parameters": [field("model", "query", "string")]}}, ("GET", "query", [], ["model"])),
         ({"get": {}}, ("GET", "query", [], [])),
         ({"post": {}}, ("POST", "json", [], [])),
-        ({"post": {}, "parameters": [field("X-Fields", "header"), field("image", "formData", "file")]},
-         ("POST", "multipart", ["image"], [])),
+        (
+            {"post": {}, "parameters": [field("X-Fields", "header"), field("image", "formData", "file")]},
+            ("POST", "multipart", ["image"], []),
+        ),
     ],
 )
 def test_inputs_from_swagger(operations, expected):
@@ -43,14 +47,28 @@ def test_inputs_from_swagger(operations, expected):
 
 
 @pytest.mark.parametrize(
-    "document", [b"", b"{", b"[]", b"{}", b'{"paths": {}}', swagger({}), swagger({"post": {"parameters": [{}]}}),
-                 swagger({"post": {"parameters": 3}}), swagger(None), swagger({"get": None})])
+    "document",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"paths": {}}',
+        swagger({}),
+        swagger({"post": {"parameters": [{}]}}),
+        swagger({"post": {"parameters": 3}}),
+        swagger(None),
+        swagger({"get": None}),
+    ],
+)
 def test_a_swagger_that_does_not_describe_the_inputs(document):
     assert inputs_of_swagger(document, "/model/predict") is None
 
 
 def test_json_model_gets_the_parameters_as_its_body():
-    request = plain_action.request({"text": ["a"], "error": 1}, Inputs("POST", "/p", "json"), "/mount", {"activation_id": "1"})
+    request = plain_action.request(
+        {"text": ["a"], "error": 1}, Inputs("POST", "/p", "json"), "/mount", {"activation_id": "1"}
+    )
     assert (request.method, request.path, request.query, request.mount) == ("POST", "/p", "", "/mount")
     assert json.loads(request.body.decode("ascii")) == {"text": ["a"], "error": 1}
     assert request.header("content-type") == "application/json"
@@ -105,7 +123,12 @@ def b64(content):
         (b64(PNG), PNG, "image/png", "image.png"),
         (b64(PNG).rstrip("="), PNG, "image/png", "image.png"),
         ("\n ".join(b64(PNG)), PNG, "image/png", "image.png"),
-        (b64(b"\xff\xef\xfe").replace("/", "_").replace("+", "-"), b"\xff\xef\xfe", "application/octet-stream", "image.bin"),
+        (
+            b64(b"\xff\xef\xfe").replace("/", "_").replace("+", "-"),
+            b"\xff\xef\xfe",
+            "application/octet-stream",
+            "image.bin",
+        ),
         (b64(WAV), WAV, "audio/wav", "image.wav"),
         (b64(b"\xff\xd8\xff\xe0"), b"\xff\xd8\xff\xe0", "image/jpeg", "image.jpg"),
         (b64(b"GIF89a"), b"GIF89a", "image/gif", "image.gif"),
@@ -149,7 +172,7 @@ def test_a_file_that_is_no_base64(given):
         plain_action.request({"image": given}, Inputs("POST", "/p", "multipart", ["image"]))
 
 
-# --- results -----------------------------------------------------------------------------------------------------------
+# --- results ------------------------------------------------------------------------------------------------------
 
 
 def result_of(body, content_type="application/json", status=200, limit=1048576):
@@ -158,7 +181,9 @@ def result_of(body, content_type="application/json", status=200, limit=1048576):
     return outcome.result, json.loads(outcome.result.decode("utf-8"))
 
 
-@pytest.mark.parametrize("body", [b'{"status": "ok", "x": 1.50}\n', b"[1, 2]", b"{}", b"[]", '{"a": "\u96ea"}'.encode("utf-8")])
+@pytest.mark.parametrize(
+    "body", [b'{"status": "ok", "x": 1.50}\n', b"[1, 2]", b"{}", b"[]", '{"a": "\u96ea"}'.encode("utf-8")]
+)
 def test_an_object_or_array_is_the_result_to_the_byte(body):
     assert result_of(body)[0] == body
 
@@ -166,10 +191,16 @@ def test_an_object_or_array_is_the_result_to_the_byte(body):
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
-        (b'{"error": "x"}', "application/json"), (b"3", "application/json"), (b"true", "application/json"),
-        (b'{"a": NaN}', "application/json"), (b"[Infinity]", "application/json"), (b"{bad", "application/json"),
-        (b'{"a": "\xff"}', "application/json"), (b"[" * 100000, "application/json"),
-        (b"{}", "text/plain"), (b"\x89PNG", "image/png"),
+        (b'{"error": "x"}', "application/json"),
+        (b"3", "application/json"),
+        (b"true", "application/json"),
+        (b'{"a": NaN}', "application/json"),
+        (b"[Infinity]", "application/json"),
+        (b"{bad", "application/json"),
+        (b'{"a": "\xff"}', "application/json"),
+        (b"[" * 100000, "application/json"),
+        (b"{}", "text/plain"),
+        (b"\x89PNG", "image/png"),
     ],
 )
 def test_anything_else_is_wrapped(body, content_type):
@@ -187,8 +218,11 @@ def test_an_error_is_under_error_once(status):
 
 
 def test_what_is_too_large_is_explained():
-    for body, content_type, status in ((b"[" + b"1," * 999 + b"1]", "application/json", 200),
-                                       (b"x" * 2000, "image/png", 200), (b"x" * 950, "text/plain", 400)):
+    for body, content_type, status in (
+        (b"[" + b"1," * 999 + b"1]", "application/json", 200),
+        (b"x" * 2000, "image/png", 200),
+        (b"x" * 950, "text/plain", 400),
+    ):
         raw, result = result_of(body, content_type, status, limit=1000)
         assert len(raw) <= 1000
         assert result["error"]["statusCode"] == 500

@@ -8,8 +8,9 @@ import subprocess
 import threading
 import time
 
-import models
 import pytest
+
+import models
 from proxy_process import MARKER, Proxy, command
 
 
@@ -39,9 +40,10 @@ def shared(tmp_path_factory):
 
 
 def form(name="a b.png", kind="image/png", content=b"\x89PNG"):
-    body = (b'--B\r\nContent-Disposition: form-data; name="image"; filename="%s"\r\nContent-Type: %s\r\n\r\n%s\r\n'
-            b'--B\r\nContent-Disposition: form-data; name="note"\r\n\r\nhello\r\n--B--\r\n') % (
-                name.encode("utf-8"), kind.encode("ascii"), content)
+    body = (
+        b'--B\r\nContent-Disposition: form-data; name="image"; filename="%s"\r\nContent-Type: %s\r\n\r\n%s\r\n'
+        b'--B\r\nContent-Disposition: form-data; name="note"\r\n\r\nhello\r\n--B--\r\n'
+    ) % (name.encode("utf-8"), kind.encode("ascii"), content)
     return dict(body=body, headers={"content-type": "multipart/form-data; boundary=B"})
 
 
@@ -50,13 +52,15 @@ def predict(proxy, **request):
     return status, json.loads(body.decode("utf-8"))
 
 
-# --- the model's API through a web action --------------------------------------------------------------------------------
+# --- the model's API through a web action -------------------------------------------------------------------------
 
 
 def test_app_py_runs_as_the_image_would_run_it(shared):
     folder = os.path.realpath(os.readlink("/proc/%d/cwd" % shared.process.pid))
-    assert ("app.py is __main__ in %s with ['app.py'], first on the path %s, __main__, of ours [], level init"
-            % (folder, folder)) in shared.out
+    assert (
+        "app.py is __main__ in %s with ['app.py'], first on the path %s, __main__, of ours [], level init"
+        % (folder, folder)
+    ) in shared.out
     assert "never reached" not in shared.out
     assert "host max, since found app.py" in shared.out
 
@@ -69,8 +73,12 @@ def test_a_picture_with_field_and_query(shared):
 
 
 def test_json_and_headers(shared):
-    status, answer = predict(shared, body=b'{"text": ["a"]}', headers={"content-type": "application/json", "x-fields": "{a}"},
-                             activation_id="the-id")
+    status, answer = predict(
+        shared,
+        body=b'{"text": ["a"]}',
+        headers={"content-type": "application/json", "x-fields": "{a}"},
+        activation_id="the-id",
+    )
     assert (status, answer["json"], answer["x-fields"], answer["activation"]) == (200, {"text": ["a"]}, "{a}", "the-id")
 
 
@@ -101,7 +109,7 @@ def test_a_browser_at_the_bare_url_is_sent_to_the_swagger_page_and_nobody_else(s
 
 
 def test_head_and_options(shared):
-    status, headers, body = shared.web("HEAD", "/model/metadata")
+    status, _, body = shared.web("HEAD", "/model/metadata")
     assert (status, body) == (200, b"")
     assert "POST" in shared.web("OPTIONS", "/model/predict")[1]["allow"]
 
@@ -164,7 +172,7 @@ def test_overlapping_activations_wait_for_each_other(shared):
     assert time.time() - began >= 0.6
 
 
-# --- other models ------------------------------------------------------------------------------------------------------
+# --- other models -------------------------------------------------------------------------------------------------
 
 
 def test_a_flask_model_of_before_maxfw(start, tmp_path):
@@ -222,8 +230,10 @@ def test_a_folder_without_a_model(start, tmp_path):
 
 @pytest.mark.parametrize(
     ("environ", "says"),
-    [({"MODELPROXY_HOST": "cobol"}, "MODELPROXY_HOST is 'cobol'; this proxy has: max"),
-     ({"MODELPROXY_HOST": "max", "MODELPROXY_TARGET": "serve.py"}, "there is no serve.py in")],
+    [
+        ({"MODELPROXY_HOST": "cobol"}, "MODELPROXY_HOST is 'cobol'; this proxy has: max"),
+        ({"MODELPROXY_HOST": "max", "MODELPROXY_TARGET": "serve.py"}, "there is no serve.py in"),
+    ],
 )
 def test_a_host_or_target_that_does_not_exist(start, tmp_path, environ, says):
     assert says in start(models.write(tmp_path), **environ).init()[1]["error"]
@@ -234,7 +244,7 @@ def test_another_file_as_target(start, tmp_path):
     assert start(tmp_path, MODELPROXY_HOST="max", MODELPROXY_TARGET="serve.py").init() == (200, {"ok": True})
 
 
-# --- concurrency, deadline ---------------------------------------------------------------------------------------------
+# --- concurrency, deadline ----------------------------------------------------------------------------------------
 
 
 def test_overlapping_activations_where_they_are_allowed(start, tmp_path):
@@ -279,7 +289,7 @@ def test_a_model_that_is_stuck_ends_the_process_at_the_next_deadline(start, tmp_
     assert proxy.process.wait(5) == 1
 
 
-# --- the process -------------------------------------------------------------------------------------------------------
+# --- the process --------------------------------------------------------------------------------------------------
 
 
 def test_sigterm_lets_a_prediction_finish(start, tmp_path):
@@ -300,8 +310,9 @@ def test_the_log_may_be_closed(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     reading, writing = os.pipe()
-    process = subprocess.Popen(command(), cwd=str(tmp_path), stdout=writing, stderr=writing,
-                               env=dict(os.environ, MODELPROXY_PORT=str(port)))
+    process = subprocess.Popen(
+        command(), cwd=str(tmp_path), stdout=writing, stderr=writing, env=dict(os.environ, MODELPROXY_PORT=str(port))
+    )
     os.close(writing)
     os.read(reading, 10)
     os.close(reading)  # from now on nobody reads what the process writes
@@ -316,9 +327,13 @@ def test_the_log_may_be_closed(tmp_path):
 
 
 def test_settings_that_cannot_be_used_end_the_start(tmp_path):
-    for environ, status, says in (({"MODELPROXY_PORT": "x"}, 2, b"MODELPROXY_PORT is 'x'"),
-                                  ({"MODELPROXY_PORT": "1", "MODELPROXY_CORS": "no"}, 2, b"one of: platform, app")):
-        ended = subprocess.run(command(), cwd=str(tmp_path), env=dict(os.environ, **environ), stdout=subprocess.PIPE, timeout=20)
+    for environ, status, says in (
+        ({"MODELPROXY_PORT": "x"}, 2, b"MODELPROXY_PORT is 'x'"),
+        ({"MODELPROXY_PORT": "1", "MODELPROXY_CORS": "no"}, 2, b"one of: platform, app"),
+    ):
+        ended = subprocess.run(
+            command(), cwd=str(tmp_path), env=dict(os.environ, **environ), stdout=subprocess.PIPE, timeout=20
+        )
         assert (ended.returncode, says in ended.stdout) == (status, True)
 
 
@@ -332,7 +347,7 @@ def test_a_port_that_is_taken(tmp_path):
     assert b"can't listen on port" in ended.stdout
 
 
-# --- as a plain web server ---------------------------------------------------------------------------------------------
+# --- as a plain web server ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -384,11 +399,13 @@ def test_failures_and_what_is_no_path(served):
 
 def test_kept_connections_chunks_and_expectations(served):
     with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
-        wire = (b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n"
-                b"POST /model/predict HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\nContent-Type: application/json\r\n"
-                b"Transfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n2\r\n2]\r\n0\r\n\r\n"
-                b"POST /model/predict HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n"
-                b"Content-Length: 2\r\nConnection: close\r\n\r\n")
+        wire = (
+            b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n"
+            b"POST /model/predict HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n2\r\n2]\r\n0\r\n\r\n"
+            b"POST /model/predict HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 2\r\nConnection: close\r\n\r\n"
+        )
         connection.sendall(wire)
         answer = b""
         while b"100 Continue" not in answer:
@@ -401,7 +418,9 @@ def test_kept_connections_chunks_and_expectations(served):
             answer += piece
     assert answer.count(b"HTTP/1.1 200 OK") == 3
     assert b"the model has a queue.py" in answer
-    assert b'"json": [1, 2]' in answer.replace(b"\n", b"").replace(b"[1,2]", b"[1, 2]").replace(b'"json":[', b'"json": [')
+    assert b'"json": [1, 2]' in answer.replace(b"\n", b"").replace(b"[1,2]", b"[1, 2]").replace(
+        b'"json":[', b'"json": ['
+    )
 
 
 def test_a_public_path_and_a_model_that_does_not_load(start, tmp_path):
@@ -410,8 +429,13 @@ def test_a_public_path_and_a_model_that_does_not_load(start, tmp_path):
         port = str(free.getsockname()[1])
     folder = tmp_path.joinpath("good")
     folder.mkdir()
-    proxy = start(models.write(folder), MODELPROXY_MODE="web", MODELPROXY_PORT=port, MODELPROXY_PUBLIC_PATH="/m/",
-                  MODELPROXY_HEALTH_PATH="/alive")
+    proxy = start(
+        models.write(folder),
+        MODELPROXY_MODE="web",
+        MODELPROXY_PORT=port,
+        MODELPROXY_PUBLIC_PATH="/m/",
+        MODELPROXY_HEALTH_PATH="/alive",
+    )
     assert json.loads(proxy.exchange("GET", "/swagger.json")[2].decode("utf-8"))["basePath"] == "/m"
     assert proxy.exchange("GET", "/alive")[0] == 200
     folder = tmp_path.joinpath("bad")

@@ -5,7 +5,6 @@ import socket
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from modelproxy import http1
 from modelproxy.reader import Reader, Refused
 
@@ -14,7 +13,7 @@ def nothing(head):
     return None
 
 
-class Pair(object):
+class Pair:
     """Both ends of a connection and a reader on one of them."""
 
     def __init__(self, refuse=nothing, max_body=100000):
@@ -36,7 +35,7 @@ class Pair(object):
             request = self.reader.receive()
             while True:
                 if request is None:
-                    if self.reader.idle or found and found[-1] is None:
+                    if self.reader.idle or (found and found[-1] is None):
                         request = self.reader.receive()
                         continue
                     request = self.reader.receive()

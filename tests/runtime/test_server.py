@@ -13,7 +13,7 @@ from modelproxy.http1 import Reply, error_reply
 from modelproxy.server import Inbox, Server, listen
 
 
-class Application(object):
+class Application:
     """Answers with the body it got, after whatever the test wants done."""
 
     def __init__(self):
@@ -35,11 +35,13 @@ class Application(object):
         self.work(job)
         self.done.append(job)
         if job.claim():
-            answer = b"x" * 20000000 if job.head.target == "/large" else b"%d %s" % (len(job.body), bytes(job.body[:20]))
+            answer = (
+                b"x" * 20000000 if job.head.target == "/large" else b"%d %s" % (len(job.body), bytes(job.body[:20]))
+            )
             job.send(Reply(200, [("X-Target", job.head.target)], answer))
 
 
-class Running(object):
+class Running:
     def __init__(self, read_timeout=5, keep_alive=0, workers=1, max_body=1000000):
         self.listener = listen(0)
         self.port = self.listener.getsockname()[1]
@@ -205,7 +207,7 @@ def rest_of_reset(connection):
         return b""
 
 
-# --- kept connections --------------------------------------------------------------------------------------------------
+# --- kept connections ---------------------------------------------------------------------------------------------
 
 
 def answers(connection, count):
@@ -272,7 +274,7 @@ def test_a_kept_connection_ends_after_its_time():
         assert 0.5 < time.time() - began < 5
 
 
-# --- deadlines and threads ---------------------------------------------------------------------------------------------
+# --- deadlines and threads ----------------------------------------------------------------------------------------
 
 
 def test_a_late_job_is_answered_by_the_server_and_its_own_answer_is_dropped():
@@ -310,7 +312,7 @@ def test_several_workers_do_several_jobs_at_once():
         assert found == [(200, b"1 x")] * 8
 
 
-# --- too many ----------------------------------------------------------------------------------------------------------
+# --- too many -----------------------------------------------------------------------------------------------------
 
 
 def test_idle_connections_make_room(monkeypatch):

@@ -27,8 +27,12 @@ def test_mode_and_port(environ, mode, port):
 
 @pytest.mark.parametrize(
     ("environ", "concurrency"),
-    [({}, 1), ({"__OW_ALLOW_CONCURRENT": "true"}, 64), ({"__OW_ALLOW_CONCURRENT": "false"}, 1),
-     ({"__OW_ALLOW_CONCURRENT": "true", "MODELPROXY_CONCURRENCY": "3"}, 3)],
+    [
+        ({}, 1),
+        ({"__OW_ALLOW_CONCURRENT": "true"}, 64),
+        ({"__OW_ALLOW_CONCURRENT": "false"}, 1),
+        ({"__OW_ALLOW_CONCURRENT": "true", "MODELPROXY_CONCURRENCY": "3"}, 3),
+    ],
 )
 def test_concurrency(environ, concurrency):
     assert Settings(environ).concurrency == concurrency
@@ -36,8 +40,12 @@ def test_concurrency(environ, concurrency):
 
 @pytest.mark.parametrize(
     ("variable", "text", "problem"),
-    [("MODELPROXY_PORT", "x", "whole number"), ("MODELPROXY_PORT", "-1", "whole number"),
-     ("MODELPROXY_CORS", "maybe", "one of: platform, app"), ("MODELPROXY_MODE", "tea", "one of: action, web")],
+    [
+        ("MODELPROXY_PORT", "x", "whole number"),
+        ("MODELPROXY_PORT", "-1", "whole number"),
+        ("MODELPROXY_CORS", "maybe", "one of: platform, app"),
+        ("MODELPROXY_MODE", "tea", "one of: action, web"),
+    ],
 )
 def test_an_unusable_value_is_named(variable, text, problem):
     with pytest.raises(ValueError, match=variable + ".*" + problem):
@@ -51,7 +59,9 @@ def test_a_port_that_is_no_number():
 
 def test_init_may_set_some_and_is_told_of_the_others():
     settings = Settings({})
-    refused = settings.update({"MODELPROXY_PATH": "/x", "MODELPROXY_CORS": "app", "MODELPROXY_HOST": "evil", "MODELPROXY_LOG": ""})
+    refused = settings.update(
+        {"MODELPROXY_PATH": "/x", "MODELPROXY_CORS": "app", "MODELPROXY_HOST": "evil", "MODELPROXY_LOG": ""}
+    )
     assert (settings.path, settings.cors, settings.host, settings.log) == ("/x", "app", "", "text")
     assert len(refused) == 1
     assert "MODELPROXY_HOST can't be set by a parameter" in refused[0]
@@ -61,7 +71,13 @@ def test_init_may_set_some_and_is_told_of_the_others():
 
 def test_nothing_that_selects_code_can_come_with_init():
     assert [entry.name for entry in TABLE if entry.at_init] == [
-        "path", "public_path", "cors", "result_limit", "deadline_margin", "log"]
+        "path",
+        "public_path",
+        "cors",
+        "result_limit",
+        "deadline_margin",
+        "log",
+    ]
 
 
 def test_every_setting_says_what_it_means():

@@ -5,9 +5,10 @@ import json
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import pytest
-import vectors
 from modelproxy import web_action
 from modelproxy.messages import BadValue
+
+import vectors
 
 ROWS = [row for row in vectors.rows("requests.jsonl") if "value" in row]
 LOST = ("latin-1 text, declared", "utf-16 text, declared")  # the platform decodes every text as UTF-8
@@ -28,7 +29,7 @@ def sent_body(row):
 def test_line_and_headers_are_the_client_s(row):
     request = web_action.decode(row["value"], default_path="/model/predict")
     path, _, query = row["request"]["path"].partition("?")
-    path = path[len(".http"):] if path.startswith(".http") else path
+    path = path[len(".http") :] if path.startswith(".http") else path
     assert request.method == row["request"]["method"]
     assert request.default is (path == "")
     if path:
@@ -56,8 +57,10 @@ def test_cooked_body_and_query_hold_every_parameter_and_default(row):
     request = web_action.decode(value)
     parameters = {key: item for key, item in value.items() if key not in web_action.RESERVED}
     content_type = value["__ow_headers"].get("content-type", "")
-    as_strings = {key: item if isinstance(item, str) else json.dumps(item, separators=(",", ":"))
-                  for key, item in parameters.items()}
+    as_strings = {
+        key: item if isinstance(item, str) else json.dumps(item, separators=(",", ":"))
+        for key, item in parameters.items()
+    }
     in_body = "__ow_body" not in value and request.method not in ("GET", "HEAD")
     bare_json = content_type == "application/json" or content_type.endswith("+json") or "+json; charset" in content_type
     if in_body and bare_json:
@@ -129,8 +132,13 @@ def test_default_path_may_carry_a_query():
 
 @pytest.mark.parametrize(
     ("forwarded", "host_scheme", "scheme"),
-    [("", "http", "http"), ("", "https", "https"), ("https", "http", "https"), ("HTTP, https", "https", "http"),
-     ("gopher", "https", "https")],
+    [
+        ("", "http", "http"),
+        ("", "https", "https"),
+        ("https", "http", "https"),
+        ("HTTP, https", "https", "http"),
+        ("gopher", "https", "https"),
+    ],
 )
 def test_scheme(forwarded, host_scheme, scheme):
     headers = {"x-forwarded-proto": forwarded} if forwarded else {}
@@ -143,7 +151,11 @@ def test_scheme(forwarded, host_scheme, scheme):
         ("/guest/hello", "/api/v1/web/guest/default/hello"),
         ("/guest/pkg/hello", "/api/v1/web/guest/pkg/hello"),
         ("/a b@c.de_dev/caf\u00e9", "/api/v1/web/a%20b@c.de_dev/default/caf%C3%A9"),
-        ("hello", ""), ("", ""), (None, ""), ("/a//b", ""), ("/a/b/c/d", ""),
+        ("hello", ""),
+        ("", ""),
+        (None, ""),
+        ("/a//b", ""),
+        ("/a/b/c/d", ""),
     ],
 )
 def test_public_path(name, path):

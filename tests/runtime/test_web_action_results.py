@@ -23,7 +23,7 @@ def b64(body):
 @pytest.mark.parametrize(
     ("content_type", "body", "sent_type", "sent"),
     [
-        ("text/html; charset=utf-8", b"caf\xc3\xa9 \"\\\n\x01\x7f", "text/html", "caf\u00e9 \"\\\n\x01\x7f"),
+        ("text/html; charset=utf-8", b'caf\xc3\xa9 "\\\n\x01\x7f', "text/html", 'caf\u00e9 "\\\n\x01\x7f'),
         ("text/html; charset=iso-8859-1", b"caf\xe9", "text/html", "caf\u00e9"),
         ("text/plain; charset=utf-16", "\u96ea".encode("utf-16"), "text/plain", "\u96ea"),
         ("text/plain; charset=no-such", b"abc", "text/plain", "abc"),
@@ -33,8 +33,18 @@ def b64(body):
         ("text/html;", b"x", "text/html", "x"),
         ("application/json", b' {"a":1.50}', "application/json", ' {"a":1.50}'),
         ("application/json", b"[1]", "application/json", "[1]"),
-        ("application/json; charset=utf-8", b'{"a": "caf\xc3\xa9 au lait"}', "application/json", '{"a": "caf\u00e9 au lait"}'),
-        ("application/json; charset=latin-1", b'{"a": "caf\xe9 au lait"}', "application/json", '{"a": "caf\u00e9 au lait"}'),
+        (
+            "application/json; charset=utf-8",
+            b'{"a": "caf\xc3\xa9 au lait"}',
+            "application/json",
+            '{"a": "caf\u00e9 au lait"}',
+        ),
+        (
+            "application/json; charset=latin-1",
+            b'{"a": "caf\xe9 au lait"}',
+            "application/json",
+            '{"a": "caf\u00e9 au lait"}',
+        ),
         ("application/json", b"true", "application/json", b64(b"true")),
         ("application/json", b"1234\n", "application/json", b64(b"1234\n")),
         ("application/json", b'"abcd"', "application/json", b64(b'"abcd"')),
@@ -77,8 +87,16 @@ def test_what_the_platform_cannot_carry_becomes_octets_and_is_noted(content_type
 
 @pytest.mark.parametrize(
     ("status", "method", "sent"),
-    [(200, "POST", "x"), (200, "HEAD", ""), (204, "GET", ""), (205, "GET", ""), (304, "GET", ""), (404, "GET", "x"),
-     (444, "GET", "x"), (200, "GET", "x")],
+    [
+        (200, "POST", "x"),
+        (200, "HEAD", ""),
+        (204, "GET", ""),
+        (205, "GET", ""),
+        (304, "GET", ""),
+        (404, "GET", "x"),
+        (444, "GET", "x"),
+        (200, "GET", "x"),
+    ],
 )
 def test_status_is_always_there_and_a_body_only_where_one_may_be(status, method, sent):
     result, _ = encode(b"x", "text/plain", status, method=method)
@@ -102,13 +120,34 @@ def test_a_status_that_cannot_be_relayed_is_said(status):
 
 
 def test_headers_that_are_relayed_and_those_that_are_not():
-    pairs = [("Set-Cookie", "a=b"), ("set-cookie", "c=d"), ("X-A", ""), ("Set-Cookie", "e=f"), ("X-\u00e9", "1"), ("X B", "1"),
-             ("X-C", "a\r\nX-D: 1"), ("X-E", "\u2744"), ("X-F", "caf\u00e9"), ("Connection", "close"),
-             ("Content-Length", "9"), ("Transfer-Encoding", "chunked"), ("Date", "x"), ("Server", "y"), ("", "z"),
-             ("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "X-A"), ("Vary", "Accept")]
+    pairs = [
+        ("Set-Cookie", "a=b"),
+        ("set-cookie", "c=d"),
+        ("X-A", ""),
+        ("Set-Cookie", "e=f"),
+        ("X-\u00e9", "1"),
+        ("X B", "1"),
+        ("X-C", "a\r\nX-D: 1"),
+        ("X-E", "\u2744"),
+        ("X-F", "caf\u00e9"),
+        ("Connection", "close"),
+        ("Content-Length", "9"),
+        ("Transfer-Encoding", "chunked"),
+        ("Date", "x"),
+        ("Server", "y"),
+        ("", "z"),
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Expose-Headers", "X-A"),
+        ("Vary", "Accept"),
+    ]
     result, outcome = encode(b"", None, headers=pairs)
-    assert result["headers"] == {"Set-Cookie": ["a=b", "c=d", "e=f"], "X-A": "", "X-F": "caf\u00e9",
-                                 "Access-Control-Expose-Headers": "X-A", "Vary": "Accept"}
+    assert result["headers"] == {
+        "Set-Cookie": ["a=b", "c=d", "e=f"],
+        "X-A": "",
+        "X-F": "caf\u00e9",
+        "Access-Control-Expose-Headers": "X-A",
+        "Vary": "Accept",
+    }
     assert len(outcome.notes) == 5
     result, _ = encode(b"", None, headers=pairs, keep_cors=True)
     assert result["headers"]["Access-Control-Allow-Origin"] == "*"
@@ -127,10 +166,12 @@ def test_server_timing_is_told_and_joined_to_the_model_s():
         assert result["headers"]["Server-Timing"] == ", ".join(["model;dur=1"] + [value for _, value in own])
 
 
-# --- content codings ---------------------------------------------------------------------------------------------------
+# --- content codings ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("coding", "packed"), [("gzip", gzip.compress(b"hello")), ("deflate", zlib.compress(b"hello"))])
+@pytest.mark.parametrize(
+    ("coding", "packed"), [("gzip", gzip.compress(b"hello")), ("deflate", zlib.compress(b"hello"))]
+)
 def test_compressed_text_is_decompressed_since_it_could_not_travel(coding, packed):
     result, outcome = encode(packed, "text/html", headers=[("Content-Encoding", coding)])
     assert (result["body"], result["headers"]) == ("hello", {"Content-Type": "text/html"})
@@ -161,7 +202,7 @@ def test_several_codings_on_text():
     assert result["body"] == "x"
 
 
-# --- the size limit ----------------------------------------------------------------------------------------------------
+# --- the size limit -----------------------------------------------------------------------------------------------
 
 GZIP = [("accept-encoding", "deflate, gzip;q=0.5")]
 LIMIT = 2000
@@ -169,14 +210,22 @@ LIMIT = 2000
 
 @pytest.mark.parametrize(
     ("content_type", "sent_type"),
-    [("application/json", "application/json"), ("image/bmp", "image/bmp"),
-     ("application/javascript; charset=utf-8", "text/javascript"), ("text/javascript; charset=utf-8", "text/javascript")],
+    [
+        ("application/json", "application/json"),
+        ("image/bmp", "image/bmp"),
+        ("application/javascript; charset=utf-8", "text/javascript"),
+        ("text/javascript; charset=utf-8", "text/javascript"),
+    ],
 )
 def test_what_is_too_large_is_compressed_for_a_client_that_takes_it(content_type, sent_type):
     body = b'{"a":1}' + b" " * 9000
     result, outcome = encode(body, content_type, asked=GZIP, limit=LIMIT, headers=[("X-A", "b")])
     assert result["headers"] == {
-        "X-A": "b", "Content-Type": sent_type, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        "X-A": "b",
+        "Content-Type": sent_type,
+        "Content-Encoding": "gzip",
+        "Vary": "Accept-Encoding",
+    }
     assert gzip.decompress(base64.b64decode(result["body"])) == body
     assert len(outcome.result) <= LIMIT
 
@@ -216,16 +265,24 @@ def test_exactly_the_limit_passes_and_one_byte_more_does_not():
     assert "error" in encode(b"x" * 1000, "text/plain", limit=whole - 1)[0]
 
 
-# --- Accept ------------------------------------------------------------------------------------------------------------
+# --- Accept -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("accept", "content_type", "covered"),
     [
-        ("application/json", "image/png", False), ("application/json", "application/json; charset=utf-8", True),
-        ("image/*", "image/png", True), ("*/*", "image/png", True), ("*", "image/png", True), ("image/png;q=0", "image/png", False),
-        ("image/png;q=0, */*", "image/png", False), ("*/*;q=0.1, image/png", "image/png", True), ("text/html, */*;q=0", "image/png", False),
-        ("image/png;level=1; q=0.0", "image/png", False), ("", "image/png", True), ("text/html", "image", False),
+        ("application/json", "image/png", False),
+        ("application/json", "application/json; charset=utf-8", True),
+        ("image/*", "image/png", True),
+        ("*/*", "image/png", True),
+        ("*", "image/png", True),
+        ("image/png;q=0", "image/png", False),
+        ("image/png;q=0, */*", "image/png", False),
+        ("*/*;q=0.1, image/png", "image/png", True),
+        ("text/html, */*;q=0", "image/png", False),
+        ("image/png;level=1; q=0.0", "image/png", False),
+        ("", "image/png", True),
+        ("text/html", "image", False),
     ],
 )
 def test_a_406_of_the_platform_is_foretold_in_the_log(accept, content_type, covered):

@@ -19,11 +19,21 @@ def request(**changes):
 def test_environ():
     environ = environ_of(request(scheme="https", activation={"activation_id": "i"}))
     expected = {
-        "REQUEST_METHOD": "POST", "SCRIPT_NAME": "/api/v1/web/g/default/n", "PATH_INFO": "/a b/caf\u00c3\u00a9",
-        "QUERY_STRING": "x=1&x=2", "REQUEST_URI": "/api/v1/web/g/default/n/a%20b/caf%C3%A9?x=1&x=2",
-        "SERVER_NAME": "h.example", "SERVER_PORT": "8443", "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_LENGTH": "5",
-        "CONTENT_TYPE": "text/plain", "HTTP_X_FIELDS": "{a}", "HTTP_HOST": "h.example:8443", "wsgi.url_scheme": "https",
-        "wsgi.multithread": False, "wsgi.input_terminated": True,
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "/api/v1/web/g/default/n",
+        "PATH_INFO": "/a b/caf\u00c3\u00a9",
+        "QUERY_STRING": "x=1&x=2",
+        "REQUEST_URI": "/api/v1/web/g/default/n/a%20b/caf%C3%A9?x=1&x=2",
+        "SERVER_NAME": "h.example",
+        "SERVER_PORT": "8443",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_LENGTH": "5",
+        "CONTENT_TYPE": "text/plain",
+        "HTTP_X_FIELDS": "{a}",
+        "HTTP_HOST": "h.example:8443",
+        "wsgi.url_scheme": "https",
+        "wsgi.multithread": False,
+        "wsgi.input_terminated": True,
     }
     assert {key: environ[key] for key in expected} == expected
     assert environ["wsgi.input"].read() == b"hello"
@@ -36,8 +46,15 @@ def test_environ():
 
 @pytest.mark.parametrize(
     ("host", "scheme", "expected"),
-    [("", "http", ("localhost", "80")), ("a", "https", ("a", "443")), ("a:1", "http", ("a", "1")), (":1", "http", ("localhost", "1")),
-     ("[::1]", "http", ("[::1]", "80")), ("[::1]:8", "http", ("[::1]", "8")), ("a:b", "http", ("a:b", "80"))],
+    [
+        ("", "http", ("localhost", "80")),
+        ("a", "https", ("a", "443")),
+        ("a:1", "http", ("a", "1")),
+        (":1", "http", ("localhost", "1")),
+        ("[::1]", "http", ("[::1]", "80")),
+        ("[::1]:8", "http", ("[::1]", "8")),
+        ("a:b", "http", ("a:b", "80")),
+    ],
 )
 def test_host_and_port(host, scheme, expected):
     environ = environ_of(request(headers=[("host", host)], scheme=scheme))
@@ -45,15 +62,26 @@ def test_host_and_port(host, scheme, expected):
 
 
 def test_headers_that_stay_out_and_those_that_join():
-    headers = [("x_under", "1"), ("x-under", "2"), ("proxy", "evil"), ("accept-encoding", "gzip"), ("connection", "close"),
-               ("content-length", "99"), ("te", "x"), ("cookie", "a=1"), ("cookie", "b=2"), ("x-a", "1"), ("x-a", "2")]
+    headers = [
+        ("x_under", "1"),
+        ("x-under", "2"),
+        ("proxy", "evil"),
+        ("accept-encoding", "gzip"),
+        ("connection", "close"),
+        ("content-length", "99"),
+        ("te", "x"),
+        ("cookie", "a=1"),
+        ("cookie", "b=2"),
+        ("x-a", "1"),
+        ("x-a", "2"),
+    ]
     environ = environ_of(request(headers=headers))
     ours = {key: value for key, value in environ.items() if key.startswith("HTTP_")}
     assert ours == {"HTTP_X_UNDER": "2", "HTTP_COOKIE": "a=1; b=2", "HTTP_X_A": "1, 2"}
     assert environ["CONTENT_LENGTH"] == "5"
 
 
-class Body(object):
+class Body:
     def __init__(self, chunks, failure=None):
         self.chunks = chunks
         self.failure = failure
@@ -113,9 +141,14 @@ def test_what_breaks_the_interface_is_said():
         start_response("200 OK", [])
         return []
 
-    for app, problem in ((twice, "twice"), (lambda environ, start: [b"x"], "without calling"),
-                         (application([], "OK"), "status line"), (application([], "2000"), "status line"),
-                         (application([], "20"), "status line"), (application([], "\u0662\u0660\u0660 OK"), "status line")):
+    for app, problem in (
+        (twice, "twice"),
+        (lambda environ, start: [b"x"], "without calling"),
+        (application([], "OK"), "status line"),
+        (application([], "2000"), "status line"),
+        (application([], "20"), "status line"),
+        (application([], "\u0662\u0660\u0660 OK"), "status line"),
+    ):
         with pytest.raises(BadApplication, match=problem):
             call(app, request())
     with pytest.raises(TypeError):

@@ -3,8 +3,8 @@
 ``Host(settings)``        touches nothing yet.
 ``load()``                imports the model; called once, in the main thread, with the activation's environment set.
 ``handle(request)``       Request → Response; may raise whatever the model raises.
-``describe(mount)``       the model's inputs (see ``plain_action.Inputs``) when seen at ``mount``, None where they aren't known.
-``close()``               at exit.
+``describe(mount)``       the model's inputs (see ``plain_action.Inputs``) when seen at ``mount``, None where they
+aren't known. ``close()``               at exit.
 ``default_path``          path of a request that names none.
 """
 
@@ -34,10 +34,14 @@ def choose(settings, folder):
     if len(found) == 1:
         return found[0][0], "found " + found[0][1]
     if found:
-        raise Unloadable("%s could be served by %s; set MODELPROXY_HOST to one of them"
-                         % (folder, " or ".join(name for name, _ in found)))
-    raise Unloadable("found no model in %s: looked for %s. Start the proxy in the model's folder, or set MODELPROXY_HOST"
-                     % (folder, "; ".join("%s (%s)" % (sign, name) for name, _, sign in RULES)))
+        raise Unloadable(
+            "%s could be served by %s; set MODELPROXY_HOST to one of them"
+            % (folder, " or ".join(name for name, _ in found))
+        )
+    raise Unloadable(
+        "found no model in %s: looked for %s. Start the proxy in the model's folder, or set MODELPROXY_HOST"
+        % (folder, "; ".join("%s (%s)" % (sign, name) for name, _, sign in RULES))
+    )
 
 
 def make(settings, folder):
@@ -47,7 +51,7 @@ def make(settings, folder):
     return module.Host(settings), "host %s, since %s" % (name, reason)
 
 
-class Missing(object):
+class Missing:
     """Stands in where no host could be chosen: ``load`` says why, so that /init can answer with the reason."""
 
     default_path = "/"

@@ -1,7 +1,7 @@
 """Serves a MAX model (IBM Model Asset eXchange): runs the image's own app.py up to its ``run()``, and keeps the app.
 
-So labels, metadata, static pages and whatever else app.py adds are served, not ``ModelPredictAPI`` alone. Also right for
-the Flask models of before maxfw, whose app.py ends in ``app.run()``.
+So labels, metadata, static pages and whatever else app.py adds are served, not ``ModelPredictAPI`` alone. Also right
+for the Flask models of before maxfw, whose app.py ends in ``app.run()``.
 """
 
 import builtins
@@ -15,14 +15,14 @@ from ..web_action import accepts
 from ..wsgi_gateway import call
 from . import Unloadable
 
-_PRODUCES_JSON = re.compile(br'("produces"\s*:\s*\[\s*)"application/json"(\s*\])')
+_PRODUCES_JSON = re.compile(rb'("produces"\s*:\s*\[\s*)"application/json"(\s*\])')
 
 
 class _Served(BaseException):
     """Ends app.py where it would have begun to serve for ever; no ``except Exception`` of the model's stops it."""
 
 
-class Host(object):
+class Host:
     default_path = "/model/predict"
 
     def __init__(self, settings):
@@ -33,8 +33,10 @@ class Host(object):
     def load(self):
         """Runs app.py as ``python app.py`` would. Raises what it raises, ``Unloadable`` where it makes no app."""
         if not os.path.isfile(self._file):
-            raise Unloadable("there is no %s in %s; is this the model's folder? MODELPROXY_TARGET names another file"
-                             % (self._file, os.getcwd()))
+            raise Unloadable(
+                "there is no %s in %s; is this the model's folder? MODELPROXY_TARGET names another file"
+                % (self._file, os.getcwd())
+            )
         served = []
         restore = _patch_run(served)
         try:
@@ -62,14 +64,18 @@ class Host(object):
         self._app = None
 
     def _for_the_platform(self, request, response):
-        if request.default and response.status in (404, 405) and request.method in ("GET", "HEAD"):
-            # A browser at the action's bare URL, of a model that predicts on POST: show it the Swagger page.
-            if accepts(request.header("accept"), "text/html") and "html" in request.header("accept"):
-                return Response(302, [("Location", request.mount + "/")], b"")
+        if request.default and response.status in (404, 405) and _is_browser(request):
+            # At the bare URL of a model that predicts on POST: show the Swagger page.
+            return Response(302, [("Location", request.mount + "/")], b"")
         if request.path == "/swagger.json" and response.status == 200:
             # Swagger UI asks for what "produces" says, and the platform answers 406 to a picture that nobody asked for.
-            response.body = _PRODUCES_JSON.sub(br'\1"*/*"\2', response.body)
+            response.body = _PRODUCES_JSON.sub(rb'\1"*/*"\2', response.body)
         return response
+
+
+def _is_browser(request):
+    accept = request.header("accept")
+    return request.method in ("GET", "HEAD") and "html" in accept and accepts(accept, "text/html")
 
 
 def _patch_run(served):
@@ -87,6 +93,7 @@ def _patch_run(served):
     except ImportError:
         MAXApp = None  # a model of before maxfw
     if MAXApp is not None:
+
         def run_max(max_app, *args, **kwargs):
             run_flask(max_app.app)
 
