@@ -15,6 +15,7 @@ import numpy as np
 from hearing import spectrogram, windows
 from scipy.signal import lfilter, resample_poly
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from threadpoolctl import threadpool_limits
 
 MODEL = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(MODEL))
@@ -128,7 +129,8 @@ def train():
     for word in range(len(MODELS)):
         of_word = vectors[words == word]
         mean = of_word.mean(axis=0)
-        _, deviations, directions = np.linalg.svd(of_word - mean, full_matrices=False)
+        with threadpool_limits(1):  # sums in another order would give other weights
+            _, deviations, directions = np.linalg.svd(of_word - mean, full_matrices=False)
         means.append(mean)
         components.append(directions[:COMPONENTS] * deviations[:COMPONENTS, None] / np.sqrt(len(of_word) - 1))
         share = (deviations[:COMPONENTS] ** 2).sum() / (deviations ** 2).sum()
