@@ -75,10 +75,17 @@ find_proxies() {
 
 # shellcheck disable=SC2317 # called by a trap
 clean_up() {
-  local status=$? group
+  local status=$? signal group try
   trap - EXIT INT TERM HUP
-  # Each job is a process group of its own (set -m), so its docker commands end with it.
-  for group in $(jobs -p); do kill -TERM -- "-$group" 2>/dev/null || true; done
+  # Each job is a process group of its own (set -m), so its docker commands end with it. What a job still has to write
+  # must be written before its folder goes.
+  for signal in TERM KILL; do
+    for group in $(jobs -p); do kill "-$signal" -- "-$group" 2>/dev/null || true; done
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+      [[ -n $(jobs -pr) ]] || break 2
+      sleep 0.2
+    done
+  done
   if [[ -n $WORK ]]; then
     if [[ -e $WORK/containers ]]; then
       docker ps --all --quiet --filter "label=modelwhisk.smoke=$$" 2>/dev/null |

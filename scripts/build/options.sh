@@ -11,7 +11,8 @@ Wraps packaged models as OpenWhisk actions: builds, tests and pushes one image f
 A bare name is a MAX model: codait/NAME, or quay.io/codait/NAME where that can't be had. A name with a slash or a tag is
 an image reference as it stands. An image that no registry has is taken from this machine (for a bare name, NAME itself
 too), and the output says so. The wrapper is [REGISTRY/]USERNAME/NAME, tagged with a version, `latest`, and `mw-HASH`,
-which names base and adapter by content: what the registry has under it already is not built again.
+which names base and adapter by content: what the registry has under it already is not built again. Where that would be the
+model's own repository, as for me/other above, the wrapper is NAME-action.
 
 Needs bash and the docker command, logged in to the registry. Changes nothing in the model's image but adds one layer.
 

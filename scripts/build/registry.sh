@@ -2,8 +2,9 @@
 # Talking to registries through the docker CLI: what is there, pulling and pushing with patience, Amazon's ways.
 
 # A registry's no, which another try would only repeat.
-readonly REFUSED='denied|unauthorized|authentication required|no basic auth|manifest unknown|name unknown|no such manifest'\
-'|not found|does not exist|no matching manifest|invalid reference'
+REFUSED='denied|unauthorized|authentication required|no basic auth|manifest unknown|name unknown|no such manifest'
+REFUSED+='|not found|does not exist|no matching manifest|invalid reference'
+readonly REFUSED
 
 # Prints "digest os/arch" for each image of what `docker manifest inspect -v` printed: one for a plain image, several
 # for an index. Only the descriptors count; the manifests quoted after them have digests of their own.

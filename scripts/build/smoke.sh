@@ -11,7 +11,7 @@ smoke_test() { # IMAGE
   local container="modelwhisk-smoke-$$-$INDEX" memory=$MEMORY fault='' client
   look_up "${SOURCES[INDEX]}"
   [[ -n $memory ]] || memory=${CATALOGUE_MEMORY:-2048}
-  touch "$WORK/containers"
+  ((DRY_RUN)) || touch "$WORK/containers"
   # The invoker's own options (openwhisk: core/invoker/.../docker/DockerContainer.scala); no swap, as there.
   act docker run --detach --name "$container" --label "modelwhisk.smoke=$$" --platform "$PLATFORM" \
     --cpu-shares 256 --memory "${memory}m" --memory-swap "${memory}m" --network bridge \

@@ -52,13 +52,16 @@ add_source() { # SOURCE [NAME] [SETTING=VALUE...]
   if ! is_reference "$source"; then
     error="not the name of an image: ${source:0:80}"
   else
-    [[ -n $name ]] || name=$(repository_of "$source") name=${name##*/}
-    target="${REGISTRY:+$REGISTRY/}${USERNAME:+$USERNAME/}$name"
+    [[ -n $name ]] || name=$(default_name "$source")
+    target="$(target_of "$name")"
     is_name "$target" || error="not the name of an image: ${target:0:80}" target=''
     for ((i = 0; i < ${#TARGETS[@]}; i++)); do
       [[ -z $target || ${TARGETS[i]} != "$target" ]] ||
         error="${SOURCES[i]} is made into $target already; give one of them another name (--models-from)"
     done
+    if [[ -z $error ]] && is_own_repository "$source" "$target"; then
+      error="$target is the model's own image, which the wrapper would replace; give the wrapper another name"
+    fi
   fi
   if is_bare "$source" && [[ -z $error ]]; then
     look_up "$source"
@@ -73,6 +76,28 @@ add_source() { # SOURCE [NAME] [SETTING=VALUE...]
   # A name tells the wrappers of one run apart; where there is none, what was given is shown, so far as it can be.
   label=${target##*/}
   LABELS+=("${label:-$(plain "${source:0:60}")}")
+}
+
+target_of() { # NAME
+  printf '%s' "${REGISTRY:+$REGISTRY/}${USERNAME:+$USERNAME/}$1"
+}
+
+# The image's last word, but never one that would put the wrapper in the place of the model's own image.
+default_name() { # SOURCE
+  local name
+  name=$(repository_of "$1")
+  name=${name##*/}
+  if is_own_repository "$1" "$(target_of "$name")"; then name+=-action; fi
+  printf '%s' "$name"
+}
+
+is_own_repository() { # SOURCE TARGET
+  local candidate own
+  own=$(repository_of "$(full_name "$2")")
+  while IFS= read -r candidate; do
+    [[ $(repository_of "$(full_name "$candidate")") != "$own" ]] || return 0
+  done < <(candidates_of "$1")
+  return 1
 }
 
 # Why a build argument can't be used, or nothing. The Dockerfile's own list says which settings there are.

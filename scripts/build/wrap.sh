@@ -200,7 +200,7 @@ base_command() { # Entrypoint|Cmd
   local format="{{if .Config.$1}}{{json .Config.$1}}{{end}}"
   if ! docker image inspect --format "$format" -- "$BASE" 2>/dev/null; then
     ((DRY_RUN)) || fail "docker image inspect: no $BASE"
-    printf '%s%s %s)' "$BASE_PLACEHOLDER" "'$format'" "$BASE"
+    printf '%s %s %s)' "$BASE_PLACEHOLDER" "'$format'" "$BASE"
   fi
 }
 

@@ -1,0 +1,666 @@
+"""build.sh against a fake docker: options, names, what is skipped, retries, failures, output. No engine is needed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from fake_docker import MARKER
+from world import CHECKOUT, World, digest
+
+TOOLS = [CHECKOUT / "build.sh", *sorted((CHECKOUT / "scripts" / "build").glob("*.sh"))]
+
+
+# The ordinary way
+
+
+def test_a_published_model_is_pulled_by_digest_built_tested_and_pushed(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    done = world.build(MODELS="max-a")
+    assert done.status == 0, done.stderr
+    (pull,) = done.docker("pull")
+    assert pull[-1] == f"codait/max-a@{digest('codait/max-a:latest')}"
+    (build,) = done.docker("build")
+    assert f"MODEL_IMAGE=codait/max-a@{digest('codait/max-a:latest')}" in build
+    assert 'MODELPROXY_BASE_CMD=["python", "app.py"]' in build
+    assert "MODELPROXY_BASE_ENTRYPOINT=" in build
+    assert build[-2:] == ["--", str(CHECKOUT)]
+    tags = [image.rpartition(":")[2] for image in done.pushed]
+    assert tags[:2] == ["0.1.0", "latest"]
+    assert re.fullmatch("mw-[0-9a-f]{16}", tags[2])
+    assert done.row("me/max-a").split()[1:3] == ["123", "kB"]
+    assert done.row("me/max-a").endswith("built")
+    assert "wsk action create max-a --docker me/max-a:0.1.0 --web raw -m 512 -t 60000" in done.stdout
+    # Nothing is left but the result.
+    assert [call[2] for call in done.docker("rm")] == [done.docker("run")[0][3]]
+    assert not [name for name in world.docker.local if "untested" in name]
+    assert not list((world.folder / "tmp").iterdir())
+
+
+def test_the_second_run_only_asks_the_registry(world: World) -> None:
+    world.publish("codait/max-a:latest", "quay.io/codait/max-b:latest")
+    world.build(MODELS="max-a max-b")
+    done = world.build(MODELS="max-a max-b")
+    assert done.status == 0
+    assert done.row("me/max-a").endswith("up to date")
+    assert done.row("me/max-b").endswith("up to date")
+    # Not even a version of the base is wanted: a new machine has none of it.
+    assert {call[1] for call in done.calls} == {"version", "manifest"}
+
+
+def test_a_new_base_a_new_setting_or_force_is_a_new_build(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    first = world.build(MODELS="max-a").pushed[-1]
+    forced = world.build(MODELS="max-a", FORCE="1")
+    assert forced.pushed[-1] == first
+    with_setting = world.build("--build-arg", "MODELPROXY_PATH=/x", MODELS="max-a")
+    assert "MODELPROXY_PATH=/x" in with_setting.docker("build")[0]
+    world.publish("codait/max-a:latest", digest=digest("new"))
+    with_base = world.build(MODELS="max-a")
+    assert len({first, with_setting.pushed[-1], with_base.pushed[-1]}) == 3
+
+
+def test_tags_that_went_astray_are_moved_back_without_a_build(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    world.build(MODELS="max-a")
+    world.publish("me/max-a:latest", digest=digest("someone else's"))
+    del world.docker.remote["me/max-a:0.1.0"]
+    for here in (True, False):
+        if not here:
+            world.docker.local = {}
+            world.publish("me/max-a:latest", digest=digest("someone else's"))
+        done = world.build(MODELS="max-a")
+        assert done.status == 0, done.stderr
+        assert not done.docker("build")
+        assert len(done.docker("pull")) == (0 if here else 1)
+        assert done.pushed == (["me/max-a:0.1.0", "me/max-a:latest"] if here else ["me/max-a:latest"])
+        assert done.row("me/max-a").endswith("up to date")
+
+
+def test_quay_is_asked_where_docker_hub_has_none(world: World) -> None:
+    world.publish("quay.io/codait/max-a:latest")
+    done = world.build(MODELS="max-a")
+    assert done.status == 0
+    assert done.docker("build")[0].count(f"MODEL_IMAGE=quay.io/codait/max-a@{digest('quay.io/codait/max-a:latest')}") == 1
+
+
+@pytest.mark.parametrize("name", ["codait/max-a:latest", "quay.io/codait/max-a:latest", "max-a:latest"])
+def test_an_image_that_only_this_machine_has_is_used_and_said(world: World, name: str) -> None:
+    world.have(name)
+    done = world.build(MODELS="max-a")
+    assert done.status == 0, done.stderr
+    assert f"using the local image {name.removesuffix(':latest')}: no registry gives it" in done.stderr
+    assert not done.docker("pull")
+    assert "org.opencontainers.image.base.digest=" in done.docker("build")[0]
+
+
+def test_local_asks_no_registry_for_the_base(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    world.have("codait/max-a:latest")
+    done = world.build("--local", "--no-push", MODELS="max-a")
+    assert done.status == 0
+    assert not done.docker("manifest")
+    assert "no image for max-b on this machine" in world.build("--local", MODELS="max-b").row("me/max-b")
+
+
+def test_a_reference_is_itself_and_its_tag_becomes_the_version(world: World) -> None:
+    world.publish("example.com:5000/team/other:1.2")
+    done = world.build(MODELS="example.com:5000/team/other:1.2")
+    assert done.pushed[:2] == ["me/other:1.2", "me/other:latest"]
+
+
+def test_the_wrapper_never_replaces_the_models_own_image(world: World) -> None:
+    world.publish("me/other:1.2", "docker.io/me/third:latest")
+    done = world.build(MODELS="me/other:1.2 docker.io/me/third")
+    assert done.status == 0, done.stderr
+    assert {image.split(":")[0] for image in done.pushed} == {"me/other-action", "me/third-action"}
+    (world.folder / "list").write_text("me/other:1.2 other\n")
+    assert "the model's own image" in world.build(MODELS_FROM="list").row("me/other")
+
+
+def test_a_wrapper_is_not_wrapped_again(world: World) -> None:
+    labels = {"modelwhisk.adapter.digest": "sha256:x", "org.opencontainers.image.base.name": "docker.io/codait/max-a"}
+    world.publish("you/max-a:latest", labels=labels)
+    done = world.build(MODELS="you/max-a")
+    assert done.status == 1
+    assert "is a wrapper itself: give the model's own image, docker.io/codait/max-a" in done.row("me/max-a")
+
+
+def test_the_image_for_the_platform_is_chosen_from_an_index(world: World) -> None:
+    both = {"linux/arm64": digest("arm"), "linux/amd64": digest("amd"), "unknown/unknown": digest("attestation")}
+    world.publish("codait/max-a:latest", platforms=both)
+    assert world.build(MODELS="max-a").docker("pull")[0][-1] == f"codait/max-a@{digest('amd')}"
+    assert world.build(MODELS="max-a", PLATFORM="linux/arm64").docker("pull")[0][-1] == f"codait/max-a@{digest('arm')}"
+    done = world.build("--platform", "linux/s390x", MODELS="max-a")
+    assert done.status == 1
+    assert "there is none for linux/s390x, only for: linux/arm64 linux/amd64" in done.row("me/max-a")
+
+
+def test_a_local_image_of_another_platform(world: World) -> None:
+    world.have("codait/max-a:latest", platform="linux/arm64")
+    done = world.build(MODELS="max-a")
+    assert done.status == 0
+    assert "linux/arm64" in done.docker("build")[0]
+    assert world.build("--platform=linux/amd64", MODELS="max-a").status == 1
+
+
+# Options
+
+
+def test_a_flag_wins_over_its_variable(world: World) -> None:
+    world.publish("codait/max-a:latest", "codait/max-b:latest")
+    variables = {"MODELS": "max-b", "USERNAME": "you", "REGISTRY": "r.example", "TAGS": "1", "NO_TEST": "1"}
+    done = world.build(
+        "--username", "me", "--registry=127.0.0.1:9", "--tag", "2", "--tag=3", "--no-test=0", "max-a", **variables
+    )
+    assert done.status == 0, done.stderr
+    assert [image.rsplit(":", 1) for image in done.pushed][:3] == [["127.0.0.1:9/me/max-a", t] for t in ("2", "3", "latest")]
+    assert done.docker("run")
+    # A registry on the loopback may speak plain HTTP.
+    assert [call for call in done.docker("manifest") if "--insecure" in call] == [
+        call for call in done.docker("manifest") if "127.0.0.1" in call[-1]
+    ]
+
+
+def test_the_proxies_of_the_environment_reach_the_build_by_name_alone(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    done = world.build(MODELS="max-a", HTTPS_PROXY="http://user:secret@proxy:3128", no_proxy="localhost")
+    (build,) = done.docker("build")
+    assert build[build.index("HTTPS_PROXY") - 1] == "--build-arg"
+    assert "no_proxy" in build
+    assert "secret" not in str(done.calls) + done.stderr + done.stdout
+
+
+def test_labels(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    variables = {"SOURCE_DATE_EPOCH": "86400", "SOURCE_URL": "https://user:secret@example.com/a/b"}
+    (call,) = world.build(MODELS="max-a", **variables).docker("build")
+    labels = dict(label.split("=", 1) for word, label in itertools.pairwise(call) if word == "--label")
+    oci = "org.opencontainers.image."
+    assert labels[oci + "title"] == "max-a"
+    assert labels[oci + "version"] == "0.1.0"
+    assert labels[oci + "created"] == "1970-01-02T00:00:00Z"
+    assert labels[oci + "source"] == "https://example.com/a/b"
+    assert re.fullmatch("[0-9a-f]{40}|", labels[oci + "revision"])
+    assert labels[oci + "base.name"] == "docker.io/codait/max-a:latest"
+    assert labels[oci + "base.digest"] == digest("codait/max-a:latest")
+    assert re.fullmatch("sha256:[0-9a-f]{64}", labels["modelwhisk.adapter.digest"])
+
+
+@pytest.mark.parametrize(
+    ("args", "variables", "complaint"),
+    [
+        ([], {}, "nothing to wrap"),
+        (["max-a"], {"USERNAME": ""}, "whose images?"),
+        (["--nonsense"], {}, "no such option: --nonsense"),
+        (["max-a", "--tag"], {}, "--tag needs a value"),
+        (["max-a", "--tag", "a b;"], {}, "is not a tag"),
+        (["max-a", "--tag", "latest"], {}, "sets itself"),
+        (["max-a", "--jobs", "many"], {}, "--jobs must be a whole number"),
+        (["max-a", "--jobs", "0"], {}, "--jobs must be a whole number"),
+        (["max-a", "--memory", "8"], {}, "--memory must be a whole number"),
+        (["max-a", "--platform", "amd64"], {}, "--platform is OS/ARCH"),
+        (["max-a", "--test-path", "/a\r\nX: y"], {}, "--test-path is the path"),
+        (["max-a", "--registry", "https://r.example"], {}, "without http"),
+        (["max-a", "--registry", "example"], {}, "a dot or a port"),
+        (["max-a", "--registry", "r.example/$(id)"], {}, "not the name of a registry"),
+        (["max-a", "--username", "Me"], {}, "--username can't be"),
+        (["max-a", "--build-arg", "MODEL_IMAGE=x"], {}, "set by build.sh itself"),
+        (["max-a", "--build-arg", "MODELPROXY_PAHT=/x"], {}, "no such setting: MODELPROXY_PAHT"),
+        (["max-a", "--build-arg", "a-b=1"], {}, "not a build argument"),
+        (["max-a", "--models-from", "nowhere"], {}, "no file to read at nowhere"),
+        (["max-a"], {"NO_PUSH": "perhaps"}, "NO_PUSH is a switch"),
+        (["max-a"], {"SOURCE_DATE_EPOCH": "now"}, "SOURCE_DATE_EPOCH is not"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_runs(world: World, args, variables, complaint: str) -> None:
+    done = world.build(*args, **variables)
+    assert done.status == 2
+    assert complaint in done.stderr
+    assert done.stdout == ""
+    assert not done.calls
+
+
+def test_help_tells_every_option_and_variable(world: World) -> None:
+    done = world.build("--help")
+    assert done.status == 0
+    options = (CHECKOUT / "scripts" / "build" / "options.sh").read_text()
+    flags = set(re.findall(r"^ +(--[a-z-]+)\)", options, re.M))
+    assert len(flags) > 20
+    assert flags - {flag for flag in flags if flag in done.stdout} == set()
+    assert not done.calls
+
+
+def test_print_list_and_version(world: World) -> None:
+    assert world.build("--print").stdout == (CHECKOUT / "Dockerfile").read_text()
+    assert len(world.build("--list").stdout.split()) == 35
+    version = re.search(r'^version = "(.*)"$', (CHECKOUT / "pyproject.toml").read_text(), re.M)
+    assert version
+    assert world.build("--version").stdout.strip() == version[1]
+
+
+def test_a_list_in_a_file_names_images_wrappers_and_settings(world: World) -> None:
+    world.publish("codait/max-a:latest", "you/thing:1")
+    (world.folder / "list").write_text("# ours\n\nmax-a  MODELPROXY_LOG=json # chatty\nyou/thing:1 their-thing\n*  x\n")
+    done = world.build("--models-from", "list")
+    assert done.status == 1  # the star, which no shell made into file names
+    assert "MODELPROXY_LOG=json" in done.docker("build")[0] + done.docker("build")[1]
+    assert "me/their-thing:1" in done.pushed
+    assert "not the name of an image: *" in done.row("*")
+
+
+def test_a_missing_engine_is_said_so(world: World) -> None:
+    world.docker.failures["version"] = ["Cannot connect to the Docker daemon"]
+    done = world.build(MODELS="max-a")
+    assert (done.status, done.stdout) == (2, "")
+    assert "the docker engine doesn't answer" in done.stderr
+    (world.folder / "bin" / "docker").unlink()
+    tools = world.folder / "tools"
+    tools.mkdir()
+    for tool in "dirname sed find sort sha256sum cut date git head tr".split():
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    done = world.build(MODELS="max-a", PATH=str(tools))
+    assert "there is no docker command" in done.stderr
+
+
+# Hostile and mistaken names
+
+HOSTILE = [
+    "a;touch${IFS}pwned",
+    "$(touch\tpwned)",
+    "`id`",
+    "a\\nRUN",
+    "-v",
+    "--privileged",
+    "codait/../../etc",
+    "UPPER/Case",
+    "a..b",
+    "a/b:tag:tag",
+    "a/b:",
+    "a/b@sha256:short",
+    "x/" + "a" * 300,
+    "é",
+    "a/b\x1b[2J",
+    '"quoted"',
+    "a=b",
+    "*",
+    "a" * 64 + "/",
+    "deadbeef" * 8,
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_outside_the_grammar_is_a_row_and_runs_nothing(world: World, name: str) -> None:
+    (world.folder / "list").write_text(name.replace("\t", "") + "\nmax-a\n")
+    world.publish("codait/max-a:latest")
+    done = world.build(MODELS_FROM="list")
+    assert done.status == 1
+    assert "not the name of an image" in done.stdout
+    assert done.row("me/max-a").endswith("built")
+    assert "\x1b" not in done.stdout + done.stderr
+    told = [word for call in done.calls for word in call if name[:20] in word]
+    assert not told or name in ("-v", "--privileged", "*", "a=b")
+    assert not list(world.folder.glob("pwned*"))
+    assert not list(CHECKOUT.glob("pwned*"))
+
+
+@pytest.mark.parametrize("name", ["-v", "--privileged", "$(id)", "a;b"])
+def test_a_hostile_word_in_models(world: World, name: str) -> None:
+    done = world.build(MODELS=name)
+    assert done.status == 1
+    assert f"not the name of an image: {name}" in done.stdout
+    assert not [call for call in done.calls if call[1] != "version"]
+
+
+def test_two_models_with_one_name(world: World) -> None:
+    world.publish("a/m:latest", "b/m:latest")
+    done = world.build(MODELS="a/m b/m")
+    assert done.status == 1
+    assert "a/m is made into me/m already" in done.stdout
+
+
+def test_control_characters_of_a_program_reach_neither_terminal_nor_summary(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    world.docker.failures["build"] = ['error: \x1b[31m"boom" \\ \x07\ttab']
+    done = world.build("--summary", "s.json", MODELS="max-a")
+    assert done.status == 1
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", done.stdout + done.stderr)
+    (image,) = json.loads((world.folder / "s.json").read_text())["images"]
+    assert image["reason"] == 'docker build: error: [31m"boom" \\  tab'
+
+
+# Failures
+
+
+def test_pull_and_push_are_tried_again_and_nothing_else_is(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    world.docker.failures = {"pull": ["TLS handshake timeout"] * 2, "push": ["unexpected EOF"]}
+    done = world.build(MODELS="max-a")
+    assert done.status == 0, done.stderr
+    assert len(done.docker("pull")) == 3
+    assert len(done.docker("push")) == 4
+    assert "failed: TLS handshake timeout; try 2 of 3 in 0 s" in done.stderr
+    world.docker.failures = {"build": ["unexpected EOF"]}
+    done = world.build(MODELS="max-a", FORCE="1")
+    assert (done.status, len(done.docker("build"))) == (1, 1)
+
+
+def test_retries_wait_longer_each_time(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    world.docker.failures = {"pull": ["i/o timeout"] * 3}
+    started = time.monotonic()
+    done = world.build(MODELS="max-a", RETRIES="2", RETRY_DELAY="1")
+    assert 1 + 4 <= time.monotonic() - started < 30
+    assert (done.status, len(done.docker("pull"))) == (1, 3)
+    assert "failed: pulling codait/max-a@" in done.row("me/max-a")
+
+
+@pytest.mark.parametrize("message", ["denied: requested access to the resource is denied", "unauthorized: log in"])
+def test_a_refusal_is_final(world: World, message: str) -> None:
+    world.publish("codait/max-a:latest")
+    world.docker.failures = {"push": [message]}
+    done = world.build(MODELS="max-a")
+    assert (done.status, len(done.docker("push"))) == (1, 1)
+    assert f"failed: pushing me/max-a:0.1.0: {message}" in done.row("me/max-a")
+
+
+def test_a_push_that_breaks_off_is_done_again_in_the_next_run(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    world.docker.failures = {"push": ["", "", "denied: quota"]}
+    assert world.build(MODELS="max-a").status == 1
+    done = world.build(MODELS="max-a")
+    assert done.row("me/max-a").endswith("built")
+
+
+def test_the_exit_status_counts_the_failures_and_the_others_go_on(world: World) -> None:
+    world.publish("codait/max-a:latest", "codait/max-c:latest")
+    done = world.build("--summary", "s.json", MODELS="max-a max-b ../x max-c")
+    assert done.status == 2
+    assert [done.row(f"me/max-{x}").endswith("built") for x in "ac"] == [True, True]
+    assert "no image for max-b: codait/max-b: no such manifest: codait/max-b; quay.io/codait/max-b: no such" in done.stdout
+    summary = json.loads((world.folder / "s.json").read_text())
+    assert summary["failures"] == 2
+    assert [image["status"] for image in summary["images"]] == ["built", "failed", "failed", "built"]
+    built = summary["images"][0]
+    assert (built["added_bytes"], built["init_ms"], built["memory_mb"]) == (123456, 1234, 300)
+    assert built["tags"].split()[:2] == ["0.1.0", "latest"]
+    assert built["digest"].startswith("sha256:")
+
+
+def test_the_exit_status_is_capped(world: World) -> None:
+    (world.folder / "list").write_text("".join(f"../{i}\n" for i in range(130)))
+    assert world.build(MODELS_FROM="list", JOBS="8").status == 125
+
+
+def test_fail_fast_starts_no_more(world: World) -> None:
+    world.publish("codait/max-c:latest")
+    done = world.build("--fail-fast", MODELS="max-b max-c", JOBS="1")
+    assert done.status == 1
+    assert "skipped: another image failed" in done.row("me/max-c")
+    assert not done.docker("build")
+
+
+def test_an_unreachable_registry_is_asked_once_and_the_engine_gets_a_try(world: World) -> None:
+    world.docker.failures = {"manifest": ["dial tcp: i/o timeout", "dial tcp: i/o timeout"]}
+    world.publish("codait/max-a:latest")
+    done = world.build("--no-push", MODELS="max-a max-b", JOBS="1")
+    assert [call[-1] for call in done.docker("manifest")] == ["codait/max-a", "quay.io/codait/max-a"]
+    assert done.row("me/max-a").endswith("built")
+    assert "no image for max-b" in done.row("me/max-b")
+
+
+# The smoke test
+
+
+def test_the_container_is_started_as_the_platform_does(world: World) -> None:
+    world.publish("codait/max-ocr:latest")
+    (run,) = world.build(MODELS="max-ocr").docker("run")
+    text = " ".join(run)
+    for part in ("--memory 2048m --memory-swap 2048m", "--network bridge", "--cap-drop NET_RAW --cap-drop NET_ADMIN"):
+        assert part in text
+    assert "--publish" not in run
+    assert run[-1].startswith("me/max-ocr:untested-")
+    (other,) = world.build("--memory", "700", MODELS="max-ocr", FORCE="1").docker("run")
+    assert "--memory 700m" in " ".join(other)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"findings": "fault /init answered 502: ModuleNotFoundError: tensorflow"}, "/init answered 502: ModuleNotFound"),
+        ({"stdout": "loading\n"}, "stdout has 0 end markers"),
+        ({"stderr": f"{MARKER}\n{MARKER}\n"}, "stderr has 2 end markers"),
+        ({"stdout": f"no newline{MARKER}\n"}, "stdout has 0 end markers"),
+        ({"stderr": f"{MARKER}\nlate\n"}, "stderr goes on after the end marker: late"),
+        ({"stdout": f"Traceback (most recent call last):\n  x\nKeyError: 'a'\n{MARKER}\n"}, "ending in: KeyError: 'a'"),
+        ({"exec_status": 137, "container": "false true 137"}, "killed for want of memory at 2048 MB"),
+        ({"exec_status": 137, "container": "false false 3"}, "the container ended with exit status 3"),
+        ({"exec_status": 1}, "the test client failed inside the container"),
+    ],
+)
+def test_a_failing_smoke_test_is_a_row_and_nothing_is_pushed(world: World, changes, reason: str) -> None:
+    world.publish("codait/max-a:latest")
+    for name, value in changes.items():
+        setattr(world.docker, name, value)
+    done = world.build(MODELS="max-a")
+    assert done.status == 1
+    assert reason in done.row("me/max-a")
+    assert not done.docker("push")
+    assert not done.docker("tag")
+    assert len(done.docker("rm")) == 1
+    # Not taken for a good one the next time, with or without a registry.
+    assert world.build(MODELS="max-a", NO_PUSH="1").status == 1
+
+
+def test_the_advice_follows_from_what_was_measured(world: World) -> None:
+    world.publish("codait/max-ocr:latest")
+    world.docker.findings = "init_ms 61234\nrun_status 200\nmemory_mb 900"
+    done = world.build(MODELS="max-ocr")
+    assert "--docker me/max-ocr:0.1.0 --web raw -m 1408 -t 190000" in done.stdout
+    assert "its authors recommend 2048 MB; more than 512 MB has to be allowed" in done.stdout
+    world.docker.findings = "init_ms 200000\nrun_status 200\nmemory_mb 50"
+    done = world.build(MODELS="max-ocr", FORCE="1")
+    assert "-m 256 -t 300000" in done.stdout
+    assert "its /init took 200 s of the 300 s that OpenWhisk grants" in done.stdout
+
+
+# Without side effects
+
+
+def test_a_dry_run_changes_nothing_and_prints_what_a_run_does(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    arguments = ("--build-arg", "MODELPROXY_PATH=/it's \"$HOME\" `id`", "--tag", "9")
+    variables = {"MODELS": "max-a", "SOURCE_DATE_EPOCH": "0"}
+    dry = world.build("--dry-run", *arguments, **variables)
+    assert dry.status == 0
+    assert {call[1] for call in dry.calls} == {"version", "manifest", "image"}
+    # Pasted into a shell, it does the same.
+    world.docker.calls = []
+    subprocess.run(["bash", "-euc", dry.stdout], env=world.environment(), capture_output=True, check=True)
+    pasted = world.docker.calls
+    for images in (world.docker.local, world.docker.remote):
+        for name in [name for name in images if name.startswith("me/")]:
+            del images[name]
+    world.docker.local.clear()
+    real = world.build(*arguments, **variables).calls
+
+    def changes(calls: list[list[str]]) -> list[list[str]]:
+        number = re.compile(r"modelwhisk([-.])smoke([-=])\d+")
+        asked = ("version", "manifest", "image", "history", "ps")
+        return [[number.sub("N", word) for word in call] for call in calls if call[1] not in asked]
+
+    assert changes(pasted) == changes(real)
+
+
+def test_a_dry_run_says_what_it_cannot_find(world: World) -> None:
+    done = world.build("--dry-run", MODELS="max-a")
+    assert done.status == 1
+    assert "no image for max-a" in done.stderr
+
+
+def test_without_a_push_the_engine_is_the_registry(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    first = world.build("--no-push", MODELS="max-a")
+    assert first.row("me/max-a").endswith("built")
+    assert "me/max-a:latest" in world.docker.local
+    del world.docker.local["me/max-a:latest"]
+    second = world.build("--no-push", MODELS="max-a")
+    assert second.row("me/max-a").endswith("up to date")
+    assert "me/max-a:latest" in world.docker.local
+    assert not first.docker("push") + second.docker("push")
+
+
+# Many at one time
+
+
+def test_jobs_run_at_one_time_and_no_more_than_asked(world: World) -> None:
+    names = [f"max-{i}" for i in range(5)]
+    world.publish(*[f"codait/{name}:latest" for name in names])
+    world.docker.delays = {"build": 0.5}
+    done = world.build("--jobs", "3", *names)
+    assert done.status == 0
+    assert world.docker.most_builds == 3
+    assert len(done.pushed) == 15
+
+
+def test_each_line_has_its_images_prefix(world: World) -> None:
+    names = ["max-short", "max-much-longer"]
+    world.publish(*[f"codait/{name}:latest" for name in names])
+    done = world.build("--jobs", "2", "--verbose", *names)
+    assert done.stderr
+    assert {line.split("|")[0] for line in done.stderr.splitlines()} == {"max-short       ", "max-much-longer "}
+    assert "Successfully built" in done.stderr
+    assert "\x1b" not in done.stderr + done.stdout
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs script(1) for a terminal")
+def test_colours_are_for_terminals_that_want_them(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    command = shlex.join([str(CHECKOUT / "build.sh"), "--no-push", "max-a"])
+    for no_colour, coloured in (("", True), ("1", False)):
+        world.docker.local = {}
+        seen = subprocess.run(
+            ["script", "-qec", command, "/dev/null"],
+            env=world.environment(USERNAME="me", TERM="xterm", NO_COLOR=no_colour),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ("\x1b[" in seen.stdout) is coloured
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing_behind(world: World, number: int) -> None:
+    world.publish("codait/max-a:latest", "codait/max-b:latest")
+    world.docker.delays = {"exec": 30}
+    process = world.start("--jobs", "2", "max-a", "max-b", USERNAME="me")
+    deadline = time.monotonic() + 30
+    while world.docker.running.count("exec") < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(process.pid, number)
+    done = world.finish(process)
+    assert done.status == 128 + number
+    assert done.docker("ps")
+    assert not list((world.folder / "tmp").iterdir())
+    left = subprocess.run(["pgrep", "-f", str(world.folder)], capture_output=True, text=True, check=False)
+    assert left.stdout == ""
+
+
+# Amazon
+
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+def test_amazons_registry_is_logged_in_to_and_its_repository_made(world: World) -> None:
+    world.publish("codait/max-a:latest", "codait/max-b:latest")
+    world.docker.ecr = ["max-b"]
+    done = world.build("--registry", ECR, MODELS="max-a max-b", USERNAME="")
+    assert done.status == 0, done.stderr
+    assert len(done.docker("login")) == 1
+    assert done.docker("login")[0] == ["login", "--username", "AWS", "--password-stdin", ECR]
+    assert world.docker.password.strip() == "the-password"
+    assert "the-password" not in str(done.calls) + done.stdout + done.stderr
+    assert sorted(world.docker.ecr) == ["max-a", "max-b"]
+    assert f"{ECR}/max-a:latest" in done.pushed
+
+
+def test_amazons_login_may_fail(world: World) -> None:
+    world.docker.failures = {"aws": ["Unable to locate credentials"], "login": ["Error: Password Required"]}
+    done = world.build("--registry", ECR, MODELS="max-a")
+    assert done.status == 2
+    assert f"login to {ECR} failed: Error: Password Required" in done.stderr
+    world.publish("codait/max-a:latest")
+    world.docker.failures = {"aws": ["", "not found", "AccessDeniedException: no"]}
+    done = world.build("--registry", ECR, MODELS="max-a")
+    assert "creating the repository: AccessDeniedException: no" in done.stdout
+
+
+def test_other_registries_need_no_aws(world: World) -> None:
+    world.publish("codait/max-a:latest")
+    done = world.build("--registry", "ecr.eu-west-1.amazonaws.com.evil.example", MODELS="max-a")
+    assert done.status == 0
+    assert not [call for call in done.calls if call[0] == "aws"]
+
+
+# The catalogue and the scripts themselves
+
+
+def test_all_is_the_catalogue(world: World) -> None:
+    names = world.build("--list").stdout.split()
+    lines = [line.split("\t") for line in (CHECKOUT / "models" / "catalogue.tsv").read_text().splitlines()]
+    rows = [row for row in lines if not row[0].startswith("#")]
+    assert [row[0] for row in rows] == names == sorted(names)
+    assert {len(row) for row in rows} == {4}
+    assert all(row[3] == "-" or int(row[3]) >= 1024 for row in rows)
+    world.publish(*[f"{row[1]}:latest" for row in rows if row[1] != "-"])
+    done = world.build("--dry-run", "--no-test", MODELS="all")
+    assert done.status == 0, done.stderr
+    unpublished = [row[0] for row in rows if row[1] == "-"]
+    assert done.stdout.count("docker build") == len(rows) - len(unpublished)
+    for name in unpublished:
+        assert f"{name} has no published image" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck isn't installed")
+def test_shellcheck() -> None:
+    subprocess.run(["shellcheck", "-x", *TOOLS], cwd=CHECKOUT, check=True)
+
+
+@pytest.mark.skipif(shutil.which("shfmt") is None, reason="shfmt isn't installed")
+def test_shfmt() -> None:
+    subprocess.run(["shfmt", "-i", "2", "-ci", "-s", "-d", *TOOLS], check=True)
+
+
+def test_no_bash_newer_than_macos_has_is_needed() -> None:
+    text = "\n".join(path.read_text() for path in TOOLS)
+    for construct in (r"declare -[Ang]", r"local -[An]\b", r"\bmapfile\b", r"\breadarray\b", r"wait -n", r"&>>", r"\|&"):
+        assert not re.search(construct, text), construct
+    assert not re.search(r"\$\{[A-Za-z_]+(,,|\^\^|@)", text)
+    assert not re.search(r"\beval\b", text)
+
+
+def test_the_settings_of_the_dockerfile_are_the_proxys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(CHECKOUT / "runtime"))
+    from modelproxy.settings import TABLE
+
+    text = (CHECKOUT / "Dockerfile").read_text()
+    names = [entry.variable for entry in TABLE]
+    base = ["MODELPROXY_BASE_ENTRYPOINT", "MODELPROXY_BASE_CMD"]
+    assert re.findall(r"^ARG (MODELPROXY_\w+)$", text, re.M) == names + [n for n in base if n not in names]
+    assert re.findall(r"(MODELPROXY_\w+)=\$\{\1\}", text) == names + [n for n in base if n not in names]
+
+
+def test_bash_is_all_the_scripts_name() -> None:
+    assert pathlib.Path(CHECKOUT / "build.sh").read_text().startswith("#!/usr/bin/env bash\n")
+    text = "\n".join(path.read_text() for path in TOOLS)
+    assert not re.search(r"\b(jq|curl|perl)\b", text)
