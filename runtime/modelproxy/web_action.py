@@ -210,7 +210,11 @@ def _encode(response, request, keep_cors, server_timing, notes):
         notes.append("the model answered with status %s, which can't be relayed" % status)
         response = error_response(502, "The model answered with the HTTP status %s, which can't be relayed." % status)
         status = 502
-    body = b"" if status in (204, 205, 304) or request.method == "HEAD" else response.body
+    if status == 205:
+        # The platform sends a 205 without saying that it is empty, so that clients wait for the rest until they give up.
+        notes.append("sent the model's 205 as 204, since no client gets a 205 through the platform")
+        status = 204
+    body = b"" if status in (204, 304) or request.method == "HEAD" else response.body
     content_type, headers = _relayed(response.headers, keep_cors, notes)
     if body:
         content_type, encoded = _body(content_type, body, headers, notes)
