@@ -211,7 +211,7 @@ def _encode(response, request, keep_cors, server_timing, notes):
         response = error_response(502, "The model answered with the HTTP status %s, which can't be relayed." % status)
         status = 502
     if status == 205:
-        # The platform sends a 205 without saying that it is empty, so that clients wait for the rest until they give up.
+        # The platform sends a 205 without saying that it is empty, so clients wait for the rest until they give up.
         notes.append("sent the model's 205 as 204, since no client gets a 205 through the platform")
         status = 204
     body = b"" if status in (204, 304) or request.method == "HEAD" else response.body
