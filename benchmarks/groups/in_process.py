@@ -22,7 +22,7 @@ def measure(environment: Environment, rounds: int) -> Table:
         "process", environment.version, "In process: what each adds to the application's own time",
         "app: the application on a ready environ. The others: message bytes in, result bytes out, less app in the\n"
         "same round. Log line and markers, where there are any, go to a file.",
-        tuple(_row(name, sides) for name, sides in times.items()))
+        tuple(row(name, sides) for name, sides in times.items()))
 
 
 def _run(environment: Environment, rounds: int) -> dict[str, dict[str, list[float]]]:
@@ -38,7 +38,7 @@ def _run(environment: Environment, rounds: int) -> dict[str, dict[str, list[floa
     return times
 
 
-def _row(name: str, sides: dict[str, list[float]]) -> Row:
+def row(name: str, sides: dict[str, list[float]]) -> Row:
     app = sides.pop("app")
     added = {side: Series.of([whole - own for whole, own in zip(times, app, strict=True)])
              for side, times in sides.items()}

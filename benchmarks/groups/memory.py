@@ -55,7 +55,7 @@ def _ours(environment: Environment) -> Seen:
     command = [environment.python, environment.start_file]
     with serving(command, SAMPLE_MODEL, port, _log(environment), MODELPROXY_PORT=str(port)) as server:
         body, content_type = _upload()
-        server.post("/init", {"value": {}})
+        server.post("/init", {"value": {"name": "model", "main": "main", "binary": False, "code": "", "env": {}}})
         value = {"__ow_method": "post", "__ow_query": "", "__ow_path": "",
                  "__ow_headers": {"content-type": content_type}, "__ow_body": base64.b64encode(body).decode()}
         message = request("/run", json.dumps({"value": value}).encode(), "application/json")

@@ -14,7 +14,7 @@ from benchmarks.processes import Failed, Server, body_of, call, free_port, is_ok
 
 # What runs inside old interpreters is used here too, so that both know the same cases and read results alike.
 sys.path.append(str(INSIDE))
-from cases import CASES, Case
+from cases import CASES, Case, init_value
 from results import answer_of_action
 
 WARM_UP = 5
@@ -26,7 +26,7 @@ def measure(environment: Environment, rounds: int) -> Table:
     with ExitStack() as stack:
         servers = {name: stack.enter_context(start(environment)) for name, start in SIDES.items()}
         for server in servers.values():
-            server.post("/init", {"value": {"name": "model", "main": "main", "binary": False, "code": "", "env": {}}})
+            server.post("/init", {"value": init_value()})
         rows = tuple(_row(case, servers, rounds) for case in CASES)
     return Table(
         "sockets", environment.version, "Over sockets: a fresh connection for each call",

@@ -6,8 +6,13 @@ import random
 import time
 
 MOUNT = "/api/v1/web/guest/default/model"
-# As long as a real one, and of the same shape.
-_API_KEY = "00000000-0000-0000-0000-000000000000:" + "k" * 64
+# What /init and every /run say alike; the key is as long as a real one.
+_ACTION = {
+    "namespace": "guest",
+    "action_name": "/guest/model",
+    "action_version": "0.0.1",
+    "api_key": "00000000-0000-0000-0000-000000000000:" + "k" * 64,
+}
 _BOUNDARY = "------------------------f0a1b2c3d4e5f6a7"
 
 
@@ -36,7 +41,7 @@ class Case(object):
         }
 
     def run_message(self):
-        """The body of /run for ``--web raw``, in the order of ContainerProxy.scala, with an hour until the deadline."""
+        """The body of /run for ``--web raw``, with an hour until the deadline."""
         value = {
             "__ow_method": "post",
             "__ow_query": "",
@@ -44,16 +49,7 @@ class Case(object):
             "__ow_headers": self.headers(),
             "__ow_path": "",
         }
-        return _compact({
-            "value": value,
-            "namespace": "guest",
-            "action_name": "/guest/model",
-            "action_version": "0.0.1",
-            "api_key": _API_KEY,
-            "activation_id": "5c1e2f7a9b3d4c6e8f0a1b2c3d4e5f60",
-            "transaction_id": "uV6r0yR1hH2pQ7nB3mK9sD4tF5gJ8wXz",
-            "deadline": str(int((time.time() + 3600) * 1000)),
-        }).encode("utf-8")
+        return _compact(dict(_activation("5c1e2f7a9b3d4c6e8f0a1b2c3d4e5f60"), value=value)).encode("utf-8")
 
     def gateway_event(self):
         """The same request as an event of AWS's API Gateway, payload format 2.0."""
@@ -77,6 +73,18 @@ class Case(object):
             "body": base64.b64encode(self.body).decode("ascii"),
             "isBase64Encoded": True,
         })
+
+
+def init_value():
+    """The ``value`` of /init: its ``env`` has what a /run says, of the activation that made the container start."""
+    env = {"__OW_" + key.upper(): text for key, text in _activation("0f9e8d7c6b5a49382716050403020100").items()}
+    env["__OW_API_HOST"] = "https://whisk.example:443"
+    return {"name": "model", "main": "main", "binary": False, "code": "", "env": env}
+
+
+def _activation(identity):
+    return dict(_ACTION, activation_id=identity, transaction_id="uV6r0yR1hH2pQ7nB3mK9sD4tF5gJ8wXz",
+                deadline=str(int((time.time() + 3600) * 1000)))
 
 
 def _compact(message):

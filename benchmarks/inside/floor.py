@@ -22,6 +22,15 @@ _BASE = {
 _SPECIAL = {"content-type": "CONTENT_TYPE"}
 
 
+def keep_memory():
+    """Makes glibc keep some freed memory, as it does once a block of this size was freed: mallopt(3), M_MMAP_THRESHOLD.
+
+    Else it gives back what each large message took and takes it anew, or doesn't, as chance has it: that alone can
+    cost more than all the rest.
+    """
+    bytearray(4 * 1024 * 1024)
+
+
 def environ_of(headers, mount, length):
     environ = dict(_BASE, SCRIPT_NAME=mount, CONTENT_LENGTH=str(length))
     for name, value in headers.items():

@@ -8,6 +8,7 @@ import floor
 
 
 def main(port):
+    floor.keep_memory()
     sys.path.insert(1, os.getcwd())
     from api import app
 

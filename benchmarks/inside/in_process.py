@@ -8,6 +8,7 @@ import os
 import sys
 from time import perf_counter
 
+import floor
 import sides
 from cases import CASES
 
@@ -17,6 +18,7 @@ SHORT, MORE = 4096, 5
 
 
 def main(runtime, results, rounds):
+    floor.keep_memory()  # for all sides, since they share one process
     sys.path.insert(1, os.getcwd())
     ours = sides.Ours(runtime)  # imports the application, as its host does
     from api import app

@@ -14,7 +14,7 @@ from io import BytesIO
 
 import floor
 import naive_proxy
-from cases import MOUNT
+from cases import MOUNT, init_value
 from results import answer_of_action
 
 
@@ -90,7 +90,8 @@ class Ours(Side):
         self._job = Job
         self._action = Action(settings, hosts.make(settings, os.getcwd())[0])
         self._reply = None
-        self._perform(http1.parse_head(b"POST /init HTTP/1.1\r\nHost: localhost:8080"), bytearray(b'{"value":{}}'))
+        message = json.dumps({"value": init_value()}).encode("ascii")
+        self._perform(http1.parse_head(b"POST /init HTTP/1.1\r\nHost: localhost:8080"), bytearray(message))
         if self._reply.status != 200:
             raise RuntimeError("/init failed: %r" % self._reply.body)
         self._head = http1.parse_head(b"POST /run HTTP/1.1\r\nHost: localhost:8080")

@@ -1,0 +1,85 @@
+"""The benchmark compares like with like: all its sides answer alike, and its report can be read."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from benchmarks.figures import Bar, Row, Series, Table
+from benchmarks.groups import in_process
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+INSIDE = CHECKOUT / "benchmarks" / "inside"
+SIDES = ["app", "floor", "ours", "naive", "apig-wsgi"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("flask") is None, reason="needs the extra [samples], for Flask")
+def test_every_side_answers_every_case_alike_and_is_timed(tmp_path: Path) -> None:
+    results = tmp_path / "times.json"
+    done = subprocess.run(
+        [sys.executable, INSIDE / "in_process.py", CHECKOUT / "runtime", results, "2"],
+        cwd=CHECKOUT / "benchmarks" / "model", capture_output=True, text=True, check=False, timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]  # it ends with 1 where two sides differ
+    times = json.loads(results.read_text())
+    assert set(in_process.BARS) < set(times)
+    assert {tuple(sides) for sides in times.values()} == {tuple(SIDES)}
+    assert all(len(calls) >= 2 for sides in times.values() for calls in sides.values())
+
+
+def test_added_cost_is_less_the_application_in_the_same_round() -> None:
+    row = in_process.row("200 B JSON in", {"app": [1, 2, 3], "ours": [2, 3, 4], "naive": [6, 7, 8], "floor": [2, 3, 4]})
+    assert row.series["ours"].values == (1, 1, 1)
+    assert row.ratios == {"ours/floor": 1, "ours/naive": 0.2}
+    assert [bar.met for bar in row.bars] == [True]
+
+
+def test_quantiles_lie_between_measurements() -> None:
+    series = Series.of([3, 1, 2, 4])
+    assert (series.p50, series.quantile(0), series.quantile(1)) == (2.5, 1, 4)
+    assert Series.of([7]).p99 == 7
+
+
+@pytest.mark.parametrize(("value", "at_least", "met"), [(2, False, True), (2.1, False, False), (2, True, True),
+                                                        (1.9, True, False)])
+def test_a_bar_is_met_on_its_limit_and_on_one_side_of_it(value: float, at_least: bool, met: bool) -> None:
+    assert Bar("ratio", value, 2, at_least=at_least).met is met
+
+
+def test_the_report_shows_each_figure_and_each_missed_bar() -> None:
+    fast, slow = Series.of([50e-6, 60e-6]), Series.of([0.002, 0.003])
+    table = Table("group", "3.11", "A title", "A note.", (
+        Row("fast", {"ours": fast, "naive": slow}, {"ours/naive": 0.02}, (Bar("ours/naive", 0.02, 0.4),)),
+        Row("heavy", {"ours": Series.of([12.5])}, {}, (Bar("more", 12.5, 3, " MB"),), "MB"),
+    ))
+    out = io.StringIO()
+    report.show(table, out)
+    report.verdict([table], out)
+    assert out.getvalue().splitlines() == [
+        "",
+        "A title (Python 3.11)",
+        "group              ours           naive  ours/naive    bars",
+        "fast         55 / 60 µs  2.50 / 2.99 ms        0.02     met",
+        "heavy  12.50 / 12.50 MB                              MISSED",
+        "A note.",
+        "",
+        "Bars",
+        "  Python 3.11, group, fast: ours/naive 0.02, wanted ≤ 0.4: met",
+        "  Python 3.11, group, heavy: more 12.50 MB, wanted ≤ 3 MB: MISSED",
+        "1 of 2 bars met",
+    ]
+    assert json.loads(json.dumps(report.as_json([table])))["tables"][0]["rows"][1]["bars"][0]["met"] is False
+
+
+def test_the_heading_says_on_which_machine() -> None:
+    out = io.StringIO()
+    report.heading(out, precedence=False)
+    assert "CPUs" in out.getvalue()
+    assert "driver: Python" in out.getvalue()
