@@ -67,7 +67,7 @@ source_of() { # NAME -> "hub IMAGE" or "local PREFIX"
   else
     case "$1" in
       debian-python3) echo "hub debian:$suite-slim" ;;
-      *) echo "hub $1-slim-$suite" ;;
+      *) echo "hub $1-slim" ;; # of the last Debian that had it
     esac
   fi
 }
