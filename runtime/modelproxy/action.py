@@ -92,9 +92,8 @@ class Action:
     def perform(self, job):
         """Does one job from beginning to end; raises nothing that the message or the model did."""
         if job.notes is None:
-            reply = self._init(job)
-            if job.claim():
-                job.send(reply)
+            job.claim()
+            job.send(self._init(job))
             return
         if job.answered:
             return  # its deadline passed while it waited
@@ -164,12 +163,20 @@ class Action:
             )
             return None
         if fault is None:
-            return activation.conclude(response, self._settings)
+            return self._conclude(activation, response)
         if message is None:
             return activation.conclude_with(400, fault, self._settings)
         if activation.is_web:
-            return activation.conclude(error_response(400, fault), self._settings)
+            return self._conclude(activation, error_response(400, fault))
         return activation.conclude_with(200, fault, self._settings)
+
+    def _conclude(self, activation, response):
+        try:
+            return activation.conclude(response, self._settings)
+        except Exception as error:  # such as MemoryError: an answer that can't be encoded doesn't cost the model either
+            log.traceback_of(error)
+            sentence = "The model's answer can't be passed on: %s." % type(error).__name__
+            return activation.conclude(error_response(500, sentence), self._settings)
 
     def _respond(self, activation, message):
         if message is None:

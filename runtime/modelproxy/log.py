@@ -49,8 +49,8 @@ def _flush():
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (AttributeError, OSError, ValueError):
-            continue  # closed or replaced by the model; there is nothing of it to wait for
+        except Exception:  # closed, or something of the model's in its place: there is nothing to wait for
+            continue
 
 
 def _write(descriptor, data):

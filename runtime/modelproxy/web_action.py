@@ -40,6 +40,7 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
 _JSON_START = re.compile(rb"[ \t\r\n]*[\[{]")
+_NEVER_FITS = 4  # a body of so many limits doesn't fit, though UTF-32 becomes UTF-8
 _SCRIPTS = frozenset(
     ("application/javascript", "application/x-javascript", "application/ecmascript", "text/javascript")
 )
@@ -190,15 +191,19 @@ def encode(response, request, limit=1048576, keep_cors=False, server_timing=None
     A 5xx goes under ``error``: the client sees the same response and the activation counts as failed.
     """
     notes = []
-    result, answer = _encode(response, request, keep_cors, server_timing, notes)
-    if len(result) > limit:
+    if len(response.body) <= _NEVER_FITS * limit or request.method == "HEAD":
+        result, answer = _encode(response, request, keep_cors, server_timing, notes)
+        size = len(result)
+    else:
+        answer, size = response, len(response.body) * 4 // 3  # as base64; making it would only cost time and memory
+    if size > limit:
         smaller = _gzipped(answer, request)
         if smaller is not None:
             result, answer = _encode(smaller, request, keep_cors, server_timing, notes)
-    if len(result) > limit:
-        notes.append("the result has %d bytes, more than the platform's %d" % (len(result), limit))
-        explained = _too_large(response, len(result), limit)
-        result, answer = _encode(explained, request, keep_cors, server_timing, notes)
+            size = len(result)
+    if size > limit:
+        notes.append("the result has %d bytes, more than the platform's %d" % (size, limit))
+        result, answer = _encode(_too_large(response, size, limit), request, keep_cors, server_timing, notes)
     _note_negotiation(answer, request, notes)
     return Outcome(result, answer, notes)
 

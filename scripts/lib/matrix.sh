@@ -47,7 +47,7 @@ run_all() {
   "$python" -VV
   make_venv "$python"
   imports_without_packages "$python"
-  COVERAGE_FILE=${COVERAGE_FILE:-$PWD/.cache/coverage/data} COVERAGE_PROCESS_START=$PWD/tests/runtime/coverage.ini \
+  COVERAGE_FILE=${COVERAGE_FILE:-$PWD/.cache/coverage/data} COVERAGE_PROCESS_START=$PWD/tests/runtime/coverage.ini MODELWHISK_CHECKOUT=$PWD \
     "$venv/bin/python" -m coverage run --rcfile tests/runtime/coverage.ini -m pytest \
     -c tests/runtime/pytest.ini --rootdir tests/runtime --confcutdir tests/runtime "$@" tests/runtime
 }

@@ -14,12 +14,7 @@ RUNTIME = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "
 MARKER = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n"
 
 
-def command():
-    """The proxy as the image starts it; under coverage where the run is measured."""
-    measured = os.environ.get("COVERAGE_PROCESS_START")
-    if measured:
-        return [sys.executable, "-m", "coverage", "run", "--rcfile=" + measured, "--parallel-mode", RUNTIME]
-    return [sys.executable, RUNTIME]
+COMMAND = [sys.executable, RUNTIME]
 
 
 class Proxy:
@@ -31,7 +26,7 @@ class Proxy:
         inherited.pop("PORT", None)
         environ.setdefault("MODELPROXY_PORT", "0")
         self.process = subprocess.Popen(
-            command(),
+            COMMAND,
             cwd=str(folder),
             env=dict(inherited, **environ),
             stdin=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from modelproxy import hosts, log
+from modelproxy import hosts, log, web_action
 from modelproxy.action import ONLY_ONCE, Action
 from modelproxy.http1 import parse_head
 from modelproxy.messages import Response
@@ -283,6 +283,36 @@ def test_whatever_the_model_raises_it_stays_loaded(error, capfd):
     container.host._handle = None
     assert container.run(web())[1]["statusCode"] == 200
     assert container.host.loads == 1
+
+
+def test_an_answer_that_cannot_be_encoded_does_not_cost_the_model(monkeypatch, capfd):
+    encode, failures = web_action.encode, [MemoryError()]
+
+    def failing(*args):
+        if failures:
+            raise failures.pop()
+        return encode(*args)
+
+    monkeypatch.setattr(web_action, "encode", failing)
+    container = Container()
+    status, result = container.run(web())
+    assert (status, result["error"]["statusCode"]) == (200, 500)
+    assert "MemoryError" in result["error"]["body"]
+    out, err = capfd.readouterr()
+    assert (out.count(MARKER), err.count(MARKER)) == (1, 1)
+    assert container.run(web())[1]["statusCode"] == 200
+
+
+def test_whatever_the_model_put_in_place_of_stdout(capfd, monkeypatch):
+    class Broken:
+        def flush(self):
+            raise KeyError("no")
+
+    monkeypatch.setattr(sys, "stdout", Broken())
+    assert Container().run(web())[1]["statusCode"] == 200
+    monkeypatch.setattr(sys, "stdout", None)
+    assert Container().run(web())[1]["statusCode"] == 200
+    assert capfd.readouterr()[0].count(MARKER) == 2
 
 
 @pytest.mark.parametrize(

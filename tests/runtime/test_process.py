@@ -11,7 +11,7 @@ import time
 import pytest
 
 import models
-from proxy_process import MARKER, Proxy, command
+from proxy_process import COMMAND, MARKER, Proxy
 
 
 @pytest.fixture
@@ -311,7 +311,7 @@ def test_the_log_may_be_closed(tmp_path):
         port = free.getsockname()[1]
     reading, writing = os.pipe()
     process = subprocess.Popen(
-        command(), cwd=str(tmp_path), stdout=writing, stderr=writing, env=dict(os.environ, MODELPROXY_PORT=str(port))
+        COMMAND, cwd=str(tmp_path), stdout=writing, stderr=writing, env=dict(os.environ, MODELPROXY_PORT=str(port))
     )
     os.close(writing)
     os.read(reading, 10)
@@ -332,7 +332,7 @@ def test_settings_that_cannot_be_used_end_the_start(tmp_path):
         ({"MODELPROXY_PORT": "1", "MODELPROXY_CORS": "no"}, 2, b"one of: platform, app"),
     ):
         ended = subprocess.run(
-            command(), cwd=str(tmp_path), env=dict(os.environ, **environ), stdout=subprocess.PIPE, timeout=20
+            COMMAND, cwd=str(tmp_path), env=dict(os.environ, **environ), stdout=subprocess.PIPE, timeout=20
         )
         assert (ended.returncode, says in ended.stdout) == (status, True)
 
@@ -342,7 +342,7 @@ def test_a_port_that_is_taken(tmp_path):
         taken.bind(("0.0.0.0", 0))
         taken.listen(1)
         environ = dict(os.environ, MODELPROXY_PORT=str(taken.getsockname()[1]))
-        ended = subprocess.run(command(), cwd=str(tmp_path), env=environ, stdout=subprocess.PIPE, timeout=20)
+        ended = subprocess.run(COMMAND, cwd=str(tmp_path), env=environ, stdout=subprocess.PIPE, timeout=20)
     assert ended.returncode == 1
     assert b"can't listen on port" in ended.stdout
 

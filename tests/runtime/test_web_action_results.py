@@ -264,6 +264,15 @@ def test_incompressible_bytes_are_explained_too():
     assert "9000 bytes of image/png" in json.loads(result["error"]["body"])["error"]
 
 
+def test_what_is_far_too_large_is_not_encoded_first():
+    result, _ = encode(b"{" + b" " * 90000, "application/json", limit=LIMIT)
+    assert json.loads(result["error"]["body"])["size"] == 120001
+    result, _ = encode(b"{" + b" " * 90000, "application/json", limit=LIMIT, asked=GZIP)
+    assert gzip.decompress(base64.b64decode(result["body"])) == b"{" + b" " * 90000
+    result, _ = encode(b"{" + b" " * 90000, "application/json", limit=LIMIT, method="HEAD")
+    assert (result["statusCode"], result["body"]) == (200, "")
+
+
 def test_exactly_the_limit_passes_and_one_byte_more_does_not():
     whole = len(encode(b"x" * 1000, "text/plain")[1].result)
     assert encode(b"x" * 1000, "text/plain", limit=whole)[0]["statusCode"] == 200

@@ -1,0 +1,36 @@
+import os
+import threading
+import time
+
+from modelproxy import log
+
+
+def test_a_line_stays_one_line(capfd):
+    log.line("GET /a\n\r\x00\x1b[31m\x7f caf\u00e9 \ud800")
+    assert capfd.readouterr()[0] == "modelproxy: GET /a\\x0a\\x0d\\x00\\x1b[31m\\x7f caf\u00e9 \\ud800\n"
+
+
+def test_a_stream_that_does_not_block_is_waited_for(monkeypatch):
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    taken = []
+
+    def read_late():
+        time.sleep(0.1)
+        while sum(map(len, taken)) < 200000:
+            taken.append(os.read(reading, 65536))
+
+    thread = threading.Thread(target=read_late)
+    thread.start()
+    log._write(writing, b"x" * 200000)
+    thread.join(10)
+    assert sum(map(len, taken)) == 200000
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_closed_stream_is_given_up():
+    reading, writing = os.pipe()
+    os.close(reading)
+    os.close(writing)
+    log._write(writing, b"x")
