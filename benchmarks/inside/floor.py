@@ -45,7 +45,9 @@ def run(app, message):
     began = perf_counter()
     activation = json.loads(message.decode("utf-8"))
     value = activation.pop("value")
+    # /init has set them all: there is none to remove afterwards.
     variables = [(b"__OW_" + key.upper().encode(), text.encode()) for key, text in activation.items()]
+    before = [(name, os.environb[name]) for name, _ in variables]
     for name, text in variables:
         os.environb[name] = text
     data = binascii.a2b_base64(value["__ow_body"])
@@ -59,8 +61,8 @@ def run(app, message):
     response = app(environ, start_response)
     body = b"".join(response)
     response.close()
-    for name, _ in variables:
-        del os.environb[name]
+    for name, text in before:
+        os.environb[name] = text
     status, headers = started
     headers = {name: text for name, text in headers if name != "Content-Length"}
     if headers["Content-Type"] == "application/json":

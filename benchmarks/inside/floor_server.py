@@ -5,12 +5,15 @@ import socket
 import sys
 
 import floor
+from cases import init_value
 
 
 def main(port):
     floor.keep_memory()
     sys.path.insert(1, os.getcwd())
     from api import app
+
+    os.environ.update(init_value()["env"])
 
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
