@@ -14,7 +14,7 @@ from .activation import Activation
 from .hosts import Unloadable
 from .http1 import Reply, error_reply
 from .messages import BadValue, error_response
-from .percent import quoted_path
+from .percent import mount_point
 from .settings import PREFIX
 
 ONLY_ONCE = "Cannot initialize the action more than once."
@@ -207,7 +207,7 @@ class Action:
 
     def _mount(self, message):
         if self._settings.public_path:
-            return quoted_path("/" + self._settings.public_path.strip("/"))
+            return mount_point(self._settings.public_path)
         return web_action.public_path(message.get("action_name") or self._action_name)
 
     def _after_failure(self, error):

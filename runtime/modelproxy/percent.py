@@ -15,6 +15,11 @@ def quoted_path(path):
     return _UNSAFE_IN_PATH.sub(_escaped, path.encode("utf-8", "replace")).decode("ascii")
 
 
+def mount_point(path):
+    """A path that someone wrote by hand, as WSGI's SCRIPT_NAME wants it: no slash at its end, "" for the root."""
+    return quoted_path("/" + path.strip("/")).rstrip("/")
+
+
 def unquoted(path):
     """The bytes behind a percent-encoded path, each as one character, which is what PEP 3333 wants in PATH_INFO."""
     raw = path.encode("latin-1", "replace")

@@ -11,7 +11,7 @@ from time import monotonic
 from . import http1, log
 from .http1 import Reply, error_reply
 from .messages import Request, error_response
-from .percent import quoted_path
+from .percent import mount_point, quoted_path
 
 _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length")
@@ -24,7 +24,7 @@ class WebServer:
     def __init__(self, settings, host):
         self._settings = settings
         self._host = host
-        self._mount = quoted_path("/" + settings.public_path.strip("/")).rstrip("/")
+        self._mount = mount_point(settings.public_path)
         self._loaded = False
 
     def load(self):

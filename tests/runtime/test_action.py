@@ -397,6 +397,7 @@ def test_with_several_predictions_at_once_the_environment_is_left_alone():
         ({}, "https://h", "/api/v1/web/g/default/n", "https"),
         ({}, "http://h", "/api/v1/web/g/default/n", "http"),
         ({"MODELPROXY_PUBLIC_PATH": "my model/"}, "", "/my%20model", "http"),
+        ({"MODELPROXY_PUBLIC_PATH": "/"}, "", "", "http"),
     ],
 )
 def test_where_the_model_is_seen(environ, api_host, mount, scheme):
