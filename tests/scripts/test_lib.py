@@ -1,0 +1,67 @@
+"""The helpers of demo.sh and test.sh: which Pythons are found, and what is said where none will do."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+from bed import CHECKOUT
+
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+@pytest.fixture
+def bare(tmp_path: pathlib.Path) -> dict[str, str]:
+    """The environment of a machine that has no Python at all."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ["bash", "cat", "dirname", "find", "rm", "sort"]:
+        (tools / name).symlink_to(str(shutil.which(name)))
+    return {"PATH": str(tools), "HOME": str(tmp_path)}
+
+
+def script(path: pathlib.Path, *lines: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+
+
+def find_python(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(CHECKOUT / "scripts" / "lib" / "find-python.sh"), *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def test_a_shim_whose_version_is_not_installed_is_passed_over(bare: dict[str, str]) -> None:
+    script(pathlib.Path(bare["PATH"], f"python{VERSION}"), "echo 'no such version is selected' >&2", "exit 127")
+    done = find_python(bare, VERSION)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"no Python {VERSION} here" in done.stderr
+
+
+def test_a_version_managers_python_is_found_without_its_shim(bare: dict[str, str]) -> None:
+    installed = pathlib.Path(bare["HOME"], ".pyenv", "versions", f"{VERSION}.99", "bin", f"python{VERSION}")
+    real = os.path.realpath(sys.executable)
+    script(installed, f'exec {real} "$@"')
+    assert find_python(bare, VERSION).stdout == f"{real}\n"
+
+
+def test_a_python_of_another_version_under_that_name_is_passed_over(bare: dict[str, str]) -> None:
+    script(pathlib.Path(bare["PATH"], "python3.6"), f'exec {os.path.realpath(sys.executable)} "$@"')
+    assert find_python(bare, "3.6").returncode == 1
+
+
+@pytest.mark.parametrize("python", ["exit 127", "[ $1 = --version ] && echo Python 3.9.2; exit 1"])
+def test_a_machine_without_a_new_enough_python(bare: dict[str, str], tmp_path: pathlib.Path, python: str) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(CHECKOUT / "scripts" / "lib", checkout / "scripts" / "lib")
+    shutil.copy(CHECKOUT / "pyproject.toml", checkout)
+    script(pathlib.Path(bare["PATH"], "python3"), python)
+    command = [str(checkout / "scripts" / "lib" / "venv.sh"), "samples"]
+    done = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "need Python 3.10 or newer" in done.stderr
+    assert not (checkout / ".venv").exists()
