@@ -1,7 +1,7 @@
 """Writes models/catalogue.tsv from a survey of the MAX models: ``python scripts/build/catalogue.py SURVEY.json``.
 
-The survey is a list of objects with ``name``, ``image_in_readme``, ``memory_note``, ``predict`` (absent where nothing is
-served) and ``routes``. What the catalogue says is what build.sh reads; change it by hand or by changing the survey.
+The survey is a list of objects with ``name``, ``image_in_readme``, ``memory_note``, ``predict`` (absent where nothing
+is served) and ``routes``. What the catalogue says is what build.sh reads; change it by hand or by changing the survey.
 """
 
 import json

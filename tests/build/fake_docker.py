@@ -1,8 +1,8 @@
-"""A docker command (and an aws command) for the tests of build.sh: keeps images, records each call, and fails or dawdles
-as it is told.
+"""A docker command (and an aws command) for the tests of build.sh: keeps images, records each call, and fails or
+dawdles as it is told.
 
-What is on the PATH are small shell scripts that ask this server, which lives in the test's process: a Python started for
-each of some forty calls would take most of a test's time.
+What is on the PATH are small shell scripts that ask this server, which lives in the test's process: a Python started
+for each of some forty calls would take most of a test's time.
 """
 
 from __future__ import annotations
@@ -276,7 +276,7 @@ def tagged(reference: str) -> str:
 
 
 def repository(reference: str) -> str:
-    head, slash, last = reference.split("@")[0].rpartition("/")
+    head, slash, last = reference.partition("@")[0].rpartition("/")
     return head + slash + last.split(":")[0]
 
 

@@ -31,7 +31,7 @@ def test_a_published_model_is_pulled_by_digest_built_tested_and_pushed(world: Wo
     assert pull[-1] == f"codait/max-a@{digest('codait/max-a:latest')}"
     (build,) = done.docker("build")
     assert f"MODEL_IMAGE=codait/max-a@{digest('codait/max-a:latest')}" in build
-    assert 'MODELPROXY_BASE_CMD=["python", "app.py"]' in build
+    assert 'MODELPROXY_BASE_CMD=["python"]' in build
     assert "MODELPROXY_BASE_ENTRYPOINT=" in build
     assert build[-2:] == ["--", str(CHECKOUT)]
     tags = [image.rpartition(":")[2] for image in done.pushed]
@@ -90,7 +90,7 @@ def test_quay_is_asked_where_docker_hub_has_none(world: World) -> None:
     world.publish("quay.io/codait/max-a:latest")
     done = world.build(MODELS="max-a")
     assert done.status == 0
-    assert done.docker("build")[0].count(f"MODEL_IMAGE=quay.io/codait/max-a@{digest('quay.io/codait/max-a:latest')}") == 1
+    assert f"MODEL_IMAGE=quay.io/codait/max-a@{digest('quay.io/codait/max-a:latest')}" in done.docker("build")[0]
 
 
 @pytest.mark.parametrize("name", ["codait/max-a:latest", "quay.io/codait/max-a:latest", "max-a:latest"])
@@ -163,7 +163,7 @@ def test_a_flag_wins_over_its_variable(world: World) -> None:
         "--username", "me", "--registry=127.0.0.1:9", "--tag", "2", "--tag=3", "--no-test=0", "max-a", **variables
     )
     assert done.status == 0, done.stderr
-    assert [image.rsplit(":", 1) for image in done.pushed][:3] == [["127.0.0.1:9/me/max-a", t] for t in ("2", "3", "latest")]
+    assert done.pushed[:3] == [f"127.0.0.1:9/me/max-a:{tag}" for tag in ("2", "3", "latest")]
     assert done.docker("run")
     # A registry on the loopback may speak plain HTTP.
     assert [call for call in done.docker("manifest") if "--insecure" in call] == [
@@ -266,7 +266,7 @@ def test_a_missing_engine_is_said_so(world: World) -> None:
     (world.folder / "bin" / "docker").unlink()
     tools = world.folder / "tools"
     tools.mkdir()
-    for tool in "dirname sed find sort sha256sum cut date git head tr".split():
+    for tool in ("dirname", "sed", "find", "sort", "sha256sum", "cut", "date", "git", "head", "tr"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     done = world.build(MODELS="max-a", PATH=str(tools))
     assert "there is no docker command" in done.stderr
@@ -386,7 +386,7 @@ def test_the_exit_status_counts_the_failures_and_the_others_go_on(world: World) 
     done = world.build("--summary", "s.json", MODELS="max-a max-b ../x max-c")
     assert done.status == 2
     assert [done.row(f"me/max-{x}").endswith("built") for x in "ac"] == [True, True]
-    assert "no image for max-b: codait/max-b: no such manifest: codait/max-b; quay.io/codait/max-b: no such" in done.stdout
+    assert "no image for max-b: codait/max-b: no such manifest: codait/max-b; quay.io/codait/max-b: no" in done.stdout
     summary = json.loads((world.folder / "s.json").read_text())
     assert summary["failures"] == 2
     assert [image["status"] for image in summary["images"]] == ["built", "failed", "failed", "built"]
@@ -436,7 +436,7 @@ def test_the_container_is_started_as_the_platform_does(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"findings": "fault /init answered 502: ModuleNotFoundError: tensorflow"}, "/init answered 502: ModuleNotFound"),
+        ({"findings": "fault /init answered 502: no tensorflow"}, "/init answered 502: no tensorflow"),
         ({"stdout": "loading\n"}, "stdout has 0 end markers"),
         ({"stderr": f"{MARKER}\n{MARKER}\n"}, "stderr has 2 end markers"),
         ({"stdout": f"no newline{MARKER}\n"}, "stdout has 0 end markers"),
@@ -478,7 +478,7 @@ def test_the_advice_follows_from_what_was_measured(world: World) -> None:
 
 def test_a_dry_run_changes_nothing_and_prints_what_a_run_does(world: World) -> None:
     world.publish("codait/max-a:latest")
-    arguments = ("--build-arg", "MODELPROXY_PATH=/it's \"$HOME\" `id`", "--tag", "9")
+    arguments = ("--build-arg", 'MODELPROXY_PATH=/it\'s "$HOME" `id`', "--tag", "9")
     variables = {"MODELS": "max-a", "SOURCE_DATE_EPOCH": "0"}
     dry = world.build("--dry-run", *arguments, **variables)
     assert dry.status == 0
@@ -643,9 +643,8 @@ def test_shfmt() -> None:
 
 def test_no_bash_newer_than_macos_has_is_needed() -> None:
     text = "\n".join(path.read_text() for path in TOOLS)
-    for construct in (r"declare -[Ang]", r"local -[An]\b", r"\bmapfile\b", r"\breadarray\b", r"wait -n", r"&>>", r"\|&"):
-        assert not re.search(construct, text), construct
-    assert not re.search(r"\$\{[A-Za-z_]+(,,|\^\^|@)", text)
+    newer = r"declare -[Ang]|local -[An]\b|\bmapfile\b|\breadarray\b|wait -n|&>>|\|&|\$\{[A-Za-z_]+(,,|\^\^|@)"
+    assert not re.search(newer, text)
     assert not re.search(r"\beval\b", text)
 
 

@@ -13,13 +13,15 @@ from fake_docker import FakeDocker, Image, Published, digest_of
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 # What build.sh reads itself, and what would change its output here.
-VARIABLES = """MODELS MODELS_FROM USERNAME REGISTRY TAGS PLATFORM JOBS RETRIES RETRY_DELAY TEST_PATH MEMORY INIT_TIMEOUT
+VARIABLES = """
+    MODELS MODELS_FROM USERNAME REGISTRY TAGS PLATFORM JOBS RETRIES RETRY_DELAY TEST_PATH MEMORY INIT_TIMEOUT
     SUMMARY BUILD_ARGS LOCAL NO_PUSH NO_TEST FORCE FAIL_FAST DRY_RUN VERBOSE SOURCE_URL SOURCE_DATE_EPOCH NO_COLOR
-    HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy ftp_proxy no_proxy all_proxy""".split()
+    HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy ftp_proxy no_proxy all_proxy
+"""
 
 
 def clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    return {name: value for name, value in os.environ.items() if name not in VARIABLES.split()}
 
 
 def run_build(*args: str, **variables: str) -> Done:
@@ -71,7 +73,7 @@ class World:
 
     def publish(self, *references: str, **more: Any) -> None:
         for reference in references:
-            self.docker.remote[reference] = Published(**{"digest": digest(reference), "cmd": ["python", "app.py"], **more})
+            self.docker.remote[reference] = Published(**{"digest": digest(reference), "cmd": ["python"], **more})
 
     def have(self, reference: str, **more: Any) -> None:
         self.docker.local[reference] = Image(digest("id" + reference), cmd=["/bin/sh", "-c", "python app.py"], **more)
