@@ -37,12 +37,27 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         description="Measures what the proxy adds to a model, beside what one could use instead: one table. "
         "All sides take turns within one run, so that the ratios hold on a busy machine too.",
     )
-    parser.add_argument("--groups", type=_list_of(groups.GROUPS), default=list(groups.GROUPS), metavar="A,B",
-                        help=f"what to measure (default: all): {', '.join(groups.GROUPS)}")
-    parser.add_argument("--pythons", type=lambda text: text.split(","), default=None, metavar="X.Y,…",
-                        help=f"the models' Pythons (default: those of {', '.join(DEFAULT_PYTHONS)} that are here)")
-    parser.add_argument("--rounds", type=int, default=0, metavar="N",
-                        help=f"calls of each side for each case (default {ROUNDS}; starts of a process: a tenth)")
+    parser.add_argument(
+        "--groups",
+        type=_list_of(groups.GROUPS),
+        default=list(groups.GROUPS),
+        metavar="A,B",
+        help=f"what to measure (default: all): {', '.join(groups.GROUPS)}",
+    )
+    parser.add_argument(
+        "--pythons",
+        type=lambda text: text.split(","),
+        default=None,
+        metavar="X.Y,…",
+        help=f"the models' Pythons (default: those of {', '.join(DEFAULT_PYTHONS)} that are here)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=0,
+        metavar="N",
+        help=f"calls of each side for each case (default {ROUNDS}; starts of a process: a tenth)",
+    )
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds: a first impression")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes the figures there as well")
     parser.add_argument("--check", action="store_true", help="exit status 1 where a bar is missed")

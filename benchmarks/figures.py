@@ -49,7 +49,8 @@ class Bar:
     def __str__(self) -> str:
         sign = "≥" if self.at_least else "≤"
         return f"{self.what} {self.value:.2f}{self.unit}, wanted {sign} {self.limit:g}{self.unit}: " + (
-            "met" if self.met else "MISSED")
+            "met" if self.met else "MISSED"
+        )
 
 
 @dataclass(frozen=True)

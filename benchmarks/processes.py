@@ -37,15 +37,25 @@ class Server:
     """A running server process. ``opened_after``: seconds from before its start until a connect succeeded."""
 
     def __init__(
-        self, command: Sequence[object], folder: Path, port: int, log: Path, variables: dict[str, str],
+        self,
+        command: Sequence[object],
+        folder: Path,
+        port: int,
+        log: Path,
+        variables: dict[str, str],
     ) -> None:
         self.port = port
         self._log = log
         with log.open("wb") as stream:
             self.started = time.perf_counter()
             self.process = subprocess.Popen(
-                [str(part) for part in command], cwd=folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
-                env=environ() | variables)
+                [str(part) for part in command],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                env=environ() | variables,
+            )
         try:
             self.opened_after = self._opened()
         except BaseException:
@@ -100,9 +110,11 @@ def serving(command: Sequence[object], folder: Path, port: int, log: Path, **var
 
 def request(path: str, body: bytes, content_type: str) -> bytes:
     """The bytes of a POST as the invoker's client sends it."""
-    head = (f"POST {path} HTTP/1.1\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n"
-            f"Content-Type: {content_type}\r\nHost: 127.0.0.1:8080\r\nConnection: Keep-Alive\r\n"
-            "User-Agent: Apache-HttpClient/4.5.5 (Java/11.0.16)\r\nAccept-Encoding: gzip,deflate\r\n\r\n")
+    head = (
+        f"POST {path} HTTP/1.1\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"Content-Type: {content_type}\r\nHost: 127.0.0.1:8080\r\nConnection: Keep-Alive\r\n"
+        "User-Agent: Apache-HttpClient/4.5.5 (Java/11.0.16)\r\nAccept-Encoding: gzip,deflate\r\n\r\n"
+    )
     return head.encode() + body
 
 
@@ -122,7 +134,7 @@ def call(port: int, message: bytes, buffer: bytearray | None = None) -> bytes | 
             filled += count
             wanted = _length(into[:filled])
         # The kernel gathers the rest: woken for each piece of a large reply, the client would be half of its cost.
-        return into[:filled + connection.recv_into(into[filled:wanted], 0, socket.MSG_WAITALL)]
+        return into[: filled + connection.recv_into(into[filled:wanted], 0, socket.MSG_WAITALL)]
     finally:
         connection.close()
 

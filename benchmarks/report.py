@@ -40,8 +40,14 @@ def show(table: Table, out: TextIO) -> None:
     lines = [[table.group, *columns, *ratios, "bars"]]
     for row in table.rows:
         met = ("met" if all(bar.met for bar in row.bars) else "MISSED") if row.bars else ""
-        lines.append([row.name, *(_cell(row, name) for name in columns),
-                      *(f"{row.ratios[name]:.2f}" if name in row.ratios else "" for name in ratios), met])
+        lines.append(
+            [
+                row.name,
+                *(_cell(row, name) for name in columns),
+                *(f"{row.ratios[name]:.2f}" if name in row.ratios else "" for name in ratios),
+                met,
+            ]
+        )
     widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
     print(f"\n{table.title} (Python {table.python})", file=out)
     for line in lines:
@@ -65,16 +71,29 @@ def as_json(tables: Sequence[Table]) -> dict[str, Any]:
 
 def _table_as_json(table: Table) -> dict[str, Any]:
     return {
-        "group": table.group, "python": table.python, "title": table.title,
+        "group": table.group,
+        "python": table.python,
+        "title": table.title,
         "rows": [
             {
                 "name": row.name,
                 "unit": row.unit,
-                "series": {name: {"p50": series.p50, "p99": series.p99, "count": len(series.values)}
-                           for name, series in row.series.items()},
+                "series": {
+                    name: {"p50": series.p50, "p99": series.p99, "count": len(series.values)}
+                    for name, series in row.series.items()
+                },
                 "ratios": row.ratios,
-                "bars": [{"what": bar.what, "value": bar.value, "limit": bar.limit, "unit": bar.unit,
-                          "at_least": bar.at_least, "met": bar.met} for bar in row.bars],
+                "bars": [
+                    {
+                        "what": bar.what,
+                        "value": bar.value,
+                        "limit": bar.limit,
+                        "unit": bar.unit,
+                        "at_least": bar.at_least,
+                        "met": bar.met,
+                    }
+                    for bar in row.bars
+                ],
             }
             for row in table.rows
         ],

@@ -35,13 +35,20 @@ def measure(environment: Environment, rounds: int) -> Table:
         ours.append(_ours(environment))
     weights = {"bare": Series.of([seen.memory for seen in bare]), "ours": Series.of([seen.memory for seen in ours])}
     bar = Bar("ours more than bare", weights["ours"].p50 - weights["bare"].p50, BAR, " MB")
-    times = {"bare": Series.of([seen.first_answer for seen in bare]),
-             "ours": Series.of([seen.first_answer for seen in ours])}
+    times = {
+        "bare": Series.of([seen.first_answer for seen in bare]),
+        "ours": Series.of([seen.first_answer for seen in ours]),
+    }
     return Table(
-        "memory", environment.version, "A MAX model's process after one prediction",
+        "memory",
+        environment.version,
+        "A MAX model's process after one prediction",
         "bare: python app.py, on Flask's development server. first answer: since the process's start, with /init.",
-        (Row("resident memory", weights, {"ours/bare": weights["ours"].p50 / weights["bare"].p50}, (bar,), "MB"),
-         Row("first answer", times, {"ours/bare": times["ours"].p50 / times["bare"].p50})))
+        (
+            Row("resident memory", weights, {"ours/bare": weights["ours"].p50 / weights["bare"].p50}, (bar,), "MB"),
+            Row("first answer", times, {"ours/bare": times["ours"].p50 / times["bare"].p50}),
+        ),
+    )
 
 
 def _bare(environment: Environment) -> Seen:
@@ -56,8 +63,13 @@ def _ours(environment: Environment) -> Seen:
     with serving(command, SAMPLE_MODEL, port, _log(environment), MODELPROXY_PORT=str(port)) as server:
         body, content_type = _upload()
         server.post("/init", {"value": {"name": "model", "main": "main", "binary": False, "code": "", "env": {}}})
-        value = {"__ow_method": "post", "__ow_query": "", "__ow_path": "",
-                 "__ow_headers": {"content-type": content_type}, "__ow_body": base64.b64encode(body).decode()}
+        value = {
+            "__ow_method": "post",
+            "__ow_query": "",
+            "__ow_path": "",
+            "__ow_headers": {"content-type": content_type},
+            "__ow_body": base64.b64encode(body).decode(),
+        }
         message = request("/run", json.dumps({"value": value}).encode(), "application/json")
         return _seen(server, lambda: call(port, message))
 
@@ -73,8 +85,10 @@ def _seen(server: Server, predict: Callable[[], bytes | memoryview]) -> Seen:
 
 def _upload() -> tuple[bytes, str]:
     picture = (SAMPLE_MODEL / "samples" / "digit-3.png").read_bytes()
-    start = (f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="digit-3.png"\r\n'
-             "Content-Type: image/png\r\n\r\n").encode()
+    start = (
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="digit-3.png"\r\n'
+        "Content-Type: image/png\r\n\r\n"
+    ).encode()
     return start + picture + f"\r\n--{_BOUNDARY}--\r\n".encode(), f"multipart/form-data; boundary={_BOUNDARY}"
 
 

@@ -29,9 +29,13 @@ def measure(environment: Environment, rounds: int) -> Table:
             server.post("/init", {"value": init_value()})
         rows = tuple(_row(case, servers, rounds) for case in CASES)
     return Table(
-        "sockets", environment.version, "Over sockets: a fresh connection for each call",
+        "sockets",
+        environment.version,
+        "Over sockets: a fresh connection for each call",
         "floor: an accept, read, parse, reply loop around the same application, one call after another. naive: on\n"
-        "Flask's development server. One client on raw sockets; its own cost is in every figure.", rows)
+        "Flask's development server. One client on raw sockets; its own cost is in every figure.",
+        rows,
+    )
 
 
 def _row(case: Case, servers: dict[str, Server], rounds: int) -> Row:
@@ -64,8 +68,9 @@ def _check(case: Case, servers: dict[str, Server], message: bytes) -> None:
 
 def _ours(environment: Environment):
     port = free_port()
-    return serving([environment.python, environment.start_file], MODEL, port, _log(environment, "ours"),
-                   MODELPROXY_PORT=str(port))
+    return serving(
+        [environment.python, environment.start_file], MODEL, port, _log(environment, "ours"), MODELPROXY_PORT=str(port)
+    )
 
 
 def _inside(script: str) -> Callable[[Environment], object]:

@@ -24,8 +24,12 @@ def measure(environment: Environment, rounds: int) -> Table:
     bar = Bar("port open after", (opened.p50 - passed.p50) * 1000, BAR, " ms")
     row = Row("max-digit-classifier", {"python -I -c pass": passed, "port open": opened, "after": later}, {}, (bar,))
     return Table(
-        "start", environment.version, "From the start of the process to the open port",
-        "python -I -c pass: until it has ended. The bar is on the difference of the two p50.", (row,))
+        "start",
+        environment.version,
+        "From the start of the process to the open port",
+        "python -I -c pass: until it has ended. The bar is on the difference of the two p50.",
+        (row,),
+    )
 
 
 def _time_of_pass(environment: Environment) -> float:

@@ -53,26 +53,33 @@ class Case(object):
 
     def gateway_event(self):
         """The same request as an event of AWS's API Gateway, payload format 2.0."""
-        return _compact({
-            "version": "2.0",
-            "routeKey": "$default",
-            "rawPath": "/model/predict",
-            "rawQueryString": "",
-            "headers": self.headers(),
-            "requestContext": {
-                "accountId": "123456789012",
-                "apiId": "abcdefghij",
-                "domainName": "whisk.example",
-                "http": {"method": "POST", "path": "/model/predict", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7",
-                         "userAgent": "python-requests/2.32.3"},
-                "requestId": "JKJaXmPLvHcESHA=",
-                "stage": "$default",
-                "time": "12/Mar/2024:19:03:58 +0000",
-                "timeEpoch": 1710270238000,
-            },
-            "body": base64.b64encode(self.body).decode("ascii"),
-            "isBase64Encoded": True,
-        })
+        return _compact(
+            {
+                "version": "2.0",
+                "routeKey": "$default",
+                "rawPath": "/model/predict",
+                "rawQueryString": "",
+                "headers": self.headers(),
+                "requestContext": {
+                    "accountId": "123456789012",
+                    "apiId": "abcdefghij",
+                    "domainName": "whisk.example",
+                    "http": {
+                        "method": "POST",
+                        "path": "/model/predict",
+                        "protocol": "HTTP/1.1",
+                        "sourceIp": "192.0.2.7",
+                        "userAgent": "python-requests/2.32.3",
+                    },
+                    "requestId": "JKJaXmPLvHcESHA=",
+                    "stage": "$default",
+                    "time": "12/Mar/2024:19:03:58 +0000",
+                    "timeEpoch": 1710270238000,
+                },
+                "body": base64.b64encode(self.body).decode("ascii"),
+                "isBase64Encoded": True,
+            }
+        )
 
 
 def init_value():
@@ -83,8 +90,12 @@ def init_value():
 
 
 def _activation(identity):
-    return dict(_ACTION, activation_id=identity, transaction_id="uV6r0yR1hH2pQ7nB3mK9sD4tF5gJ8wXz",
-                deadline=str(int((time.time() + 3600) * 1000)))
+    return dict(
+        _ACTION,
+        activation_id=identity,
+        transaction_id="uV6r0yR1hH2pQ7nB3mK9sD4tF5gJ8wXz",
+        deadline=str(int((time.time() + 3600) * 1000)),
+    )
 
 
 def _compact(message):
@@ -101,8 +112,13 @@ def _json_case(name, answer, size=0):
 
 def _upload_case(name, size):
     data = random.Random(3).getrandbits(8 * size).to_bytes(size, "little")
-    lines = ("--" + _BOUNDARY, 'Content-Disposition: form-data; name="image"; filename="baby.jpg"',
-             "Content-Type: image/jpeg", "", "")
+    lines = (
+        "--" + _BOUNDARY,
+        'Content-Disposition: form-data; name="image"; filename="baby.jpg"',
+        "Content-Type: image/jpeg",
+        "",
+        "",
+    )
     body = "\r\n".join(lines).encode("ascii") + data + ("\r\n--" + _BOUNDARY + "--\r\n").encode("ascii")
     return Case(name, "multipart/form-data; boundary=" + _BOUNDARY, body)
 

@@ -14,10 +14,21 @@ from time import perf_counter
 
 _MARKER = b"XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n"
 _BASE = {
-    "REQUEST_METHOD": "POST", "PATH_INFO": "/model/predict", "QUERY_STRING": "", "REQUEST_URI": "/model/predict",
-    "SERVER_NAME": "localhost", "SERVER_PORT": "443", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1",
-    "wsgi.version": (1, 0), "wsgi.url_scheme": "https", "wsgi.errors": sys.stderr, "wsgi.multithread": False,
-    "wsgi.multiprocess": False, "wsgi.run_once": False, "wsgi.input_terminated": True,
+    "REQUEST_METHOD": "POST",
+    "PATH_INFO": "/model/predict",
+    "QUERY_STRING": "",
+    "REQUEST_URI": "/model/predict",
+    "SERVER_NAME": "localhost",
+    "SERVER_PORT": "443",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "REMOTE_ADDR": "127.0.0.1",
+    "wsgi.version": (1, 0),
+    "wsgi.url_scheme": "https",
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": False,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+    "wsgi.input_terminated": True,
 }
 _SPECIAL = {"content-type": "CONTENT_TYPE"}
 
@@ -69,10 +80,29 @@ def run(app, message):
         encoded = encode_basestring(body.decode("utf-8")).encode("utf-8")
     else:
         encoded = b'"' + binascii.b2a_base64(body, newline=False) + b'"'
-    result = b"".join((b'{"statusCode":', status[:3].encode(), b',"headers":', json.dumps(headers).encode(),
-                       b',"body":', encoded, b"}"))
-    os.write(1, b"POST %b %b in=%d out=%d ms=%.3f activation=%b\n" % (
-        environ["PATH_INFO"].encode(), status[:3].encode(), len(data), len(body), (perf_counter() - began) * 1000,
-        activation["activation_id"].encode()) + _MARKER)
+    result = b"".join(
+        (
+            b'{"statusCode":',
+            status[:3].encode(),
+            b',"headers":',
+            json.dumps(headers).encode(),
+            b',"body":',
+            encoded,
+            b"}",
+        )
+    )
+    os.write(
+        1,
+        b"POST %b %b in=%d out=%d ms=%.3f activation=%b\n"
+        % (
+            environ["PATH_INFO"].encode(),
+            status[:3].encode(),
+            len(data),
+            len(body),
+            (perf_counter() - began) * 1000,
+            activation["activation_id"].encode(),
+        )
+        + _MARKER,
+    )
     os.write(2, _MARKER)
     return result

@@ -33,14 +33,15 @@ def serve(connection, app):
     head, _, start = data.partition(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
     body = bytearray(length)
-    body[:len(start)] = start
+    body[: len(start)] = start
     filled = len(start)
     with memoryview(body) as view:
         while filled < length:
             filled += connection.recv_into(view[filled:])
     result = floor.run(app, body) if b"/run " in head else b"{}"
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-                       % len(result) + result)
+    connection.sendall(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(result) + result
+    )
 
 
 if __name__ == "__main__":

@@ -57,8 +57,9 @@ def check(case, compared):
         if wanted is None:
             wanted = answer
         if answer != wanted or answer[0] != 200:
-            sys.exit("%s: %s answers %.300r, %s answers %.300r" % (
-                case.name, side.name, answer, compared[0].name, wanted))
+            sys.exit(
+                "%s: %s answers %.300r, %s answers %.300r" % (case.name, side.name, answer, compared[0].name, wanted)
+            )
 
 
 if __name__ == "__main__":

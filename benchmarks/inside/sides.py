@@ -133,12 +133,28 @@ class Naive(Side):
 
     def call(self, message):
         environ = {
-            "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": BytesIO(message),
-            "wsgi.errors": sys.stderr, "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
-            "SERVER_SOFTWARE": "Werkzeug", "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": "/run",
-            "QUERY_STRING": "", "REQUEST_URI": "/run", "RAW_URI": "/run", "REMOTE_ADDR": "127.0.0.1",
-            "REMOTE_PORT": 40000, "SERVER_NAME": "0.0.0.0", "SERVER_PORT": "8080", "SERVER_PROTOCOL": "HTTP/1.1",
-            "HTTP_HOST": "localhost:8080", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(message)),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": BytesIO(message),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            "SERVER_SOFTWARE": "Werkzeug",
+            "REQUEST_METHOD": "POST",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": "/run",
+            "QUERY_STRING": "",
+            "REQUEST_URI": "/run",
+            "RAW_URI": "/run",
+            "REMOTE_ADDR": "127.0.0.1",
+            "REMOTE_PORT": 40000,
+            "SERVER_NAME": "0.0.0.0",
+            "SERVER_PORT": "8080",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "HTTP_HOST": "localhost:8080",
+            "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(message)),
         }
         response = self._proxy(environ, self._start_response)
         result = b"".join(response)

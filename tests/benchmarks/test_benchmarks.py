@@ -25,7 +25,11 @@ def test_every_side_answers_every_case_alike_and_is_timed(tmp_path: Path) -> Non
     results = tmp_path / "times.json"
     done = subprocess.run(
         [sys.executable, INSIDE / "in_process.py", CHECKOUT / "runtime", results, "2"],
-        cwd=CHECKOUT / "benchmarks" / "model", capture_output=True, text=True, check=False, timeout=120,
+        cwd=CHECKOUT / "benchmarks" / "model",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]  # it ends with 1 where two sides differ
     times = json.loads(results.read_text())
@@ -47,18 +51,25 @@ def test_quantiles_lie_between_measurements() -> None:
     assert Series.of([7]).p99 == 7
 
 
-@pytest.mark.parametrize(("value", "at_least", "met"), [(2, False, True), (2.1, False, False), (2, True, True),
-                                                        (1.9, True, False)])
+@pytest.mark.parametrize(
+    ("value", "at_least", "met"), [(2, False, True), (2.1, False, False), (2, True, True), (1.9, True, False)]
+)
 def test_a_bar_is_met_on_its_limit_and_on_one_side_of_it(value: float, at_least: bool, met: bool) -> None:
     assert Bar("ratio", value, 2, at_least=at_least).met is met
 
 
 def test_the_report_shows_each_figure_and_each_missed_bar() -> None:
     fast, slow = Series.of([50e-6, 60e-6]), Series.of([0.002, 0.003])
-    table = Table("group", "3.11", "A title", "A note.", (
-        Row("fast", {"ours": fast, "naive": slow}, {"ours/naive": 0.02}, (Bar("ours/naive", 0.02, 0.4),)),
-        Row("heavy", {"ours": Series.of([12.5])}, {}, (Bar("more", 12.5, 3, " MB"),), "MB"),
-    ))
+    table = Table(
+        "group",
+        "3.11",
+        "A title",
+        "A note.",
+        (
+            Row("fast", {"ours": fast, "naive": slow}, {"ours/naive": 0.02}, (Bar("ours/naive", 0.02, 0.4),)),
+            Row("heavy", {"ours": Series.of([12.5])}, {}, (Bar("more", 12.5, 3, " MB"),), "MB"),
+        ),
+    )
     out = io.StringIO()
     report.show(table, out)
     report.verdict([table], out)
