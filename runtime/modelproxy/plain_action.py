@@ -154,7 +154,9 @@ def encode(response, request, limit=1048576):
     A 4xx or 5xx goes under ``error``, as does what wouldn't fit into ``limit`` bytes.
     """
     if 200 <= response.status <= 299 and len(response.body) <= limit and _is_result(response):
-        return web_action.Outcome(response.body, response, [])
+        result = web_action.escaped_mark(response.body)
+        if len(result) <= limit:
+            return web_action.Outcome(result, response, [])
     outcome = web_action.encode(response, request, limit)
     if 400 <= outcome.response.status <= 499:
         outcome.result = b'{"error":' + outcome.result + b"}"

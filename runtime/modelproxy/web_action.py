@@ -280,7 +280,7 @@ def _body(content_type, body, headers, notes):
     if text is None:
         notes.append("the body isn't text in the charset of %r: sent as application/octet-stream" % content_type)
         return "application/octet-stream", _base64(body)
-    return parsed.rendered(), encode_basestring(text).encode("utf-8")
+    return parsed.rendered(), _json_string(text)
 
 
 def _typeless(body, notes):
@@ -289,6 +289,16 @@ def _typeless(body, notes):
     """
     notes.append("the model sent a body without a content type: sent as application/octet-stream")
     return "application/octet-stream", _base64(body)
+
+
+def _json_string(text):
+    return escaped_mark(encode_basestring(text).encode("utf-8"))
+
+
+def escaped_mark(text):
+    """JSON text without U+FFFF, which the platform's parser takes for the end of its input (spray-json, JsonParser.scala,
+    EOI): the result would be none, and the container be destroyed. Swagger UI's own scripts have the character."""
+    return text.replace(b"\xef\xbf\xbf", b"\\uffff")
 
 
 def _base64(body):
@@ -306,7 +316,7 @@ def _json_text(body, parsed):
     escapes = body.count(b'"') + body.count(b"\\") + body.count(b"\n")
     if escapes * 3 < len(body) and _JSON_START.match(body):
         try:
-            return encode_basestring(body.decode("utf-8")).encode("utf-8")
+            return _json_string(body.decode("utf-8"))
         except UnicodeDecodeError:
             pass
     return _base64(body)

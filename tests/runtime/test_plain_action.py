@@ -188,6 +188,12 @@ def test_an_object_or_array_is_the_result_to_the_byte(body):
     assert result_of(body)[0] == body
 
 
+def test_the_character_that_ends_the_platforms_reading_is_escaped():
+    raw, result = result_of(b'{"a": "\xef\xbf\xbf"}')
+    assert raw == rb'{"a": "\uffff"}'
+    assert result == {"a": "\uffff"}
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [

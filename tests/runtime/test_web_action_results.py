@@ -16,6 +16,13 @@ def encode(body=b"", content_type=None, status=200, headers=(), method="POST", a
     return json.loads(outcome.result.decode("utf-8")), outcome
 
 
+def test_the_character_that_ends_the_platforms_reading_is_escaped():
+    for content_type in ("text/html", "application/json"):
+        _, outcome = encode(b'["\xef\xbf\xbf", "abc", "def", "ghi jkl"]', content_type)
+        assert b"\xef\xbf\xbf" not in outcome.result
+        assert json.loads(outcome.result.decode("utf-8"))["body"].startswith('["\uffff"')
+
+
 def b64(body):
     return base64.b64encode(body).decode("ascii")
 
@@ -45,6 +52,7 @@ def b64(body):
             "application/json",
             '{"a": "caf\u00e9 au lait"}',
         ),
+        ("application/javascript", b'a="\xef\xbf\xbf"', "application/javascript", 'a="\uffff"'),
         ("application/json", b"true", "application/json", b64(b"true")),
         ("application/json", b"1234\n", "application/json", b64(b"1234\n")),
         ("application/json", b'"abcd"', "application/json", b64(b'"abcd"')),
