@@ -296,8 +296,8 @@ def _json_string(text):
 
 
 def escaped_mark(text):
-    """JSON text without U+FFFF, which the platform's parser takes for the end of its input (spray-json, JsonParser.scala,
-    EOI): the result would be none, and the container be destroyed. Swagger UI's own scripts have the character."""
+    """JSON text without U+FFFF, which the platform's parser takes for the end of its input (spray-json's
+    JsonParser.scala, EOI): there would be no result, and soon no container. Swagger UI's own scripts have it."""
     return text.replace(b"\xef\xbf\xbf", b"\\uffff")
 
 
