@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +14,10 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import docker
+from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import Ulimit
+from docker.utils import parse_host
 
 from modelwhisk.local import messages, owner
 from modelwhisk.local.actions import Action
@@ -24,6 +28,7 @@ T = TypeVar("T")
 
 OWNER_LABEL = "modelwhisk.local.owner"
 
+_UNIX = "http+unix://"
 _PORT = 8080  # of every action container
 _OUT_OF_MEMORY_PATIENCE = 2.0  # seconds in which docker may notice that the kernel killed a container
 _LOG_END_PATIENCE = 2.0  # seconds for the end of a removed container's output
@@ -176,16 +181,26 @@ def remove_leftovers() -> list[str]:
 
 
 def _client() -> docker.DockerClient:
+    """A client of the engine that the docker command would talk to."""
     try:
-        client = docker.from_env()
-    except DockerException as problem:
+        if os.environ.get("DOCKER_HOST"):
+            _probe(os.environ["DOCKER_HOST"])
+            return docker.from_env()
+        context = ContextAPI.get_current_context()
+        host = context.Host if context is not None else None
+        tls = context.TLSConfig if context is not None else None
+        _probe(host)
+        return docker.DockerClient(base_url=host, tls=tls or False, version="auto")
+    except (DockerException, OSError) as problem:
         raise NoDocker(str(problem)) from problem
-    try:
-        client.ping()
-    except DockerException as problem:
-        client.close()
-        raise NoDocker(str(problem)) from problem
-    return client
+
+
+def _probe(host: str | None) -> None:
+    """Finds out that nobody listens on a local socket, which the docker package does without closing its own."""
+    address = str(parse_host(host, is_win32=sys.platform == "win32"))
+    if address.startswith(_UNIX):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(address.removeprefix(_UNIX))
 
 
 def _remove(container: Any) -> None:

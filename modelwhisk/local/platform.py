@@ -41,7 +41,7 @@ class LocalPlatform:
     `port` 0 picks a free one. `credentials` has the namespace of each `user:password`; `max_containers` bounds the
     containers of all actions together; `idle_pause` is the time in seconds after which an idle one is paused;
     `blocking_wait` that after which a client gets 202. `on_exchange` is told of each answered request, `on_activation`
-    of each activation once its logs are there. OSError where the port is taken.
+    then of its activation once that has ended and its logs are there. OSError where the port is taken.
     """
 
     def __init__(
@@ -68,11 +68,12 @@ class LocalPlatform:
         self._invoker: Invoker | None = None
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._unanswered: dict[str, Activation | None] = {}  # by id; those that have ended already
 
     async def __aenter__(self) -> LocalPlatform:
         self._server = await asyncio.start_server(self._connected, self._bind, self._port)
         self._port = self._server.sockets[0].getsockname()[1]
-        self._invoker = Invoker(self._pool, self.url, self._on_activation, next(iter(self._credentials), None))
+        self._invoker = Invoker(self._pool, self.url, self._ended, next(iter(self._credentials), None))
         return self
 
     async def __aexit__(
@@ -106,10 +107,20 @@ class LocalPlatform:
         activation = None
         if isinstance(routed, Invocation):
             activation = Activation(routed.action, transaction)
+            self._unanswered[activation.id] = None
             routed = await self._invoked(routed, activation)
         elapsed = (asyncio.get_running_loop().time() - start) * 1000
         self._on_exchange(Exchange(request, routed.status, elapsed, activation))
+        if activation is not None and (ended := self._unanswered.pop(activation.id)) is not None:
+            self._on_activation(ended)
         return routed
+
+    def _ended(self, activation: Activation) -> None:
+        """Passes on that an activation has ended, but never before its exchange."""
+        if activation.id in self._unanswered:
+            self._unanswered[activation.id] = activation
+        else:
+            self._on_activation(activation)
 
     async def _invoked(self, invocation: Invocation, activation: Activation) -> HttpResponse:
         assert self._invoker is not None

@@ -12,8 +12,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from modelwhisk.local import spray_json
 from modelwhisk.local.actions import Action
 from modelwhisk.local.invoker import Activation
+from modelwhisk.local.outcome import Status
 from modelwhisk.local.platform import Exchange
 
 
@@ -39,6 +41,14 @@ class Report(ABC):
     @abstractmethod
     def stopping(self) -> None:
         """The platform removes its containers and ends."""
+
+
+def _error(activation: Activation) -> str | None:
+    """What the platform has as the error of an activation that wasn't successful."""
+    if activation.outcome is None or activation.outcome.status is Status.SUCCESS:
+        return None
+    error = activation.outcome.result["error"] if isinstance(activation.outcome.result, dict) else None
+    return error if isinstance(error, str) else spray_json.compact(error)
 
 
 def _path(exchange: Exchange) -> str:
@@ -74,10 +84,8 @@ class TextReport(Report):
             self._console.print(Text.assemble((f"  {activation.container} ", "dim"), log.text))
         if activation.outcome is None:
             self._console.print(f"  {activation.container} answered 503: the platform drops such a call", style="red")
-        elif not activation.outcome.keeps_container and isinstance(activation.outcome.result, dict):
-            self._console.print(
-                f"  {activation.outcome.status.value}: {activation.outcome.result['error']}", style="red"
-            )
+        elif not activation.outcome.keeps_container:
+            self._console.print(f"  {activation.outcome.status.value}: {_error(activation)}", style="red")
 
     def removed(self, processes: Sequence[int], containers: Sequence[str]) -> None:
         if processes or containers:
@@ -123,6 +131,7 @@ class JsonReport(Report):
             action=activation.action.path,
             container=activation.container,
             status=activation.outcome.status.value if activation.outcome else None,
+            error=_error(activation),
             init_milliseconds=activation.init_time,
             run_milliseconds=activation.run_time,
             logs=[{"stream": line.stream, "text": line.text} for line in activation.logs],
