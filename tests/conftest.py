@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Callable, Generator, Iterator
 
 import docker
+import hypothesis
 import pytest
 from bed import (
     BED,
@@ -32,6 +33,10 @@ from bed import (
 
 # In CI a docker test that isn't executed is a failure; elsewhere it is skipped and says why.
 DOCKER_REQUIRED = os.environ.get("MODELWHISK_REQUIRE_DOCKER", "") not in ("", "0")
+
+# A busy machine is no failure; and CI tries the same examples each time, so that what fails there fails here.
+hypothesis.settings.register_profile("bed", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("bed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,7 +22,7 @@ make_venv() { # PYTHON
   # First a pip that knows today's wheels.
   "$venv/bin/python" "${pip[@]}" -r "$requirements/pip-$version.txt"
   "$venv/bin/python" "${pip[@]}" -r "$requirements/runtime-$version.txt"
-  # The proxy's own processes are measured, too.
+  # Coverage measures the proxy's own processes, too.
   "$venv/bin/python" - <<'END'
 import os, sysconfig
 with open(os.path.join(sysconfig.get_paths()["purelib"], "measure_children.pth"), "w") as file:
@@ -47,7 +47,8 @@ run_all() {
   "$python" -VV
   make_venv "$python"
   imports_without_packages "$python"
-  COVERAGE_FILE=${COVERAGE_FILE:-$PWD/.cache/coverage/data} COVERAGE_PROCESS_START=$PWD/tests/runtime/coverage.ini MODELWHISK_CHECKOUT=$PWD \
+  COVERAGE_FILE=${COVERAGE_FILE:-$PWD/.cache/coverage/data} MODELWHISK_CHECKOUT=$PWD \
+    COVERAGE_PROCESS_START=$PWD/tests/runtime/coverage.ini \
     "$venv/bin/python" -m coverage run --rcfile tests/runtime/coverage.ini -m pytest \
     -c tests/runtime/pytest.ini --rootdir tests/runtime --confcutdir tests/runtime "$@" tests/runtime
 }
