@@ -131,7 +131,7 @@ class DockerFactory:
                 labels={OWNER_LABEL: owner.current()},
                 environment={**self.environment, "__OW_API_HOST": api_host},
                 network="bridge",
-                cpu_shares=max(2, action.memory),
+                cpu_shares=_cpu_shares(action.memory),
                 mem_limit=f"{action.memory}m",
                 memswap_limit=f"{action.memory}m",
                 pids_limit=1024,
@@ -156,6 +156,14 @@ class DockerFactory:
             self._client.images.pull(repository, tag=tag)
         except DockerException as problem:
             raise StartFailed(f"{messages.image_pull_failed(self.image)} {problem}", developer=True) from problem
+
+
+def _cpu_shares(memory: int) -> int:
+    """The part of 1024 shares that the invoker gives for `memory` MB of its default pool of 1024 MB.
+
+    Source: common/scala/.../containerpool/ContainerFactory.scala, `cpuShare`.
+    """
+    return max(2, 1024 // max(1, 1024 // memory))
 
 
 def _repository_and_tag(image: str) -> tuple[str, str | None]:
