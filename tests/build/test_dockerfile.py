@@ -46,7 +46,7 @@ KINDS = {
     ),
     "with a python that is a script": (
         "RUN real=$(command -v python3) && rm -f /usr/local/bin/python"
-        ' && printf \'#!/bin/sh\nexec %s "$@"\n\' "$real" >/usr/local/bin/python && chmod 755 /usr/local/bin/python'
+        ' && printf \'#!/bin/sh\\nexec %s "$@"\\n\' "$real" >/usr/local/bin/python && chmod 755 /usr/local/bin/python'
     ),
     "with a blank in python's path": (
         'RUN mkdir "/opt/my \'python" && ln -s "$(command -v python3)" "/opt/my \'python/python"\n'
