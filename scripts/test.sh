@@ -50,7 +50,7 @@ is_required() { # VARIABLE
   [ -n "${!1-}" ] && [ "${!1}" != 0 ]
 }
 
-shell_scripts() {
+shell_scripts() { # what is to be executed; the files that it sources are checked with it
   git ls-files --cached --others --exclude-standard -z | while IFS= read -r -d '' file; do
     [ ! -f "$file" ] || ! head -n 1 "$file" | LC_ALL=C grep -qE '^#!.*[/ ](ba)?sh$' || printf '%s\0' "$file"
   done
@@ -71,7 +71,7 @@ run_lint() { # goes on after a failure, as all that follows does; the last lines
   "$python" -m ruff check . || failed+=(ruff)
   "$python" -m ruff format --check . || failed+=('ruff format')
   "$python" -m mypy || failed+=(mypy)
-  shell_check shellcheck || failed+=(shellcheck)
+  shell_check shellcheck -x || failed+=(shellcheck)
   shell_check shfmt -i 2 -ci -s -d || failed+=(shfmt)
 }
 
