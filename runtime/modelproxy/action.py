@@ -231,7 +231,7 @@ class Action:
 def _init_value(body):
     """The ``value`` of an /init message, which may lack nearly everything (contract A4). Raises ``BadValue``."""
     try:
-        message = json.loads(body.decode("utf-8")) if body.strip() else None
+        message = json.loads(body.decode("utf-8")) if body and not body.isspace() else None
     except (ValueError, RecursionError) as error:
         raise BadValue("The body of /init isn't JSON: %s." % error) from None
     value = message.get("value") if isinstance(message, dict) else message

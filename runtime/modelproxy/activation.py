@@ -27,7 +27,7 @@ class Activation:
     def _parsed(self, body):
         try:
             # An empty body and ``null`` are what upstream's tests send for "nothing".
-            message = json.loads(body.decode("utf-8")) if body.strip() else {}
+            message = json.loads(body.decode("utf-8")) if body and not body.isspace() else {}
         except (ValueError, RecursionError) as error:
             self.fault = "The body of /run isn't JSON: %s." % error
             return None

@@ -17,6 +17,8 @@ ACTIVATION_KEYS = (
     "api_key",
 )
 
+_NAMES = {key: b"__OW_" + key.upper().encode("ascii") for key in ACTIVATION_KEYS}
+
 
 def export(variables):
     """Sets variables for good: a dict of name to JSON value, as /init's ``env`` has them.
@@ -39,20 +41,18 @@ def enter(message):
     Returns what ``leave`` needs to put everything back.
     """
     before = []
-    for key in ACTIVATION_KEYS:
-        if message.get(key) is None:
-            name = b"__OW_" + key.upper().encode("ascii")
-            known = os.environb.pop(name, None)
-            if known is not None:
-                before.append((name, known))
+    environ = os.environb  # whose get and pop raise and catch a KeyError for what isn't there
+    for key, name in _NAMES.items():
+        if message.get(key) is None and name in environ:
+            before.append((name, environ[name]))
+            del environ[name]
     for key, value in message.items():
         if value is None or key == "value":
             continue
         try:
-            name = b"__OW_" + key.upper().encode("utf-8")
-            text = (value if type(value) is str else text_of(value)).encode("utf-8")
-            known = os.environb.get(name)
-            _set(name, text)
+            name = _NAMES.get(key) or b"__OW_" + key.upper().encode("utf-8")
+            known = environ[name] if name in environ else None
+            _set(name, text_of(value).encode("utf-8"))
             before.append((name, known))
         except (OSError, ValueError):
             continue  # a name or a value that no environment can hold, from a caller who isn't the platform
@@ -61,10 +61,10 @@ def enter(message):
 
 def leave(before):
     for name, known in before:
-        if known is None:
-            os.environb.pop(name, None)
-        else:
+        if known is not None:
             os.environb[name] = known
+        elif name in os.environb:
+            del os.environb[name]
 
 
 def text_of(value):

@@ -234,8 +234,10 @@ def error_reply(status, sentence):
 
 
 def rendered(head, reply, keep):
-    """The bytes of a reply to the request of ``head`` (None where that couldn't be read); ``keep`` the connection
-    after it.
+    """The bytes of a reply's head and of its body.
+
+    head   of the request, None where it couldn't be read.
+    keep   True where the connection stays open after the reply.
     """
     lines = ["HTTP/1.1 %d %s" % (reply.status, REASONS.get(reply.status, "Unknown"))]
     lines += [name + ": " + value for name, value in reply.headers]
@@ -246,4 +248,4 @@ def rendered(head, reply, keep):
     elif head.version == (1, 0):
         lines.append("Connection: keep-alive")
     start = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
-    return start if head is not None and head.method == "HEAD" else start + reply.body
+    return start, b"" if head is not None and head.method == "HEAD" else reply.body

@@ -16,7 +16,9 @@ _CONTROLS = {code: "\\x%02x" % code for code in list(range(32)) + [127]}
 
 def own_line(text):
     """The bytes of one line with the proxy's name, whatever characters ``text`` has."""
-    return b"modelproxy: " + text.translate(_CONTROLS).encode("utf-8", "backslashreplace") + b"\n"
+    if not text.isprintable():
+        text = text.translate(_CONTROLS)
+    return b"modelproxy: " + text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def line(text):

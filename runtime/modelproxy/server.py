@@ -28,16 +28,6 @@ SLOWEST_BYTES_PER_SECOND = 4096.0
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
-def listen(port, backlog=128):
-    """A socket that listens on all addresses: the platform connects from outside the container."""
-    listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-    listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-    listener.bind(("0.0.0.0", port))
-    listener.listen(backlog)
-    listener.setblocking(False)
-    return listener
-
-
 class Inbox:
     """Jobs on their way to the threads that do them. Any number may ``put`` and ``get``."""
 
@@ -133,6 +123,7 @@ class Server:
         self._read_timeout = read_timeout
         self._keep_alive = keep_alive
         self._connections = {}  # those that this thread waits for; an answering thread has the others
+        self._complete = []  # jobs for the inbox, put there last: who waits for them needs the interpreter's lock
         self._watched = []  # jobs with a time at which they are late
         self._handed_back = deque()  # connections that an answering thread is done with
         self._poll = select.poll()
@@ -152,7 +143,10 @@ class Server:
             self._poll.register(self._woken.fileno(), _READABLE)
             self._accept_more(True)
             while not self._closing or self._connections:
-                for descriptor, _ in self._poll.poll(self._timeout()):
+                timeout = self._timeout()
+                while self._complete:
+                    self._inbox.put(self._complete.pop(0))
+                for descriptor, _ in self._poll.poll(timeout):
                     self._attend(descriptor)
                 self._answer_overdue()
                 self._expire()
@@ -276,7 +270,7 @@ class Server:
         self._application.admit(job)
         if job.late_at is not None:
             self._watched.append(job)
-        self._inbox.put(job)
+        self._complete.append(job)
 
     def _let_go(self, connection):
         self._poll.unregister(connection.descriptor)
@@ -313,21 +307,23 @@ class Server:
     def reply(self, connection, head, reply):
         """Sends an answer from the thread that has the connection: at once what the socket takes, the rest later."""
         connection.keep = bool(self._keep_alive) and head.keep_alive and not self._closing
-        data = http1.rendered(head, reply, connection.keep)
+        start, body = http1.rendered(head, reply, connection.keep)
+        size = len(start) + len(body)
         try:
-            sent = connection.socket.send(data)
+            sent = connection.socket.sendmsg((start, body))
         except BlockingIOError:
             sent = 0
         except OSError:  # the client is gone; what it asked for has been done
-            sent, connection.keep = len(data), False
-        if sent == len(data) and not connection.keep:
+            sent, connection.keep = size, False
+        if sent == size and not connection.keep:
             connection.socket.close()
             if not self._accepting:
                 self._wake()
             return
-        if sent < len(data):
+        if sent < size:
             connection.state = Connection.WRITING
-            connection.out = memoryview(data)[sent:]
+            left = sent - len(start)
+            connection.out = memoryview(body)[left:] if left >= 0 else memoryview(start + body)[sent:]
             connection.expires = monotonic() + self._read_timeout
         else:
             self._await_next(connection)
@@ -342,7 +338,7 @@ class Server:
             self.reply(connection, refused.head, refused.reply)
             return
         try:
-            connection.socket.send(http1.rendered(refused.head, refused.reply, False))
+            connection.socket.sendmsg(http1.rendered(refused.head, refused.reply, False))
             connection.socket.shutdown(_socket.SHUT_WR)
         except OSError:
             self._close(connection)

@@ -248,9 +248,13 @@ def test_as_h11_reads_it(wire):
 # --- responses ----------------------------------------------------------------------------------------------------
 
 
+def written(*arguments):
+    return b"".join(rendered(*arguments))
+
+
 def test_a_response_reads_back_in_h11():
     head = head_of(b"GET / HTTP/1.1", b"Host: a")
-    wire = rendered(head, Reply(200, [("X-A", "caf\u00e9"), ("Set-Cookie", "a"), ("Set-Cookie", "b")], b"hello"), True)
+    wire = written(head, Reply(200, [("X-A", "caf\u00e9"), ("Set-Cookie", "a"), ("Set-Cookie", "b")], b"hello"), True)
     client = h11.Connection(h11.CLIENT)
     client.send(h11.Request(method="GET", target="/", headers=[("Host", "a")]))
     client.send(h11.EndOfMessage())
@@ -276,7 +280,7 @@ def test_a_response_reads_back_in_h11():
     ],
 )
 def test_the_end_of_a_response_s_head(request_line, keep, length, connection, body):
-    wire = rendered(head_of(request_line, b"Host: a"), Reply(299, [], b"x", length), keep)
+    wire = written(head_of(request_line, b"Host: a"), Reply(299, [], b"x", length), keep)
     head, _, rest = wire.partition(b"\r\n\r\n")
     assert rest == body
     assert (b"Content-Length: 1" in head) is length
@@ -286,7 +290,7 @@ def test_the_end_of_a_response_s_head(request_line, keep, length, connection, bo
 
 
 def test_a_response_to_what_could_not_be_read():
-    assert rendered(None, http1.error_reply(400, "no"), False).endswith(b'close\r\n\r\n{"error": "no"}')
+    assert written(None, http1.error_reply(400, "no"), False).endswith(b'close\r\n\r\n{"error": "no"}')
 
 
 @pytest.mark.parametrize(

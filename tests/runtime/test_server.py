@@ -10,7 +10,8 @@ import time
 import pytest
 from modelproxy import server as server_module
 from modelproxy.http1 import Reply, error_reply
-from modelproxy.server import Inbox, Server, listen
+from modelproxy.listener import listen
+from modelproxy.server import Inbox, Server
 
 
 class Application:
