@@ -59,6 +59,7 @@ start() { # TARGET OPTIONS...: sets `server` and `url`
   local port=${PORT:-3233}
   case "$port" in '' | *[!0-9]*) fail "PORT=$port is no number." ;; esac
   is_free "$port" || { echo "Port $port is taken; another one will do." && port=0; }
+  : >"$work/log" # which is looked into before the server's shell has come to make it
   NO_COLOR=1 "$modelwhisk" local "$@" --port "$port" >"$work/log" 2>&1 </dev/null &
   server=$!
   for _ in $(seq 600); do
