@@ -164,6 +164,10 @@ class Action:
             return None
         if fault is None:
             return self._conclude(activation, response)
+        if activation.too_deep:
+            # Any client can send such parameters, so it mustn't cost the container; web or not, nobody can know.
+            activation.is_web = False
+            return self._conclude(activation, error_response(400, fault))
         if message is None:
             return activation.conclude_with(400, fault, self._settings)
         if activation.is_web:

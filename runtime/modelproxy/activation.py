@@ -12,7 +12,8 @@ from .messages import Request
 class Activation:
     """What is known of a /run; made when the request has arrived, in the server's thread.
 
-    ``message`` is the parsed body, or None with ``fault`` saying what is wrong with it.
+    ``message`` is the parsed body, or None with ``fault`` saying what is wrong with it; ``too_deep`` where that is no
+    fault of the platform's.
     """
 
     def __init__(self, body):
@@ -21,6 +22,7 @@ class Activation:
         self.is_web = True
         self.request = None
         self.fault = ""
+        self.too_deep = False
         self.message = self._parsed(body)
         self.identity = str((self.message or {}).get("activation_id") or "-")
 
@@ -28,8 +30,13 @@ class Activation:
         try:
             # An empty body and ``null`` are what upstream's tests send for "nothing".
             message = json.loads(body.decode("utf-8")) if body and not body.isspace() else {}
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             self.fault = "The body of /run isn't JSON: %s." % error
+            return None
+        except RecursionError:
+            # The platform lets up to 1000 levels pass (spray-json, maxDepth), json.loads some fewer.
+            self.fault = "The request's JSON is nested too deeply: at most some 900 levels can be read here."
+            self.too_deep = True
             return None
         if message is None:
             return {}
