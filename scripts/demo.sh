@@ -154,7 +154,7 @@ esac
 read -r _ warm _ <<<"$(ask)"
 cat <<END
 
-Loaded and answered in ${seconds%????} s; the same call again, with the model loaded: ${warm%????} s.
+Loaded and answered in ${seconds%???} s; the same call again, with the model loaded: ${warm%???} s.
 
 END
 if [ -n "$keep" ]; then
