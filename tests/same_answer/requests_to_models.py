@@ -221,6 +221,11 @@ TEXTS = (
     text("big numbers", b'{"text": ["hello world"], "n": 123456789012345678901234567890, "m": 1e400, "z": -0.0}'),
     text("a very big number", b'{"text": ["hello world"], "n": ' + b"9" * 5000 + b"}", **differs.malformed()),
     text("deep", b'{"text": ["hello world"], "deep": ' + b"[" * 50 + b"]" * 50 + b"}"),
+    text(
+        "as deep as the platform lets pass",
+        b'{"text": ["hello world"], "deep": ' + b"[" * 995 + b"]" * 995 + b"}",
+        **differs.TOO_DEEP,
+    ),
     text("too deep", b'{"text": ["hello world"], "deep": ' + b"[" * 20000 + b"]" * 20000 + b"}", **differs.malformed()),
     text("wrong type: text", GOOD).but(headers=(("Content-Type", "text/plain"),)),
     text("wrong type: form", GOOD, **differs.NO_FORM).but(headers=(FORM,)),

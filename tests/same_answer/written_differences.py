@@ -185,6 +185,8 @@ NO_FORM = {"cooked": Own(400, "Illegal query", "form utf-8 raw")}
 TOO_LARGE = by_the_platform(Own(413, "Request larger than allowed", decided="README of the vectors: the upload limit"))
 NO_METHOD = by_the_platform(Own(501, "Unsupported HTTP method", decided="contract B1: seven methods"))
 RESET = by_the_platform(Own(0, "", decided="README of the vectors: a request header with bytes beyond ASCII"))
+# The proxy's own words: json.loads, which has to read the whole activation, takes some 985 levels.
+TOO_DEEP = {"cooked": Own(400, "nested too deeply", decided="spray-json's maxDepth is 1000")}
 RESERVED = {"cooked": Own(400, "Request defines parameters that are not allowed", "JSON reserved key")}
 EMPTY_IS_AN_OBJECT = {"cooked": Seen({"body": b"{}"}, "JSON empty")}
 BODY_WINS = {"cooked": Seen({"target": "/model/predict?model=two"}, "query and JSON")}
