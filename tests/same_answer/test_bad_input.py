@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from activations import TIGHT, message, post, web
+from activations import TIGHT, WEB, message, post, web
 from bed import Containers, Running
 from exchange import Answer, receive, send
 from requests_to_models import body_of, part
