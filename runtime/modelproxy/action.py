@@ -92,8 +92,9 @@ class Action:
     def perform(self, job):
         """Does one job from beginning to end; raises nothing that the message or the model did."""
         if job.notes is None:
+            reply = self._init(job)
             job.claim()
-            job.send(self._init(job))
+            job.send(reply)
             return
         if job.answered:
             return  # its deadline passed while it waited

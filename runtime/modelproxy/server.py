@@ -63,12 +63,13 @@ class Job:
     """One complete request. ``head`` and ``body`` are what came; ``late_at`` is the ``monotonic()`` time at which the
     server's thread answers in the application's stead, None for never; ``notes`` is the application's own."""
 
-    __slots__ = ("_claim", "_connection", "_server", "arrived", "body", "head", "late_at", "notes")
+    __slots__ = ("_claim", "_connection", "_process", "_server", "arrived", "body", "head", "late_at", "notes")
 
     def __init__(self, server, connection, head, body):
         self._server = server
         self._connection = connection
         self._claim = _thread.allocate_lock()
+        self._process = os.getpid()
         self.head = head
         self.body = body
         self.arrived = monotonic()
@@ -77,6 +78,10 @@ class Job:
 
     def claim(self):
         """True for the one who may answer."""
+        if os.getpid() != self._process:
+            # A child that the model forked has come out of the prediction (sys.exit): the answer and the log are its
+            # parent's. It ends as it would in a thread of Flask's own server, where SystemExit ends the thread.
+            os._exit(0)
         return self._claim.acquire(False)
 
     @property
@@ -316,7 +321,7 @@ class Server:
         except OSError:  # the client is gone; what it asked for has been done
             sent, connection.keep = size, False
         if sent == size and not connection.keep:
-            connection.socket.close()
+            _hang_up(connection.socket)
             if not self._accepting:
                 self._wake()
             return
@@ -373,7 +378,7 @@ class Server:
 
     def _close(self, connection):
         self._let_go(connection)
-        connection.socket.close()
+        _hang_up(connection.socket)
         self._accept_more(not self._closing)
 
     def _wake(self):
@@ -381,3 +386,12 @@ class Server:
             self._waker.send(b"\0")
         except BlockingIOError:
             pass  # it is being woken already
+
+
+def _hang_up(socket):
+    """Closes a socket, and the connection too where a process that the model forked meanwhile has a copy of it."""
+    try:
+        socket.shutdown(_socket.SHUT_WR)
+    except OSError:
+        pass  # the client was quicker
+    socket.close()

@@ -13,8 +13,8 @@ FOLDER_OF_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main():
-    """Serves until SIGTERM. Returns the exit status: 0 after SIGTERM, 1 where nothing can be served, 2 for bad
-    settings.
+    """Serves until SIGTERM, which ends the process with status 0, as does 1 a model that can't be loaded in web mode.
+    Returns 1 where the port can't be had, 2 for bad settings.
     """
     # Freeing one large block makes glibc keep later ones of its size instead of giving each back to the kernel, which
     # halves the time of a large answer (mallopt(3), M_MMAP_THRESHOLD: the threshold is dynamic).
@@ -26,7 +26,7 @@ def main():
         return 2
     try:
         listener = listen(settings.port)
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # a port beyond 65535
         log.line("can't listen on port %d: %s" % (settings.port, error))
         return 1
     log.line("listening on 0.0.0.0:%d" % listener.getsockname()[1])
@@ -59,12 +59,24 @@ def _serve(settings, listener):
     _leave_the_process_to_the_model()
     ending = Ending(server, inbox)
     signal.signal(signal.SIGTERM, ending.asked)
+    _let_children_hear()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, ending.asked)  # Ctrl-C, which would be taken for a failure of the model's
     _thread.start_new_thread(server.serve, ())
     status = _predict(settings, application, inbox)
     server.drain()
     host.close()
+    _end(status)
+
+
+def _end(status):
+    """Ends the process as the interpreter would, but for the model's threads: it would wait for them, perhaps for ever,
+    where SIGTERM ends ``python app.py`` at once."""
+    import atexit
+
+    atexit._run_exitfuncs()
     log.line("ended")
-    return status
+    os._exit(status)
 
 
 def _predict(settings, application, inbox):
@@ -92,15 +104,42 @@ def _work(application, inbox):
 
 
 class Ending:
-    """SIGTERM: what is being predicted is finished and answered, what waits as well; then the process ends."""
+    """SIGTERM or SIGINT: what is being predicted is finished and answered, what waits as well; then all ends."""
 
     def __init__(self, server, inbox):
         self._server = server
         self._inbox = inbox
+        self._process = os.getpid()
 
     def asked(self, number, frame):
+        import signal
+
+        if os.getpid() != self._process:
+            # A child that the model forked has our handler, and must end as any process: who calls
+            # multiprocessing.Process.terminate() waits for that.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        if number == signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)  # a second one interrupts what is being predicted
         self._server.stop()
         self._inbox.put(ENOUGH)
+
+
+def _let_children_hear():
+    """Holds SIGTERM back while the model forks: CPython forgets what a new child gets before its interpreter is ready
+    (PyOS_AfterFork_Child), but the kernel's default, which ``python app.py`` has, would have ended it."""
+    import signal
+
+    def mask(how):
+        signal.pthread_sigmask(how, (signal.SIGTERM,))
+
+    if hasattr(os, "register_at_fork"):  # Python 3.7
+        os.register_at_fork(
+            before=lambda: mask(signal.SIG_BLOCK),
+            after_in_parent=lambda: mask(signal.SIG_UNBLOCK),
+            after_in_child=lambda: mask(signal.SIG_UNBLOCK),
+        )
 
 
 def _leave_the_process_to_the_model():

@@ -97,3 +97,67 @@ def predict():
 if __name__ == "__main__":
     app.run(host="0.0.0.0")
 """
+
+
+FORKING_APP = """
+import multiprocessing
+import os
+import sys
+import threading
+import time
+
+from flask import Flask, jsonify
+
+app = Flask(__name__)
+threading.Thread(target=time.sleep, args=(60,)).start()  # one that the interpreter would wait for at its end
+
+
+def square(number):
+    return number * number
+
+
+@app.route("/terminate")
+def terminate():
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    if sys.version_info < (3, 7):
+        time.sleep(0.5)
+    child.terminate()
+    child.join(10)
+    code = child.exitcode
+    if code is None:
+        os.kill(child.pid, 9)
+    return jsonify(code)
+
+
+@app.route("/leave")
+def leave():
+    child = os.fork()
+    if not child:
+        sys.exit(3)
+    return jsonify(os.waitpid(child, 0)[1])
+
+
+@app.route("/background")
+def background():
+    if not os.fork():
+        time.sleep(5)
+        os._exit(0)
+    return jsonify(0)
+
+
+@app.route("/spawn")
+def spawn():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return jsonify(pool.map(square, [1, 2, 3]))
+
+
+@app.route("/sleep")
+def sleep():
+    time.sleep(1)
+    return jsonify(0)
+
+
+if __name__ == "__main__":
+    app.run(host="0.0.0.0")
+"""

@@ -304,6 +304,54 @@ def test_sigterm_lets_a_prediction_finish(start, tmp_path):
     assert found == [200]
 
 
+@pytest.fixture
+def forking(start, tmp_path):
+    folder = models.write(tmp_path, app=models.FORKING_APP)
+    folder.joinpath("queue.py").unlink()  # multiprocessing imports the standard library's
+    proxy = start(folder)
+    assert proxy.init() == (200, {"ok": True})
+    return proxy
+
+
+def body_at(proxy, path):
+    return json.loads(proxy.web(path=path)[2].decode("utf-8"))
+
+
+def test_children_of_a_model_end_when_they_are_told_to(forking):
+    assert body_at(forking, "/terminate") == -signal.SIGTERM
+
+
+def test_a_forked_child_that_leaves_the_prediction_answers_nothing(forking):
+    assert body_at(forking, "/leave") == 0
+    assert (forking.out.count(MARKER), forking.err.count(MARKER)) == (1, 1)
+
+
+def test_a_forked_child_does_not_keep_the_connection_open(forking):
+    began = time.time()
+    assert body_at(forking, "/background") == 0
+    assert time.time() - began < 4
+
+
+def test_spawned_children_find_the_model_s_functions(forking):
+    assert body_at(forking, "/spawn") == [1, 4, 9]
+
+
+def test_the_end_does_not_wait_for_the_model_s_threads(forking):
+    began = time.time()
+    assert forking.stop() == 0
+    assert time.time() - began < 10
+
+
+def test_ctrl_c_is_no_failure_of_the_model(forking):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(forking.web(path="/sleep")[0]))
+    thread.start()
+    time.sleep(0.3)
+    assert forking.stop(signal.SIGINT) == 0
+    thread.join()
+    assert found == [200]
+
+
 def test_the_log_may_be_closed(tmp_path):
     models.write(tmp_path, app=models.FLASK_APP)
     with socket.socket() as free:
@@ -330,6 +378,7 @@ def test_settings_that_cannot_be_used_end_the_start(tmp_path):
     for environ, status, says in (
         ({"MODELPROXY_PORT": "x"}, 2, b"MODELPROXY_PORT is 'x'"),
         ({"MODELPROXY_PORT": "1", "MODELPROXY_CORS": "no"}, 2, b"one of: platform, app"),
+        ({"MODELPROXY_PORT": "65536"}, 1, b"can't listen on port 65536"),
     ):
         ended = subprocess.run(
             COMMAND, cwd=str(tmp_path), env=dict(os.environ, **environ), stdout=subprocess.PIPE, timeout=20
