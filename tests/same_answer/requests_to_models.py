@@ -415,8 +415,8 @@ ODD = (
 )
 
 TABLE: dict[str, tuple[Case, ...]] = {
-    "max-digit-classifier": (*EVERY_MODEL, *PICTURES, *DIGITS),
-    "max-digit-restorer": (*EVERY_MODEL, *PICTURES, *RESTORED),
-    "max-language-identifier": (*EVERY_MODEL, *TEXTS),
-    "max-sound-generator": (*EVERY_MODEL, *SOUNDS),
+    "max-digit-classifier": (*PICTURES, *DIGITS),
+    "max-digit-restorer": (*PICTURES, *RESTORED),
+    "max-language-identifier": TEXTS,
+    "max-sound-generator": SOUNDS,
 }
