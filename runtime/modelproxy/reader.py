@@ -3,6 +3,8 @@
 from . import http1
 from .http1 import error_reply
 
+FIRST_BUFFER = 1 << 20  # nearly every request fits; a length that is only announced costs no more than this
+
 
 class Refused(Exception):
     """A request that is answered unread. ``reply`` is the answer; ``head`` None where not even that could be read;
@@ -94,12 +96,20 @@ class Reader:
             self._chunks = http1.ChunkedBody(self._max_body)
             self._buffer = rest
             return self._read_chunks()
-        self._buffer = bytearray(head.length)  # one buffer from the socket to json.loads
+        self._buffer = bytearray(min(head.length, FIRST_BUFFER))  # one buffer from the socket to json.loads
         self._buffer[: len(rest)] = rest
         self._filled = len(rest)
         return None
 
     def _receive_sized_body(self):
+        while self._filled < self._head.length:
+            if self._filled == len(self._buffer):
+                self._buffer += bytes(min(self._filled, self._head.length - self._filled))
+            self._fill_buffer()
+        body, self._buffer = self._buffer, bytearray()
+        return self._completed(), body
+
+    def _fill_buffer(self):
         with memoryview(self._buffer) as view:
             while self._filled < len(view):
                 count = self._socket.recv_into(view[self._filled :])
@@ -107,8 +117,6 @@ class Reader:
                     raise self._ended()
                 self._filled += count
                 self.received += count
-        body, self._buffer = self._buffer, bytearray()
-        return self._completed(), body
 
     def _read_chunks(self):
         data, self._buffer = self._buffer, bytearray()

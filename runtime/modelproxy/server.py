@@ -21,6 +21,7 @@ from .http1 import error_reply
 from .reader import Reader, Refused
 
 MAX_CONNECTIONS = 256
+ACCEPT_AGAIN_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 28
 SLOWEST_BYTES_PER_SECOND = 4096.0
@@ -133,6 +134,7 @@ class Server:
         self._handed_back = deque()  # connections that an answering thread is done with
         self._poll = select.poll()
         self._accepting = False
+        self._accept_again = 0.0  # ``monotonic()`` time, where it stopped for lack of room
         self._waker, self._woken = _socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
@@ -155,6 +157,8 @@ class Server:
                     self._attend(descriptor)
                 self._answer_overdue()
                 self._expire()
+                if not self._accepting:
+                    self._try_again()
             self._serving.release()
         except BaseException as error:  # nothing can be served any more: say why, and let the platform start afresh
             log.traceback_of(error)
@@ -182,6 +186,8 @@ class Server:
         """Milliseconds until something must be done unasked."""
         times = [connection.expires for connection in self._connections.values()]
         times += [job.late_at for job in self._watched]
+        if not self._accepting and not self._closing:
+            times.append(self._accept_again)
         if not times:
             return None
         return min(60000, max(0, int((min(times) - monotonic()) * 1000) + 1))
@@ -228,16 +234,24 @@ class Server:
         self._poll.register(descriptor, _READABLE)
         self._progress(connection)
         if len(self._connections) >= MAX_CONNECTIONS:
-            self._make_room()
+            self._make_room(connection)
 
-    def _make_room(self):
+    def _make_room(self, newest=None):
         """Closes the connection that has been idle longest, so that idle ones can't make the container deaf; where none
-        is idle, no more are accepted until one ends."""
+        is idle but the newest, whose request is on its way, no more are accepted until one ends."""
         for connection in self._connections.values():
-            if connection.state == Connection.READING and connection.reader.idle:
+            if connection.state == Connection.READING and connection.reader.idle and connection is not newest:
                 self._close(connection)
                 return
+        self._accept_again = monotonic() + ACCEPT_AGAIN_SECONDS
         self._accept_more(False)
+
+    def _try_again(self):
+        """The descriptors that were missing may have been the model's, so that no connection's end tells of them."""
+        now = monotonic()
+        if not self._closing and now >= self._accept_again:
+            self._accept_again = now + ACCEPT_AGAIN_SECONDS
+            self._accept_more(len(self._connections) < MAX_CONNECTIONS)
 
     def _progress(self, connection):
         try:

@@ -52,6 +52,23 @@ CHUNKED = b"PUT /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\
 READ = {SIZED: ("POST", "/a", b"hello"), EMPTY: ("GET", "/b", b""), CHUNKED: ("PUT", "/c", b"abc")}
 
 
+@pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5000000])
+def test_a_length_costs_memory_only_as_its_bytes_come(size):
+    body = bytes(bytearray(range(251))) * (size // 251 + 1)
+    with Pair(max_body=1 << 40) as pair:
+        pair.client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+        assert pair.requests() == []
+        assert len(pair.reader._buffer) <= 1 << 20
+        read, sent = [], 0
+        while not read:
+            sent += pair.client.send(body[sent : min(size, sent + 100000)])
+            read = pair.requests()
+        assert read == [("POST", "/", body[:size])]
+    with Pair(max_body=1 << 40) as pair:
+        pair.client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (1 << 39))
+        assert pair.requests() == []
+
+
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([SIZED, EMPTY, CHUNKED]), min_size=1, max_size=5), st.data())
 def test_requests_in_any_order_and_any_split(wires, data):

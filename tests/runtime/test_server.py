@@ -364,6 +364,47 @@ def test_without_descriptors_idle_connections_make_room():
             idle.close()
 
 
+def test_a_request_that_is_on_its_way_makes_no_room_for_others(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 1)
+    with Running(read_timeout=5) as running:
+        with running.connect() as connection:
+            time.sleep(0.2)
+            connection.sendall(post(b"x"))
+            assert split(rest_of(connection)) == (200, b"1 x")
+        assert split(running.ask(post(b"x"))) == (200, b"1 x")
+
+
+def test_descriptors_that_the_model_gives_back_make_room(monkeypatch):
+    refused = []
+
+    class Full:
+        def __init__(self, listener):
+            self.fileno = listener.fileno
+            self._listener = listener
+
+        def _accept(self):
+            if len(refused) < 2:
+                refused.append(1)
+                raise OSError(24, "Too many open files")
+            return self._listener._accept()
+
+    monkeypatch.setattr(server_module, "ACCEPT_AGAIN_SECONDS", 0.1)
+    listener = listen(0)
+    server = Server(Full(listener), Application(), Inbox(), 1000, 5)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        with socket.create_connection(listener.getsockname(), 10) as connection:
+            connection.sendall(post(b"x", b"/no"))
+            assert split(rest_of(connection))[0] == 404
+    finally:
+        server.drain()
+        thread.join(10)
+        for one in (listener, server._waker, server._woken):
+            one.close()
+    assert refused == [1, 1]
+
+
 def test_the_end_waits_for_answers_and_closes_the_idle():
     running = Running(keep_alive=60)
     idle = running.connect()
