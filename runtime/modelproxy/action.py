@@ -76,6 +76,8 @@ class Action:
         activation = job.notes
         if activation.started is not None:
             self._late.add(job)
+            if activation.answered is not None:
+                self._late.discard(job)  # it ended just now, and may have left the set before it was put there
             return self._in_time(activation, _NOT_READY)
         if len(self._late) < self._settings.concurrency:
             return self._in_time(activation, _NOT_READY)
@@ -191,23 +193,20 @@ class Action:
         if not self._loaded:
             self._load()  # people try images by hand, without /init
         mount = self._mount(message)
+        path = self._settings.path or self._host.default_path
         if activation.is_web:
             scheme = "https" if os.environ.get("__OW_API_HOST", "").startswith("https://") else "http"
-            path = self._settings.path or self._host.default_path
             activation.request = web_action.decode(value, mount, scheme, path, message)
         else:
-            activation.request = plain_action.request(
-                {} if value is None else value, self._describe(mount), mount, message
-            )
-            if not activation.request.path:
-                activation.request.path = self._settings.path or self._host.default_path
+            inputs = self._describe(mount, path.partition("?")[0])
+            activation.request = plain_action.request({} if value is None else value, inputs, mount, message, path)
         value = None  # the body's base64 has served
         activation.decoded = monotonic()
         return self._host.handle(activation.request)
 
-    def _describe(self, mount):
+    def _describe(self, mount, path):
         if not self._inputs_known:
-            self._inputs, self._inputs_known = self._host.describe(mount), True
+            self._inputs, self._inputs_known = self._host.describe(mount, path), True
         return self._inputs
 
     def _mount(self, message):
@@ -253,6 +252,13 @@ def _init_value(body):
     return value
 
 
+def _text_of(error):
+    try:
+        return str(error)
+    except Exception:  # a model's own exception may fail at this as well
+        return "(its text can't be had)"
+
+
 def _why_unloadable(error):
     """A sentence with what a load failed of: type, message and last frame; the traceback goes to the log."""
     if isinstance(error, Unloadable):
@@ -267,5 +273,5 @@ def _why_unloadable(error):
     elif frame is not None:
         code = frame.tb_frame.f_code
         place = " (%s, line %d, in %s)" % (code.co_filename, frame.tb_lineno, code.co_name)
-    text = "%s: %s" % (type(error).__name__, error)
+    text = "%s: %s" % (type(error).__name__, _text_of(error))
     return "The model can't be loaded: %s%s. The traceback is in the activation's log." % (text[:1000], place)

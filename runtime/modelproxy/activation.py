@@ -24,7 +24,8 @@ class Activation:
         self.fault = ""
         self.too_deep = False
         self.message = self._parsed(body)
-        self.identity = str((self.message or {}).get("activation_id") or "-")
+        identity = (self.message or {}).get("activation_id")
+        self.identity = identity if identity and isinstance(identity, str) else "-"
 
     def _parsed(self, body):
         try:
@@ -41,9 +42,9 @@ class Activation:
         if message is None:
             return {}
         if not isinstance(message, dict):
-            self.fault = (
-                "The body of /run must be a JSON object with a value, this one is %s." % json.dumps(message)[:80]
-            )
+            self.fault = "The body of /run must be a JSON object with a value, this one begins with %s." % body[
+                :80
+            ].decode("utf-8", "replace")
             return None
         return message
 

@@ -54,7 +54,7 @@ def enter(message):
             known = environ[name] if name in environ else None
             _set(name, text_of(value).encode("utf-8"))
             before.append((name, known))
-        except (OSError, ValueError):
+        except (OSError, RecursionError, ValueError):
             continue  # a name or a value that no environment can hold, from a caller who isn't the platform
     return before
 

@@ -10,7 +10,7 @@ import re
 
 from . import web_action
 from .messages import BadValue, Request, error_response
-from .percent import form_encoded
+from .percent import form_encoded, quoted_path
 
 # What a part is called when the caller gave bare base64: several models refuse a part whose type isn't a picture's.
 _SIGNATURES = (
@@ -61,12 +61,15 @@ def inputs_of_swagger(document, path):
     return Inputs(method.upper(), path, form, files, query)
 
 
-def request(value, inputs, mount="", activation=None):
+def request(value, inputs, mount="", activation=None, default_path=""):
     """The request that hands ``value`` (an object or an array) to the model. Raises ``BadValue``.
 
-    Without a description of the inputs (None) the parameters are a JSON body.
+    Without a description of the inputs (None) the parameters are a JSON body for ``default_path``, whose query, if it
+    has one, is always sent.
     """
-    inputs = inputs or Inputs("POST", "", "json")
+    path, _, default_query = default_path.partition("?")
+    default = inputs is None
+    inputs = inputs or Inputs("POST", path, "json")
     headers = [("host", "localhost")]
     query = ""
     if type(value) is list:
@@ -83,7 +86,8 @@ def request(value, inputs, mount="", activation=None):
         body = _body({key: item for key, item in value.items() if key not in in_query}, inputs, headers)
     if inputs.form == "json":
         headers.append(("content-type", "application/json"))
-    return Request(inputs.method, inputs.path, query, headers, body, mount, "http", activation, not inputs.path)
+    query = "&".join(part for part in (default_query, query) if part)
+    return Request(inputs.method, quoted_path(inputs.path), query, headers, body, mount, "http", activation, default)
 
 
 def _body(fields, inputs, headers):

@@ -101,7 +101,17 @@ def call(application, request, multithread=False):
     finally:
         close = getattr(body, "close", None)
         if close is not None:
-            close()
+            _close(close)
+
+
+def _close(close):
+    """What fails here costs a server's log a traceback, not the client its answer, which is out by then."""
+    try:
+        close()
+    except BaseException as error:
+        import traceback
+
+        traceback.print_exception(type(error), error, error.__traceback__)
 
 
 def _status_code(status):

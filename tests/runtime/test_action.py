@@ -42,8 +42,9 @@ class Echo:
             return self._handle(request)
         return Response(200, [("Content-Type", "application/json")], json.dumps({"path": request.path}).encode("ascii"))
 
-    def describe(self, mount):
+    def describe(self, mount, path):
         self.described += 1
+        self.described_path = path
         return self.inputs
 
 
@@ -369,6 +370,36 @@ def test_a_plain_call_follows_the_model_s_description_asked_once():
     assert container.run([1]) == (200, {"error": "The model takes named parameters (an object), not an array."})
 
 
+def test_a_plain_call_goes_to_the_path_that_is_set():
+    container = Container(Echo(inputs=Inputs("GET", "/a b", "query")), MODELPROXY_PATH="/a b?k=v")
+    assert container.run({"q": 1}) == (200, {"path": "/a%20b"})
+    assert (container.host.described_path, container.host.request.query) == ("/a b", "k=v&q=1")
+    container = Container(MODELPROXY_PATH="/other?k=v")
+    assert container.run({"q": 1}) == (200, {"path": "/other"})
+    assert (container.host.request.query, container.host.request.default) == ("k=v", True)
+
+
+@pytest.mark.parametrize("key", ["activation_id", "deadline", "other"])
+def test_metadata_that_no_environment_can_hold_does_not_matter(key):
+    container = Container()
+    for depth in range(900, 1000):
+        status, _ = container.post(
+            b"/run", ('{"value":{},"%s":%s1%s}' % (key, "[" * depth, "]" * depth)).encode("ascii")
+        )
+        assert status == 200
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise ValueError("no text")
+
+
+def test_an_exception_without_text_is_an_answer_too():
+    status, answer = Container(Echo(load=raising(Unspeakable()))).init()
+    assert status == 502
+    assert "Unspeakable: (its text can't be had)" in answer["error"]
+
+
 def test_the_activation_s_environment_is_set_for_its_length():
     seen = {}
 
@@ -486,6 +517,16 @@ def test_a_job_whose_deadline_passed_while_it_waited_is_not_begun():
     container.action.perform(job)
     assert len(container.replies) == 1
     assert container.host.request is None
+
+
+def test_a_prediction_that_ends_at_its_very_deadline_is_not_taken_for_stuck():
+    container = Container()
+    job = container.job(b"/run", {"value": {}, "deadline": deadline_in(60)})
+    assert job.claim()  # the server's thread, which the other one now overtakes
+    job.notes.started = time.monotonic()
+    assert container.action._run(job, job.notes) is None
+    container.action.overdue(job)
+    assert container.action._late == set()
 
 
 def test_where_a_late_prediction_never_ends_the_next_deadline_ends_the_process(monkeypatch, capfd):

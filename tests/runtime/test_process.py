@@ -239,6 +239,14 @@ def test_a_host_or_target_that_does_not_exist(start, tmp_path, environ, says):
     assert says in start(models.write(tmp_path), **environ).init()[1]["error"]
 
 
+def test_a_target_in_a_folder_imports_what_lies_beside_it(start, tmp_path):
+    folder = models.write(tmp_path).joinpath("src")
+    folder.mkdir()
+    folder.joinpath("serve.py").write_text("import helper\n" + models.FLASK_APP)
+    folder.joinpath("helper.py").write_text("")
+    assert start(tmp_path, MODELPROXY_HOST="max", MODELPROXY_TARGET="src/serve.py").init() == (200, {"ok": True})
+
+
 def test_another_file_as_target(start, tmp_path):
     models.write(tmp_path, app="raise RuntimeError('not this one')\n", serve=models.FLASK_APP)
     assert start(tmp_path, MODELPROXY_HOST="max", MODELPROXY_TARGET="serve.py").init() == (200, {"ok": True})

@@ -82,9 +82,10 @@ def test_headers_that_stay_out_and_those_that_join():
 
 
 class Body:
-    def __init__(self, chunks, failure=None):
+    def __init__(self, chunks, failure=None, failure_at_close=None):
         self.chunks = chunks
         self.failure = failure
+        self.failure_at_close = failure_at_close
         self.closed = 0
 
     def __iter__(self):
@@ -95,6 +96,8 @@ class Body:
 
     def close(self):
         self.closed += 1
+        if self.failure_at_close:
+            raise self.failure_at_close
 
 
 def application(body, status="200 OK", headers=(), written=()):
@@ -161,6 +164,12 @@ def test_what_the_application_raises_passes_and_the_body_is_closed(failure):
     with pytest.raises(type(failure)):
         call(application(body), request())
     assert body.closed == 1
+
+
+@pytest.mark.parametrize("failure", [ValueError("at the close"), SystemExit(1)])
+def test_what_fails_at_the_close_does_not_cost_the_answer(failure, capsys):
+    assert call(application(Body([b"x"], None, failure)), request()).body == b"x"
+    assert type(failure).__name__ in capsys.readouterr()[1]
 
 
 def test_the_environ_is_what_the_reference_validator_wants():

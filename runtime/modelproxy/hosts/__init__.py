@@ -3,8 +3,9 @@
 ``Host(settings)``        touches nothing yet.
 ``load()``                imports the model; called once, in the main thread, with the activation's environment set.
 ``handle(request)``       Request → Response; may raise whatever the model raises.
-``describe(mount)``       the model's inputs (see ``plain_action.Inputs``) when seen at ``mount``, None where they
-aren't known. ``close()``               at exit.
+``describe(mount, path)`` the inputs of ``path`` (see ``plain_action.Inputs``) when seen at ``mount``, None where they
+                          aren't known.
+``close()``               at exit.
 ``default_path``          path of a request that names none.
 """
 

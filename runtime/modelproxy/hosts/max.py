@@ -53,12 +53,12 @@ class Host:
             return self._for_the_platform(request, response)
         return response
 
-    def describe(self, mount):
+    def describe(self, mount, path):
         # At the same mount as every request: restplus and restx keep the document that they made first.
         response = call(self._app, Request("GET", "/swagger.json", headers=[("host", "localhost")], mount=mount))
         if response.status != 200:
             return None
-        return plain_action.inputs_of_swagger(response.body, self.default_path)
+        return plain_action.inputs_of_swagger(response.body, path)
 
     def close(self):
         self._app = None
@@ -114,6 +114,9 @@ def _run_as_main(file):
     module.__builtins__ = builtins
     sys.modules["__main__"] = module
     sys.argv[:] = [file]
+    folder = os.path.dirname(os.path.realpath(file))  # as the interpreter finds a script's
+    if folder != sys.path[0]:
+        sys.path.insert(0, folder)
     with open(file, "rb") as source:
         code = compile(source.read(), file, "exec", dont_inherit=True)
     try:
