@@ -144,6 +144,14 @@ def test_plain_calls(shared):
     assert "object or an array" in shared.run(3)[1]["error"]
 
 
+def test_a_plain_call_of_a_model_that_predicts_on_get(start, tmp_path):
+    parser = "PARSER = MAX_API.parser()\nPARSER.add_argument('model', default='up')\n\n\nclass ModelPredictAPI"
+    api = models.API.replace("class ModelPredictAPI", parser).replace("def post(", "def get(")
+    proxy = start(models.write(tmp_path, api=api.replace('doc("predict")', "expect(PARSER)")))
+    assert proxy.run({"model": "down"})[1]["query"] == {"model": ["down"]}
+    assert proxy.run({})[1]["query"] == {}
+
+
 def test_a_plain_call_does_not_change_what_the_swagger_page_links_to(start, tmp_path):
     proxy = start(models.write(tmp_path))
     proxy.run({"a": 1}, action_name="/guest/test")
