@@ -83,7 +83,7 @@ class Ours(Side):
         sys.path.insert(0, runtime)
         from modelproxy import hosts, http1
         from modelproxy.action import Action
-        from modelproxy.server import Job
+        from modelproxy.jobs import Job
         from modelproxy.settings import Settings
 
         settings = Settings({})

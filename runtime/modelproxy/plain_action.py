@@ -19,6 +19,8 @@ _SIGNATURES = (
     (b"GIF8", "image/gif", "gif"),
     (b"RIFF", "audio/wav", "wav"),
 )
+# spray-json refuses a number of more than a hundred characters (JsonParserSettings.scala, maxNumberCharacters).
+_LONG_NUMBER = re.compile(rb"[-+.0-9eE]{101}")
 _DATA_URL = re.compile(r"data:([^,;]*(?:;[^,;=]+=[^,;]*)*)(;base64)?,", re.IGNORECASE)
 
 
@@ -178,7 +180,8 @@ def encode(response, request, limit=1048576):
 
 def _is_result(response):
     """True where the platform can read the body itself and won't take it for a failure (contract A7)."""
-    if not response.header("content-type").lower().startswith("application/json"):
+    is_json = response.header("content-type").lower().startswith("application/json")
+    if not is_json or _LONG_NUMBER.search(response.body):
         return False
     try:
         value = json.loads(response.body.decode("utf-8"), parse_constant=_refuse)

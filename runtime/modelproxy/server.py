@@ -18,6 +18,7 @@ from time import monotonic
 
 from . import http1, log
 from .http1 import error_reply
+from .jobs import Job
 from .reader import Reader, Refused
 
 MAX_CONNECTIONS = 256
@@ -27,71 +28,6 @@ LINGER_BYTES = 1 << 28
 SLOWEST_BYTES_PER_SECOND = 4096.0
 
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
-
-
-class Inbox:
-    """Jobs on their way to the threads that do them. Any number may ``put`` and ``get``."""
-
-    def __init__(self):
-        self._jobs = deque()
-        self._signal = _thread.allocate_lock()
-        self._signal.acquire()
-
-    def put(self, job):
-        self._jobs.append(job)
-        self._wake()
-
-    def get(self):
-        """Waits for a job; a signal handler may run meanwhile, and may raise."""
-        while True:
-            try:
-                job = self._jobs.popleft()
-            except IndexError:
-                self._signal.acquire()
-                continue
-            if self._jobs:
-                self._wake()  # the signal is one bit: pass it on to the next thread that waits
-            return job
-
-    def _wake(self):
-        try:
-            self._signal.release()
-        except RuntimeError:
-            pass  # it is set already
-
-
-class Job:
-    """One complete request. ``head`` and ``body`` are what came; ``late_at`` is the ``monotonic()`` time at which the
-    server's thread answers in the application's stead, None for never; ``notes`` is the application's own."""
-
-    __slots__ = ("_claim", "_connection", "_process", "_server", "arrived", "body", "head", "late_at", "notes")
-
-    def __init__(self, server, connection, head, body):
-        self._server = server
-        self._connection = connection
-        self._claim = _thread.allocate_lock()
-        self._process = os.getpid()
-        self.head = head
-        self.body = body
-        self.arrived = monotonic()
-        self.late_at = None
-        self.notes = None
-
-    def claim(self):
-        """True for the one who may answer."""
-        if os.getpid() != self._process:
-            # A child that the model forked has come out of the prediction (sys.exit): the answer and the log are its
-            # parent's. It ends as it would in a thread of Flask's own server, where SystemExit ends the thread.
-            os._exit(0)
-        return self._claim.acquire(False)
-
-    @property
-    def answered(self):
-        return self._claim.locked()
-
-    def send(self, reply):
-        """Sends the reply; only for who has claimed the job."""
-        self._server.reply(self._connection, self.head, reply)
 
 
 class Connection:

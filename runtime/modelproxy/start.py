@@ -37,7 +37,8 @@ def _serve(settings, listener):
     import signal
 
     from . import hosts
-    from .server import Inbox, Server
+    from .jobs import Inbox
+    from .server import Server
 
     inbox = Inbox()
     try:

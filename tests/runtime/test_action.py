@@ -10,9 +10,9 @@ import pytest
 from modelproxy import hosts, log, web_action
 from modelproxy.action import ONLY_ONCE, Action
 from modelproxy.http1 import parse_head
+from modelproxy.jobs import Job
 from modelproxy.messages import Response
 from modelproxy.plain_action import Inputs
-from modelproxy.server import Job
 from modelproxy.settings import Settings
 
 MARKER = log.MARKER.decode("ascii")

@@ -205,6 +205,7 @@ def test_the_character_that_ends_the_platforms_reading_is_escaped():
         (b"{bad", "application/json"),
         (b'{"a": "\xff"}', "application/json"),
         (b"[" * 100000, "application/json"),
+        (b"[" + b"1" * 101 + b"]", "application/json"),
         (b"{}", "text/plain"),
         (b"\x89PNG", "image/png"),
     ],

@@ -10,8 +10,9 @@ import time
 import pytest
 from modelproxy import server as server_module
 from modelproxy.http1 import Reply, error_reply
+from modelproxy.jobs import Inbox
 from modelproxy.listener import listen
-from modelproxy.server import Inbox, Server
+from modelproxy.server import Server
 
 
 class Application:

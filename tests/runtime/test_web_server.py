@@ -4,8 +4,8 @@ import json
 
 import pytest
 from modelproxy.http1 import parse_head
+from modelproxy.jobs import Job
 from modelproxy.messages import Response
-from modelproxy.server import Job
 from modelproxy.settings import Settings
 from modelproxy.web_server import WebServer
 

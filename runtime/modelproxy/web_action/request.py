@@ -1,0 +1,145 @@
+"""The ``value`` of a web activation → the HTTP request that the client sent. Pure."""
+
+import binascii
+import json
+import re
+
+from .. import media_types
+from ..messages import BadValue, Request
+from ..percent import form_encoded, quoted_path
+
+RESERVED = frozenset(("__ow_method", "__ow_headers", "__ow_path", "__ow_user", "__ow_query", "__ow_body"))
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
+
+
+def is_web(value):
+    """True where ``value`` is that of a web activation (design: both keys, anything else is plain parameters)."""
+    return type(value) is dict and "__ow_method" in value and "__ow_headers" in value
+
+
+def decode(value, mount="", scheme_of_host="http", default_path="/", activation=None):
+    """The HTTP request that the client sent, as far as the platform kept it.
+
+    mount            the action's public path.
+    scheme_of_host   "http" or "https" where no X-Forwarded-Proto says otherwise.
+    default_path     path, perhaps with a query, of a request that names none.
+    Raises ``BadValue`` where the value can't come from the platform.
+    """
+    method = _text(value, "__ow_method").upper()
+    if not _TOKEN.match(method):
+        raise BadValue("__ow_method is %r, which is no HTTP method" % method)
+    headers = _headers(value["__ow_headers"])
+    path = _text(value, "__ow_path")
+    if path and not path.startswith("/"):
+        path = "/" + path
+    parsed = media_types.parse(_last(headers, "content-type"))
+    if "__ow_query" in value:
+        query, body = _text(value, "__ow_query"), _raw_body(value, parsed)
+    else:
+        query, body = _cooked(value, method, parsed)
+    default = not path
+    if default:
+        path, _, default_query = default_path.partition("?")
+        query = "&".join(part for part in (default_query, query) if part)
+    forwarded = _last(headers, "x-forwarded-proto").split(",")[0].strip().lower()
+    scheme = forwarded if forwarded in ("http", "https") else scheme_of_host
+    return Request(method, quoted_path(path), query, headers, body, mount, scheme, activation, default)
+
+
+def public_path(action_name):
+    """``/ns/name`` or ``/ns/package/name`` → the path of the web action, "" for anything else."""
+    parts = action_name.strip("/").split("/") if isinstance(action_name, str) else ()
+    if len(parts) not in (2, 3) or not all(parts):
+        return ""
+    package = parts[1] if len(parts) == 3 else "default"
+    return quoted_path("/api/v1/web/%s/%s/%s" % (parts[0], package, parts[-1]))
+
+
+def _text(value, key):
+    text = value.get(key, "")
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise BadValue("%s is %s; the platform sends a string" % (key, json.dumps(text)[:80]))
+    return text
+
+
+def _headers(given):
+    """Header names in lower case and values as WSGI wants them: one character for each byte (PEP 3333)."""
+    if not isinstance(given, dict):
+        raise BadValue("__ow_headers is %s; the platform sends an object" % json.dumps(given)[:80])
+    if _all_well_formed(given):
+        return [(name.lower(), value) for name, value in given.items()]
+    headers = []
+    for name, value in given.items():
+        if not isinstance(value, str):
+            value = json.dumps(value)
+        if not _FIELD_VALUE.match(value):
+            value = value.encode("utf-8", "replace").decode("latin-1")
+        if not _TOKEN.match(name) or not _FIELD_VALUE.match(value):
+            raise BadValue("__ow_headers has %r: %r, which is no HTTP header" % (name[:80], value[:80]))
+        headers.append((name.lower(), value))
+    return headers
+
+
+def _all_well_formed(given):
+    """True for what the platform sends: seen at once, since looking at each name and value costs five times as much."""
+    try:
+        return "" not in given and _TOKEN.match("".join(given)) and _FIELD_VALUE.match("".join(given.values()))
+    except TypeError:  # a value is no string
+        return False
+
+
+def _last(headers, name):
+    for known, value in reversed(headers):
+        if known == name:
+            return value
+    return ""
+
+
+def _raw_body(value, parsed):
+    body = value.get("__ow_body")
+    if not body:
+        return b""
+    if not isinstance(body, str):
+        return json.dumps(body).encode("utf-8")
+    if parsed is not None and parsed.arrives_as_text:
+        return body.encode("utf-8", "replace")
+    return _from_base64(body)
+
+
+def _from_base64(body):
+    try:
+        # What isn't in the alphabet is skipped by a2b_base64, so the length tells whether all of it was base64.
+        decoded = binascii.a2b_base64(body)
+        if len(body) % 4 == 0 and _decoded_length(body) == len(decoded):
+            return decoded
+    except (ValueError, binascii.Error):
+        pass
+    if _BASE64.match(body) and len(body) % 4 != 1:
+        return binascii.a2b_base64(body.rstrip("=") + "=" * (-len(body.rstrip("=")) % 4))
+    raise BadValue("__ow_body isn't base64, though the platform sends it so for this content type")
+
+
+def _decoded_length(body):
+    return len(body) // 4 * 3 - (body.endswith("=") + body.endswith("=="))
+
+
+def _cooked(value, method, parsed):
+    """Query and body of a ``--web true`` activation, where both arrive as parameters (design, fixed points)."""
+    parameters = {key: item for key, item in value.items() if key not in RESERVED}
+    is_json = parsed is not None and parsed.is_json
+    if "__ow_body" not in value:
+        if method not in ("GET", "HEAD") and parsed is not None:
+            if is_json:
+                return "", json.dumps(parameters).encode("ascii")
+            if parsed.name == "application/x-www-form-urlencoded" and not parsed.parameters:
+                return "", form_encoded(parameters).encode("ascii")
+        return form_encoded(parameters), b""
+    body = value["__ow_body"]
+    if is_json:
+        return form_encoded(parameters), json.dumps(body).encode("ascii")
+    return form_encoded(parameters), _raw_body(value, parsed)
