@@ -5,6 +5,10 @@ from __future__ import annotations
 import click
 
 from modelwhisk import __version__
+from modelwhisk.deploy.command import deploy
+from modelwhisk.deploy.listing import list_actions, status, url
+from modelwhisk.deploy.logs import logs
+from modelwhisk.deploy.removal import delete
 from modelwhisk.local.command import local
 
 
@@ -15,3 +19,9 @@ def main() -> None:
 
 
 main.add_command(local)
+main.add_command(deploy)
+main.add_command(list_actions)
+main.add_command(status)
+main.add_command(url)
+main.add_command(logs)
+main.add_command(delete)

@@ -53,13 +53,10 @@ class OpenWhisk:
 
     def __init__(self, settings: Settings, *, retries: urllib3.Retry = _RETRIES) -> None:
         self.settings = settings
-        self._session = requests.Session()
-        # The environment's proxies and authorities hold, but a ~/.netrc must not replace the key.
         user, _, key = settings.auth.partition(":")
-        self._session.auth = (user, key)
-        self._session.cert = settings.certificate
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retries, pool_maxsize=64))
+        self._session = _session(settings, (user, key), retries)
+        # A 503 of a model's is an answer, and asking again would run it again.
+        self._anonymous = _session(settings, lambda request: request, retries.new(status=0, read=0, total=2))
         self._own_namespace: str | None = None
         if settings.insecure:  # asked for; a warning at each request would say nothing new
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -88,6 +85,7 @@ class OpenWhisk:
 
     def close(self) -> None:
         self._session.close()
+        self._anonymous.close()
 
     # Actions
 
@@ -216,10 +214,24 @@ class OpenWhisk:
 
     def web_url(self, name: str) -> str:
         """The public URL of a web action, whether there is one or not."""
-        namespace, path = _split(name)
-        package, _, action = path.rpartition("/")
-        parts = (namespace or self.namespace, package or "default", action)
-        return f"{self.settings.host}/api/v1/web/" + "/".join(quote(part, safe="") for part in parts)
+        return self.settings.host + self._web_path(name)
+
+    def get_web(
+        self,
+        name: str,
+        path: str = "",
+        headers: Mapping[str, str] | None = None,
+        *,
+        with_key: bool = False,
+        seconds: float = _READ_SECONDS,
+    ) -> requests.Response:
+        """GETs `path` (with its slash and query) of a web action, once; any response is one, whatever its status.
+
+        The key is sent only `with_key`, since the platform hands it on to the model. Raises OpenWhiskError where there
+        is no response.
+        """
+        session = self._session if with_key else self._anonymous
+        return self._send("GET", self._web_path(name) + path, session=session, headers=headers, read=seconds)
 
     # HTTP
 
@@ -227,6 +239,12 @@ class OpenWhisk:
         namespace, path = _split(name)
         chosen = quote(namespace or self.settings.namespace, safe="")
         return f"/api/v1/namespaces/{chosen}/{collection}" + (f"/{quote(path)}" if path else "")
+
+    def _web_path(self, name: str) -> str:
+        namespace, path = _split(name)
+        package, _, action = path.rpartition("/")
+        parts = (namespace or self.namespace, package or "default", action)
+        return "/api/v1/web/" + "/".join(quote(part, safe="") for part in parts)
 
     def _pages(self, path: str) -> Iterator[Mapping[str, Json]]:
         skip = 0
@@ -258,15 +276,18 @@ class OpenWhisk:
         *,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Json] | None = None,
+        headers: Mapping[str, str] | None = None,
+        session: requests.Session | None = None,
         read: float = _READ_SECONDS,
     ) -> requests.Response:
+        types = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            return self._session.request(
+            return (session or self._session).request(
                 method,
                 self.settings.host + path,
                 params=params,
                 data=None if body is None else json.dumps(body).encode(),
-                headers={"Content-Type": "application/json"} if body is not None else {},
+                headers={**types, **(headers or {})},
                 timeout=(_CONNECT_SECONDS, read),
                 allow_redirects=False,  # a PUT that was redirected would arrive as a GET
                 # Said with each request: requests would let REQUESTS_CA_BUNDLE overrule a session's.
@@ -274,6 +295,17 @@ class OpenWhisk:
             )
         except requests.RequestException as problem:
             raise error_of_exception(problem, self.settings.host) from problem
+
+
+def _session(settings: Settings, auth: Any, retries: urllib3.Retry) -> requests.Session:
+    """A session whose key is `auth`: set in any case, so that a ~/.netrc doesn't add another; proxies and authorities
+    are the environment's."""
+    session = requests.Session()
+    session.auth = auth
+    session.cert = settings.certificate
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retries, pool_maxsize=64))
+    return session
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -117,6 +117,11 @@ class Action:
         value = self.annotations.get("require-whisk-auth")
         return None if value is None or isinstance(value, bool) else str(value)
 
+    @property
+    def needs_key(self) -> bool:
+        """Whether callers must present an OpenWhisk key."""
+        return self.annotations.get("require-whisk-auth") is True
+
 
 @dataclass(frozen=True)
 class Package:
