@@ -15,7 +15,7 @@ import httpx
 from modelwhisk.client import specification, swagger
 from modelwhisk.client.answers import Answer, Reply
 from modelwhisk.client.checking import Inputs, check
-from modelwhisk.client.encoding import MAX_REQUEST, request
+from modelwhisk.client.encoding import request
 from modelwhisk.client.endpoint import Endpoint, resolve
 from modelwhisk.client.errors import ClientError, InputError, InterfaceError, ModelError, Unreachable
 from modelwhisk.client.exchange import Ask, Policy, Steps, exchange
@@ -56,7 +56,7 @@ class Calls:
         policy: Policy | None = None,
         headers: Mapping[str, str] | None = None,
         platform: OpenWhisk | None = None,
-        limit: int | None = MAX_REQUEST,
+        limit: int | None = None,
     ) -> None:
         self.name = url_or_name
         self.policy = policy or Policy()
@@ -118,7 +118,7 @@ class Calls:
         """The request that carries checked inputs; raises `TooLarge`."""
         endpoint = yield from self.endpoint()
         interface = yield from self.interface()
-        return request(interface, endpoint.address, inputs, endpoint.headers, self.limit)
+        return request(interface, endpoint.address, inputs, endpoint.headers, self.limit or endpoint.limit)
 
     def reply(self, values: Mapping[str, Any]) -> Steps[Reply]:
         """The model's reply to `values`, whatever its status."""

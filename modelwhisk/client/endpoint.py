@@ -9,11 +9,13 @@ from functools import partial
 
 import httpx
 
+from modelwhisk.client.encoding import MAX_REQUEST
 from modelwhisk.client.errors import ClientError, NotReady
 from modelwhisk.client.exchange import Lookup, Record
 from modelwhisk.openwhisk import Action, NoCredentials, NotFound, OpenWhisk, OpenWhiskError
 
 _PREDICT = "/model/predict"
+_WEB_ACTIONS = "/api/v1/web/"
 _PASSING = frozenset({None, 429, 500, 502, 503, 504})  # statuses of a platform that is asked again
 _DEFAULT_VERSION = "default"
 
@@ -31,6 +33,11 @@ class Endpoint:
     platform: OpenWhisk | None = None
     action: str | None = None
     memory: int | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """How many bytes of a body are taken: a platform's default for a web action, None for other servers."""
+        return MAX_REQUEST if _WEB_ACTIONS in self.address else None
 
     @property
     def lookup(self) -> Lookup | None:
@@ -82,8 +89,8 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 def _action_of(path: str) -> str | None:
     """`/namespace/[package/]action` of a web action's path, None for another."""
-    parts = path.removeprefix("/api/v1/web/").split("/")
-    if not path.startswith("/api/v1/web/") or len(parts) < 3:
+    parts = path.removeprefix(_WEB_ACTIONS).split("/")
+    if not path.startswith(_WEB_ACTIONS) or len(parts) < 3:
         return None
     namespace, package, action = parts[:3]
     return f"/{namespace}/{action}" if package == "default" else f"/{namespace}/{package}/{action}"

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from modelwhisk.client.answers import Answer
 from modelwhisk.client.calls import Calls, Specification, Status
-from modelwhisk.client.encoding import MAX_REQUEST
 from modelwhisk.client.errors import ClientError
 from modelwhisk.client.exchange import EVERY_FAILURE, Policy
 from modelwhisk.client.interface import Field, Interface
@@ -39,9 +38,10 @@ class Model:
     `path` chooses among the paths of a description.
 
     Before anything is sent, `InputError` names the field that is missing, unknown, of a wrong type or a file that isn't
-    there; `TooLarge` the one that makes the request larger than `limit` bytes (None: no limit). A failure that was
-    answered is a `ModelError`, none at all is `Unreachable`. `retry` allows a POST to be sent again after 502, 503,
-    504, a timeout or a broken connection, though the model may have run. `timeout` is in seconds.
+    there; `TooLarge` the one that makes the request larger than `limit` bytes (by default a web action's 1 MiB, and
+    no limit for other servers). A failure that was answered is a `ModelError`, none at all is `Unreachable`. `retry`
+    allows a POST to be sent again after 502, 503, 504, a timeout or a broken connection, though the model may have
+    run. `timeout` is in seconds.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Model:
         headers: Mapping[str, str] | None = None,
         retry: bool = False,
         timeout: float = READ_SECONDS,
-        limit: int | None = MAX_REQUEST,
+        limit: int | None = None,
         platform: OpenWhisk | None = None,
     ) -> None:
         options: dict[str, Any] = {"given": specification, "path": path, "headers": headers, "platform": platform}
@@ -146,7 +146,7 @@ class AsyncModel:
         headers: Mapping[str, str] | None = None,
         retry: bool = False,
         timeout: float = READ_SECONDS,
-        limit: int | None = MAX_REQUEST,
+        limit: int | None = None,
         platform: OpenWhisk | None = None,
     ) -> None:
         options: dict[str, Any] = {"given": specification, "path": path, "headers": headers, "platform": platform}
