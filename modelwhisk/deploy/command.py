@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from modelwhisk.deploy import curl_line, names
+from modelwhisk.deploy import curl_line, names, pairs
 from modelwhisk.deploy.apply import Deployed, set_default
 from modelwhisk.deploy.apply import deploy as put
 from modelwhisk.deploy.connection import console, platform_command, write_json
@@ -19,16 +19,8 @@ from modelwhisk.deploy.curl_line import CurlLine
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.deploy.plan import WEB_MODES, Web, Wish
 from modelwhisk.deploy.wait import Ready, patience_for, wait_until_ready
-from modelwhisk.local.command import read_pairs
 from modelwhisk.openwhisk import Action, Limits, OpenWhisk
 from modelwhisk.openwhisk.records import parameters_of
-
-
-def _pairs(context: click.Context, parameter: click.Parameter, value: Any) -> dict[str, Any]:
-    try:
-        return read_pairs(value)
-    except ValueError as problem:
-        raise click.BadParameter(str(problem)) from problem
 
 
 @click.command()
@@ -46,10 +38,10 @@ def _pairs(context: click.Context, parameter: click.Parameter, value: Any) -> di
 @click.option("-c", "--concurrency", type=int, metavar="N", help="Calls that one container gets at a time.")
 @click.option("-l", "--log-size", type=int, metavar="MB", help="Log of an activation.")
 @click.option(
-    "-p", "--param", "parameters", multiple=True, metavar="KEY=VALUE", callback=_pairs, help="Bound parameter."
+    "-p", "--param", "parameters", multiple=True, metavar="KEY=VALUE", callback=pairs.read, help="Bound parameter."
 )
-@click.option("--init", multiple=True, metavar="KEY=VALUE", callback=_pairs, help="Parameter for the environment.")
-@click.option("-a", "--annotation", "annotations", multiple=True, metavar="KEY=VALUE", callback=_pairs)
+@click.option("--init", multiple=True, metavar="KEY=VALUE", callback=pairs.read, help="Parameter for the environment.")
+@click.option("-a", "--annotation", "annotations", multiple=True, metavar="KEY=VALUE", callback=pairs.read)
 @click.option("--version", metavar="VERSION", help="Put it beside other versions, as NAME/VERSION in a package NAME.")
 @click.option("--default", metavar="VERSION", help="Make this version NAME/default.")
 @click.option("--fresh", is_flag=True, help="Forget the parameters and annotations of an action that is there.")

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from modelwhisk.client.errors import InterfaceError
+from modelwhisk.client.interface import Field, Interface
+from modelwhisk.client.swagger import interface_of
 from modelwhisk.deploy.catalogue import model_name
+from modelwhisk.deploy.json_sample import sample_body, scalar
 from modelwhisk.deploy.samples import Sample, sample_file
-from modelwhisk.deploy.swagger import Field, Operation, main_operation
 from modelwhisk.openwhisk import Action, OpenWhisk, OpenWhiskError
 
+# The path that answers where none is named, so that the line can do without it.
+_DEFAULT_PATH = "/model/predict"
 # What curl would refuse to print on a terminal, and what a file of it is called.
 _BINARY_SUFFIXES = {
     "image/png": "png",
@@ -47,11 +52,9 @@ def ask(whisk: OpenWhisk, action: Action, sample: str | None = None) -> CurlLine
             document = json.loads(response.content)
     except (OpenWhiskError, ValueError):
         pass  # the deployment has succeeded; the line is a help
-    operation = main_operation(document) if isinstance(document, dict) else None
     options = _connection_options(action, whisk.settings.insecure)
-    return curl_line(
-        whisk.web_url(name), operation, model_name(action.image or action.name), options=options, sample=sample
-    )
+    model = model_name(action.image or action.name)
+    return curl_line(whisk.web_url(name), document, model, options=options, sample=sample)
 
 
 def _connection_options(action: Action, insecure: bool) -> list[str]:
@@ -66,51 +69,60 @@ def _connection_options(action: Action, insecure: bool) -> list[str]:
 
 def curl_line(
     url: str,
-    operation: Operation | None,
+    document: Mapping[str, Any] | None,
     model: str,
     *,
     options: Sequence[str] = (),
     sample: str | None = None,
     folder: Path = Path(),
 ) -> CurlLine:
-    """The line that calls `operation` at `url`; `sample` is a file to send instead of one that is found or made."""
+    """The line that asks for a prediction at `url`, as `document` describes it, else for the metadata.
+
+    `sample` is a file to send instead of one that is found in `folder` or made.
+    """
     words = ["curl", *options]
-    if operation is None:
+    try:
+        interface = interface_of(document)
+    except InterfaceError:
         return CurlLine(_join([*words, f"{url}/model/metadata"]))
     producer, notes = "", []
-    if operation.form == "json":
-        words += ["-H", "Content-Type: application/json", "-d", json.dumps(operation.body, ensure_ascii=False)]
-    elif operation.form == "multipart":
-        for field in _needed(operation.files, at_least_one=True):
+    if interface.form == "json":
+        body = sample_body(document or {}, interface.path, interface.method)
+        words += ["-H", "Content-Type: application/json", "-d", json.dumps(body, ensure_ascii=False)]
+    elif interface.form == "query" and interface.method == "POST":
+        words += ["-X", "POST"]
+    for field in _sent(interface):
+        if field.kind == "file":
             file = Sample(sample) if sample else sample_file(field.name, field.description, model, folder)
             producer = producer or file.producer
             words += ["-F", f"{field.name}=@{file.place}"]
-            if not file.real:
-                notes.append(f"{field.name}: {field.description or 'a file of your own'}")
-        words += _options("-F", operation.fields)
-    elif operation.form == "urlencoded":
-        words += _options("--data-urlencode", operation.fields)
-    elif operation.method == "POST":
-        words += ["-X", "POST"]
-    suffix = _BINARY_SUFFIXES.get(operation.produces)
-    if suffix:
-        words += ["-o", f"answer.{suffix}"]
-    shown = [field for field in operation.query if field.required or field.default]
-    query = urlencode({field.name: _text(field.sample) for field in shown})
-    words.append(f"{url}{operation.path}" + (f"?{query}" if query else ""))
+            notes += [] if file.real else [f"{field.name}: {field.description or 'a file of your own'}"]
+        else:
+            words += ["-F" if interface.form == "multipart" else "--data-urlencode", f"{field.name}={_text(field)}"]
+    suffix = next((_BINARY_SUFFIXES[kind] for kind in interface.produces if kind in _BINARY_SUFFIXES), None)
+    words += ["-o", f"answer.{suffix}"] if suffix else []
+    words.append(url + ("" if interface.path == _DEFAULT_PATH else interface.path) + _query(interface))
     return CurlLine((f"{producer} | " if producer else "") + _join(words), "; ".join(notes))
 
 
-def _needed(fields: tuple[Field, ...], at_least_one: bool = False) -> tuple[Field, ...]:
-    needed = tuple(field for field in fields if field.required)
-    return needed or (fields[:1] if at_least_one else ())
+def _sent(interface: Interface) -> list[Field]:
+    """The fields of the form that must be sent, or its first file where none must."""
+    fields = [field for field in interface.inputs if field.place == "form"]
+    return [field for field in fields if field.required] or [field for field in fields if field.kind == "file"][:1]
 
 
-def _options(option: str, fields: tuple[Field, ...]) -> list[str]:
-    return [word for field in _needed(fields) for word in (option, f"{field.name}={_text(field.sample)}")]
+def _query(interface: Interface) -> str:
+    """What is needed in the query, and what has a default and so can be shown without a guess."""
+    fields = [field for field in interface.inputs if field.place == "query"]
+    shown = {field.name: _text(field) for field in fields if field.required or field.default is not None}
+    return f"?{urlencode(shown)}" if shown else ""
 
 
-def _text(value: Any) -> str:
+def _text(field: Field) -> str:
+    value = field.default if field.default is not None else next(iter(field.choices), None)
+    if value is None:
+        element = field.items if field.kind == "array" and field.items else field
+        value = scalar(element.kind, element.minimum)
     return value if isinstance(value, str) else json.dumps(value)
 
 

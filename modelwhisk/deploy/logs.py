@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from time import sleep as pause
 
 import click
 from rich.console import Console
@@ -56,7 +57,7 @@ def logs(
 
 def _follow(whisk: OpenWhisk, path: str, seen: set[str], as_json: bool) -> None:
     while True:
-        time.sleep(_PAUSE_SECONDS)
+        pause(_PAUSE_SECONDS)
         latest = whisk.list_activations(path, limit=_WINDOW)
         _show(_records(whisk, [item for item in reversed(latest) if item.id not in seen]), as_json)
         # What is no longer in the window doesn't come back.
