@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from modelwhisk.deploy import curl_line, names, pairs
 from modelwhisk.deploy.apply import Deployed, set_default
 from modelwhisk.deploy.apply import deploy as put
-from modelwhisk.deploy.connection import console, platform_command, write_json
-from modelwhisk.deploy.curl_line import CurlLine
+from modelwhisk.deploy.connection import platform_command
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.deploy.plan import WEB_MODES, Web, Wish
-from modelwhisk.deploy.wait import Ready, patience_for, wait_until_ready
-from modelwhisk.openwhisk import Action, Limits, OpenWhisk
+from modelwhisk.deploy.report import JsonReport, Report, TextReport
+from modelwhisk.deploy.wait import patience_for, wait_until_ready
+from modelwhisk.openwhisk import Limits, OpenWhisk
 from modelwhisk.openwhisk.records import parameters_of
 
 
@@ -47,7 +42,7 @@ from modelwhisk.openwhisk.records import parameters_of
 @click.option("--fresh", is_flag=True, help="Forget the parameters and annotations of an action that is there.")
 @click.option("--force", is_flag=True, help="Update although nothing differs; replace what is no docker action.")
 @click.option("--wait", type=float, metavar="SECONDS", help="For the first answer; 0: don't ask. Else by the timeout.")
-@click.option("--sample", metavar="FILE", help="File for the curl line.")
+@click.option("--sample", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="File for the curl line.")
 @platform_command
 def deploy(
     *,
@@ -90,7 +85,7 @@ def deploy(
         annotations=annotations,
         fresh=fresh,
     )
-    report = _JsonReport(whisk) if as_json else _TextReport(whisk)
+    report = JsonReport(whisk) if as_json else TextReport(whisk)
     if default is not None and version is None:
         if image is not None or wish != Wish(image=image, fresh=fresh):
             raise click.UsageError("--default alone changes nothing else; with an image give its --version as well.")
@@ -98,25 +93,24 @@ def deploy(
     else:
         deployed = put(whisk, names.action_path(name, version), wish, force=force)
     report.deployed(deployed)
-    _finish(whisk, deployed, wait, sample, report)
+    if wait != 0:
+        _wait(whisk, deployed, wait, report)
     if default is not None and version is not None:
         # The default moves only to a version that has answered.
         report.default(set_default(whisk, name, default), default)
+    action = deployed.action
+    report.reachable(action, curl_line.ask(whisk, action, sample) if wait != 0 and action.web != "no" else None)
     report.end()
 
 
-def _finish(whisk: OpenWhisk, deployed: Deployed, wait: float | None, sample: str | None, report: _Report) -> None:
-    action = deployed.action
-    if wait != 0:
-        patience = patience_for(action) if wait is None else wait
-        try:
-            with report.progress(action) as tell:
-                ready = wait_until_ready(whisk, action, deployed.bounds, patience, tell)
-        except Failure as failure:
-            raise _with_way_back(failure, deployed) from failure
-        report.ready(ready)
-    line = curl_line.ask(whisk, action, sample) if wait != 0 and action.web != "no" else None
-    report.reachable(action, line)
+def _wait(whisk: OpenWhisk, deployed: Deployed, wait: float | None, report: Report) -> None:
+    patience = patience_for(deployed.action) if wait is None else wait
+    try:
+        with report.progress(deployed.action) as tell:
+            ready = wait_until_ready(whisk, deployed.action, deployed.bounds, patience, tell)
+    except Failure as failure:
+        raise _with_way_back(failure, deployed) from failure
+    report.ready(ready)
 
 
 def _with_way_back(failure: Failure, deployed: Deployed) -> Failure:
@@ -125,119 +119,3 @@ def _with_way_back(failure: Failure, deployed: Deployed) -> Failure:
     if before is not None and before.image not in (None, deployed.action.image):
         failure.advice += f"\nBefore it was {before.image}: `modelwhisk deploy {before.path} {before.image}` goes back."
     return failure
-
-
-class _Report:
-    """Told what happens; says it to people or machines."""
-
-    def __init__(self, whisk: OpenWhisk) -> None:
-        self._whisk = whisk
-
-    def deployed(self, deployed: Deployed) -> None:
-        """The action is as wished."""
-
-    @contextmanager
-    def progress(self, action: Action) -> Iterator[Callable[[str], None]]:
-        """Yields what is to be called with each thing that is waited for."""
-        yield lambda text: None
-
-    def ready(self, ready: Ready) -> None:
-        """The model answered."""
-
-    def reachable(self, action: Action, line: CurlLine | None) -> None:
-        """Where the action can be called."""
-
-    def default(self, deployed: Deployed, version: str) -> None:
-        """A version became the default."""
-
-    def end(self) -> None:
-        """All is done."""
-
-    def _web_url(self, action: Action) -> str | None:
-        return self._whisk.web_url(f"/{action.namespace}/{action.path}") if action.web != "no" else None
-
-
-class _JsonReport(_Report):
-    def __init__(self, whisk: OpenWhisk) -> None:
-        super().__init__(whisk)
-        self._fields: dict[str, Any] = {}
-
-    def deployed(self, deployed: Deployed) -> None:
-        action, plan = deployed.action, deployed.plan
-        self._fields |= {
-            "result": plan.verb,
-            "changes": list(plan.changes),
-            "warnings": list(plan.warnings),
-            "name": action.path,
-            "namespace": action.namespace,
-            "version": action.version,
-            "image": action.image,
-            "web": action.web,
-            "limits": action.limits.to_json(),
-        }
-
-    def ready(self, ready: Ready) -> None:
-        self._fields |= {"seconds": round(ready.seconds, 3), "init_milliseconds": ready.init_milliseconds}
-
-    def reachable(self, action: Action, line: CurlLine | None) -> None:
-        self._fields["url"] = self._web_url(action)
-        if action.secret is not None:
-            self._fields["secret"] = action.secret
-        if line is not None:
-            self._fields["curl"] = line.command
-
-    def default(self, deployed: Deployed, version: str) -> None:
-        self._fields["default"] = {"version": version, "url": self._web_url(deployed.action)}
-
-    def end(self) -> None:
-        write_json(self._fields)
-
-
-class _TextReport(_Report):
-    def __init__(self, whisk: OpenWhisk) -> None:
-        super().__init__(whisk)
-        self._out: Console = console()
-        self._err: Console = console(stderr=True)
-
-    def deployed(self, deployed: Deployed) -> None:
-        action, plan = deployed.action, deployed.plan
-        for warning in plan.warnings:
-            self._err.print(Text(f"warning: {warning}", "yellow"))
-        limits = action.limits
-        facts = (f"web {action.web}", f"{limits.memory} MB", f"{(limits.timeout or 0) / 1000:g} s")
-        self._line(plan.verb, Text.assemble((action.path, "bold"), f"  {action.image}  {', '.join(facts)}"))
-        if plan.current is not None:
-            for change in plan.changes:
-                self._line("", Text(change, "dim"))
-
-    @contextmanager
-    def progress(self, action: Action) -> Iterator[Callable[[str], None]]:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as progress:
-            task = progress.add_task(action.path)
-            yield lambda text: progress.update(task, description=f"{action.path}: {text}")
-
-    def ready(self, ready: Ready) -> None:
-        loading = "warm" if ready.init_milliseconds is None else f"{ready.init_milliseconds / 1000:.1f} s of it loading"
-        self._line("answers", Text(f"after {ready.seconds:.1f} s, {loading}", "green"))
-
-    def reachable(self, action: Action, line: CurlLine | None) -> None:
-        url = self._web_url(action)
-        if url is None:
-            self._line("call it", Text(f"modelwhisk invoke {action.path} -p KEY=VALUE"))
-            return
-        self._line("URL", Text(url, "cyan"))
-        if action.secret is not None:
-            self._line("secret", Text(f"X-Require-Whisk-Auth: {action.secret}"))
-        if line is not None:
-            # A line of its own, so that it can be copied whole.
-            self._out.print()
-            self._out.print(Text(line.command), soft_wrap=True)
-            if line.note:
-                self._out.print(Text(f"FILE is {line.note}", "dim"))
-
-    def default(self, deployed: Deployed, version: str) -> None:
-        self._line("default", Text(f"{deployed.action.path} is {version}: {self._web_url(deployed.action)}"))
-
-    def _line(self, word: str, text: Text) -> None:
-        self._out.print(Text.assemble((f"{word:<10}", "dim"), text), soft_wrap=True)

@@ -80,6 +80,7 @@ class LittleOpenWhisk:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one packet, or the other side waits for 40 ms
 
             def answer(self) -> None:
                 owner._answer(self)
