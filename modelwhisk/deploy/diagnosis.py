@@ -48,6 +48,10 @@ _ADVICE = (
         "The model's process ended or answered nonsense; its log says why. " + _ON_A_DESK,
     ),
 )
+_NOT_WRAPPED = (
+    "The image isn't wrapped: it serves its own web page, as its log says, and OpenWhisk's calls find nobody on port "
+    "8080. Wrap it with build.sh, and deploy what that prints."
+)
 _OTHERWISE = "The model's log says why. " + _ON_A_DESK
 
 
@@ -62,6 +66,8 @@ def failure_of(
 ) -> NotAnswering:
     """The failure for the platform's message about `action`."""
     advice = next((text for pattern, text in _ADVICE if re.search(pattern, message)), _OTHERWISE)
+    if _serves_by_itself(log):
+        advice = _NOT_WRAPPED
     # A line of the platform's about missing logs is none of the model's.
     own = [line for line in log if not line.startswith("The action did not initialize or run as expected. Log data")]
     return NotAnswering(
@@ -76,6 +82,11 @@ def failure_of(
         log=own[-_LOG_LINES:],
         activation=activation,
     )
+
+
+def _serves_by_itself(log: Sequence[str]) -> bool:
+    """Whether a web server, and not the proxy, has the image's port: Flask, uvicorn and gunicorn say so."""
+    return any(re.search(r"(Running|running|Listening) (on|at):? \(?https?://", line) for line in log)
 
 
 def _more(action: Action, what: str, option: str, now: int | None, most: int | None) -> str:

@@ -38,7 +38,7 @@ class Failure(click.ClickException):
         for line in self.advice.splitlines():
             console.print(Text(f"  {line}"))
         if self.log:
-            console.print(Text("The model's log:", "bold"))
+            console.print(Text("The log:", "bold"))
             for line in self.log:
                 console.print(Text(f"  {line}", "dim"))
         if self.activation:

@@ -154,12 +154,18 @@ def _print_activations(activations: Sequence[Activation]) -> None:
             Text(activation.status or "unknown", "green" if activation.success else "red"),
             activation.version,
             f"{activation.duration} ms" if activation.duration is not None else "",
-            f"{activation.init_time} ms" if activation.init_time is not None else "warm",
+            _loading(activation),
         )
     out.print(table)
     failed = sum(not activation.success for activation in activations)
     if failed:
         out.print(f"{failed} of {len(activations)} failed: `modelwhisk logs` tells why.")
+
+
+def _loading(activation: Activation) -> str:
+    if activation.init_time is not None:
+        return f"{activation.init_time} ms"
+    return "warm" if activation.success else ""  # what failed at the start was not warm, but has no time of it either
 
 
 @click.command()

@@ -10,7 +10,7 @@ import requests
 
 from modelwhisk.deploy.diagnosis import diagnose, failure_of
 from modelwhisk.deploy.failure import Failure, NotAnswering
-from modelwhisk.openwhisk import Action, Activation, NamespaceLimits, NotFound, OpenWhisk, OpenWhiskError
+from modelwhisk.openwhisk import Action, Activation, NamespaceLimits, NotFound, OpenWhisk, OpenWhiskError, TimedOut
 
 # Every model of the first family has it; another one's 404 is an answer just as well.
 PROBE_PATH = "/model/metadata"
@@ -21,6 +21,8 @@ _RECORD_SECONDS = 5.0
 # A new action may not be known to all controllers at once (their caches are told by a message bus).
 _UNKNOWN_SECONDS = 5.0
 _PAUSE_SECONDS = 1.0
+# So that an answer that comes with the deadline isn't lost.
+_GRACE_SECONDS = 2.0
 _ACTIVATION_ID = "x-openwhisk-activation-id"
 
 
@@ -93,7 +95,9 @@ class _Waiting:
         while True:
             self._tell("waiting for the first answer")
             try:
-                invocation = self._whisk.invoke(self._name, seconds=self._left() + 10)
+                invocation = self._whisk.invoke(self._name, seconds=self._left() + _GRACE_SECONDS)
+            except TimedOut as problem:
+                raise self._too_late() from problem
             except OpenWhiskError as problem:
                 if problem.retry_after is None or problem.retry_after > self._left():
                     raise
@@ -110,9 +114,12 @@ class _Waiting:
         headers = {"Accept": "*/*"}
         if self._action.secret is not None:
             headers["X-Require-Whisk-Auth"] = self._action.secret
-        return self._whisk.get_web(
-            self._name, PROBE_PATH, headers, with_key=self._action.needs_key, seconds=self._left() + 10
-        )
+        try:
+            return self._whisk.get_web(
+                self._name, PROBE_PATH, headers, with_key=self._action.needs_key, seconds=self._left() + _GRACE_SECONDS
+            )
+        except TimedOut as problem:
+            raise self._too_late() from problem
 
     def _late(self, activation_id: str | None) -> tuple[int, Activation | None]:
         """The platform waits for 60 s only; what became of the call is in its record."""

@@ -1,7 +1,7 @@
 """A typed client of OpenWhisk's REST API: any OpenWhisk, `modelwhisk local` among them."""
 
 from modelwhisk.openwhisk.client import OpenWhisk
-from modelwhisk.openwhisk.errors import NoCredentials, NotFound, OpenWhiskError
+from modelwhisk.openwhisk.errors import NoCredentials, NotFound, OpenWhiskError, TimedOut
 from modelwhisk.openwhisk.records import (
     Action,
     Activation,
@@ -28,4 +28,5 @@ __all__ = [
     "Package",
     "Parameter",
     "Settings",
+    "TimedOut",
 ]

@@ -45,6 +45,10 @@ class NotFound(OpenWhiskError):
     """The platform has no such thing (404); what is no OpenWhisk raises OpenWhiskError instead."""
 
 
+class TimedOut(OpenWhiskError):
+    """The request was taken, and no response came in time."""
+
+
 class NoCredentials(OpenWhiskError):
     """No host or no key is set, in flags, environment or properties file."""
 
@@ -106,7 +110,8 @@ def error_of_exception(problem: requests.RequestException, host: str) -> OpenWhi
     text = str(problem)
     message, advice = _unanswered(problem, text)
     plain = host.replace("https:", "http:", 1)
-    return OpenWhiskError(message.format(host=host, reason=_reason(text)), advice=advice.format(plain=plain))
+    kind = TimedOut if isinstance(problem, requests.exceptions.ReadTimeout) else OpenWhiskError
+    return kind(message.format(host=host, reason=_reason(text)), advice=advice.format(plain=plain))
 
 
 # The first that fits: a kind of exception with a part of its text → what it means, and what to do.
@@ -164,9 +169,8 @@ def _unanswered(problem: requests.RequestException, text: str) -> tuple[str, str
 
 
 def _reason(text: str) -> str:
-    """The innermost part of what requests and urllib3 wrap around an error."""
+    """The innermost part of what requests and urllib3 wrap around an error: what follows the last colon, unquoted."""
     verify = re.search(r"certificate verify failed: ([^(\]]+)", text)
     if verify:
         return verify.group(1).strip()
-    inner = re.findall(r"\('([^']*)'|: ([^:()<>]+)['\")]*$", text)
-    return next((part for pair in reversed(inner) for part in pair if part.strip()), text).strip()
+    return text.rpartition(": ")[2].strip("()'\" ")

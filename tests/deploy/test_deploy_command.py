@@ -149,6 +149,12 @@ def test_a_model_that_fails(run: Run, platform: LittleOpenWhisk, message: str, a
     assert said.endswith(f"Activation {platform.activations[-1]['activationId']}")
 
 
+def test_an_image_that_is_not_wrapped(run: Run, platform: LittleOpenWhisk) -> None:
+    message = "The action exceeded its time limits of 60000 milliseconds during initialization."
+    platform.models["emotion"] = lambda *_: failed(message, " * Running on http://0.0.0.0:5000/ (Press CTRL+C to quit)")
+    assert "The image isn't wrapped" in refused(run, "emotion", IMAGE, status=3)
+
+
 def test_a_model_that_answers_with_an_error_of_its_own(run: Run, platform: LittleOpenWhisk) -> None:
     def outcome(status: int) -> Outcome:
         return Outcome("application error", {"error": {"statusCode": status}}, (status, b"", "text/plain"))
