@@ -18,8 +18,10 @@ from modelwhisk.openwhisk.records import Action, Activation, Invocation, Json, N
 from modelwhisk.openwhisk.settings import OWN_NAMESPACE, Settings
 
 _CONNECT_SECONDS = 10.0
+# What the platform answers from its database.
+_READ_SECONDS = 30.0
 # A blocking invocation is answered after 60 s at the latest, with a 202; the controller's own limit is 65 s.
-_READ_SECONDS = 75.0
+_CALL_SECONDS = 75.0
 # The most that a list gives at once (core/controller, `whisk.entity.list-max`).
 _PAGE = 200
 _POLL_SECONDS = 0.5
@@ -32,7 +34,7 @@ _ACTIVATION_ID = "x-openwhisk-activation-id"
 _RETRIES = urllib3.Retry(
     total=3,
     connect=2,
-    read=2,
+    read=1,
     redirect=0,
     other=0,
     status=2,
@@ -56,7 +58,7 @@ class OpenWhisk:
         user, _, key = settings.auth.partition(":")
         self._session = _session(settings, (user, key), retries)
         # A 503 of a model's is an answer, and asking again would run it again.
-        self._anonymous = _session(settings, lambda request: request, retries.new(status=0, read=0, total=2))
+        self._anonymous = _session(settings, lambda request: request, retries.new(status=0, read=False))
         self._own_namespace: str | None = None
         if settings.insecure:  # asked for; a warning at each request would say nothing new
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -141,7 +143,7 @@ class OpenWhisk:
         *,
         blocking: bool = True,
         result: bool = False,
-        seconds: float = _READ_SECONDS,
+        seconds: float = _CALL_SECONDS,
     ) -> Invocation:
         """Runs an action once; never repeated by itself once it was sent.
 
@@ -223,7 +225,7 @@ class OpenWhisk:
         headers: Mapping[str, str] | None = None,
         *,
         with_key: bool = False,
-        seconds: float = _READ_SECONDS,
+        seconds: float = _CALL_SECONDS,
     ) -> requests.Response:
         """GETs `path` (with its slash and query) of a web action, once; any response is one, whatever its status.
 

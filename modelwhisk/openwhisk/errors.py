@@ -110,7 +110,7 @@ def error_of_exception(problem: requests.RequestException, host: str) -> OpenWhi
     text = str(problem)
     message, advice = _unanswered(problem, text)
     plain = host.replace("https:", "http:", 1)
-    kind = TimedOut if isinstance(problem, requests.exceptions.ReadTimeout) else OpenWhiskError
+    kind = TimedOut if "read timed out" in text.lower() else OpenWhiskError
     return kind(message.format(host=host, reason=_reason(text)), advice=advice.format(plain=plain))
 
 
@@ -135,8 +135,8 @@ _UNANSWERED: tuple[tuple[tuple[type[Exception], ...], str, str, str], ...] = (
         "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY.",
     ),
     (
-        (requests.exceptions.ReadTimeout,),
-        "",
+        (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError),
+        "[Rr]ead timed out",  # a ConnectionError where it was repeated
         "{host} took the request but didn't answer in time.",
         "It may have been carried out; look before you repeat it.",
     ),

@@ -70,6 +70,15 @@ def test_nested_and_recursive_schemas_have_samples() -> None:
     assert (sample["n"], sample["e"], sample["next"]["n"]) == (1, "x", 1)
 
 
+def test_openapi_3_has_samples() -> None:
+    properties = {"on": {"type": "boolean"}, "x": {"type": "number"}, "k": {"enum": ["u", "v"]}, "d": {"default": 5}}
+    schema = {"allOf": [{"type": "object", "properties": properties, "required": ["on", "x", "k", "d"]}]}
+    content = {"application/json": {"schema": schema}}
+    document = {"openapi": "3.0.0", "paths": {"/predict": {"post": {"requestBody": {"content": content}}}}}
+    assert sample_body(document, "/predict", "POST") == {"on": True, "x": 0.5, "k": "u", "d": 5}
+    assert f"{URL}/predict" in line(document)
+
+
 def test_queries_forms_and_binary_answers() -> None:
     choice = {"name": "model", "in": "query", "type": "string", "default": "a b", "enum": ["a b", "c"]}
     assert line(swagger("get", choice, produces=["audio/wav"])) == f"curl -o answer.wav '{URL}?model=a+b'"

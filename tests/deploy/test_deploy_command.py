@@ -246,3 +246,22 @@ def test_a_plain_action_in_the_way_of_versions_is_named(run: Run) -> None:
 
 def test_versions_in_the_way_of_a_plain_action_are_named(versions: Any, run: Run) -> None:
     assert "emotion is a package, with the versions default, v1, v2" in refused(run, "emotion", IMAGE)
+
+
+def test_what_cannot_be_lowered_is_refused(run: Run, platform: LittleOpenWhisk) -> None:
+    platform.refusals["PUT actions/emotion"] = [(400, {"error": "The request content was malformed:\nno", "code": "x"})]
+    assert "The request content was malformed" in refused(run, "emotion", IMAGE)
+    platform.limits = (500, {"error": "There was an internal server error.", "code": "x"})
+    assert "internal server error. (500) The platform itself failed" in refused(run, "emotion", IMAGE)
+
+
+def test_options_are_key_value_with_json_values(run: Run, platform: LittleOpenWhisk) -> None:
+    run("deploy", "emotion", IMAGE, "-p", 'a={"b": 1.5}', "-p", "c=NaN", "-p", "d=x=y", "-p", "e=")
+    values = {item["key"]: item["value"] for item in platform.actions["emotion"]["parameters"]}
+    assert values == {"a": {"b": 1.5}, "c": "NaN", "d": "x=y", "e": ""}
+    run("deploy", "emotion", IMAGE, "-p", "nothing", status=2)
+
+
+def test_a_most_that_is_used_already_is_no_advice(run: Run, platform: LittleOpenWhisk) -> None:
+    platform.models["emotion"] = lambda *_: failed("The action exhausted its memory and was aborted.")
+    assert "6144 is the most memory that this platform allows" in refused(run, "emotion", IMAGE, "-m", "6144", status=3)
