@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelwhisk.deploy import names
@@ -70,7 +69,7 @@ def _put(whisk: OpenWhisk, path: str, wish: Wish, plan: Plan) -> tuple[Action, P
     return whisk.put_action(path, plan.target.body(), overwrite=plan.current is not None), plan
 
 
-def set_default(whisk: OpenWhisk, name: str, version: str, tell: Callable[[str], None] = lambda text: None) -> Deployed:
+def set_default(whisk: OpenWhisk, name: str, version: str) -> Deployed:
     """Makes `name/default` the same action as `name/version`; raises Failure where that isn't there.
 
     A copy, since OpenWhisk has no second name for an action, and a sequence would lose the raw request.
@@ -85,6 +84,4 @@ def set_default(whisk: OpenWhisk, name: str, version: str, tell: Callable[[str],
         annotations={key: value for key, value in source.annotations.items() if key != "exec"},
         fresh=True,
     )
-    deployed = deploy(whisk, names.action_path(name, names.DEFAULT_VERSION), wish)
-    tell(f"{name}/{names.DEFAULT_VERSION} is {version}" + (" already" if deployed.plan.verb == "unchanged" else ""))
-    return deployed
+    return deploy(whisk, names.action_path(name, names.DEFAULT_VERSION), wish)

@@ -41,20 +41,16 @@ class CurlLine:
 
 def ask(whisk: OpenWhisk, action: Action, sample: str | None = None) -> CurlLine:
     """The line for a model that answers: asks it for its Swagger, and for one without takes its metadata."""
-    headers = {"Accept": "*/*"}
-    if action.secret is not None:
-        headers["X-Require-Whisk-Auth"] = action.secret
-    name = f"/{action.namespace}/{action.path}"
     document: Any = None
     try:
-        response = whisk.get_web(name, "/swagger.json", headers, with_key=action.needs_key)
+        response = whisk.get_web(action, "/swagger.json")
         if response.status_code == 200:
             document = json.loads(response.content)
     except (OpenWhiskError, ValueError):
         pass  # the deployment has succeeded; the line is a help
     options = _connection_options(action, whisk.settings.insecure)
     model = model_name(action.image or action.name)
-    return curl_line(whisk.web_url(name), document, model, options=options, sample=sample)
+    return curl_line(whisk.web_url(action.full_name), document, model, options=options, sample=sample)
 
 
 def _connection_options(action: Action, insecure: bool) -> list[str]:

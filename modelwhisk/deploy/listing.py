@@ -54,7 +54,7 @@ def list_actions(*, whisk: OpenWhisk, as_json: bool, everything: bool) -> None:
 
 def _whole(whisk: OpenWhisk, action: Action) -> Action | None:
     try:
-        return whisk.get_action(f"/{action.namespace}/{action.path}")
+        return whisk.get_action(action.full_name)
     except NotFound:  # deleted since it was listed
         return None
 
@@ -73,7 +73,7 @@ def _facts(whisk: OpenWhisk, action: Action) -> dict[str, Any]:
         "image": action.image,
         "kind": action.kind,
         "web": action.web,
-        "url": whisk.web_url(f"/{action.namespace}/{action.path}") if action.web != "no" else None,
+        "url": whisk.web_url(action.full_name) if action.web != "no" else None,
         "limits": action.limits.to_json(),
         "version": action.version,
         "updated": action.updated,
@@ -126,7 +126,7 @@ def _activation_facts(activation: Activation) -> dict[str, Any]:
 def _print_action(whisk: OpenWhisk, action: Action) -> None:
     out, limits = console(), action.limits
     rows = {
-        "name": f"/{action.namespace}/{action.path}",
+        "name": action.full_name,
         "image": action.image or action.kind,
         "version": f"{action.version}, {_ago(action.updated)}",
         "web": action.web,
@@ -135,7 +135,7 @@ def _print_action(whisk: OpenWhisk, action: Action) -> None:
         "parameters": ", ".join(item.key + (" (init)" if item.init else "") for item in action.parameters) or "none",
     }
     if action.web != "no":
-        rows["URL"] = whisk.web_url(f"/{action.namespace}/{action.path}")
+        rows["URL"] = whisk.web_url(action.full_name)
     for key, value in rows.items():
         out.print(Text.assemble((f"{key:<12}", "dim"), value), soft_wrap=True)
 
@@ -177,7 +177,7 @@ def url(*, whisk: OpenWhisk, as_json: bool, name: str, version: str | None) -> N
     action = names.require_action(whisk, names.action_path(name, version))
     if action.web == "no":
         raise Failure(f"{action.path} is no web action.", f"`modelwhisk deploy {action.path} --web raw` makes it one.")
-    address = whisk.web_url(f"/{action.namespace}/{action.path}")
+    address = whisk.web_url(action.full_name)
     if as_json:
         secret = {"secret": action.secret} if action.secret is not None else {}
         write_json({"name": action.path, "url": address, **secret})

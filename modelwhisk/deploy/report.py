@@ -44,7 +44,7 @@ class Report:
         """All is done."""
 
     def _web_url(self, action: Action) -> str | None:
-        return self._whisk.web_url(f"/{action.namespace}/{action.path}") if action.web != "no" else None
+        return self._whisk.web_url(action.full_name) if action.web != "no" else None
 
 
 class JsonReport(Report):

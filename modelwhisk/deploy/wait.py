@@ -68,7 +68,6 @@ class _Waiting:
     ) -> None:
         self._whisk = whisk
         self._action = action
-        self._name = f"/{action.namespace}/{action.path}"
         self._bounds = bounds
         self._started = time.monotonic()
         self._deadline = deadline
@@ -95,7 +94,7 @@ class _Waiting:
         while True:
             self._tell("waiting for the first answer")
             try:
-                invocation = self._whisk.invoke(self._name, seconds=self._left() + _GRACE_SECONDS)
+                invocation = self._whisk.invoke(self._action.full_name, seconds=self._left() + _GRACE_SECONDS)
             except TimedOut as problem:
                 raise self._too_late() from problem
             except OpenWhiskError as problem:
@@ -111,13 +110,8 @@ class _Waiting:
             return self._judge(self._record(activation.id, _RECORD_SECONDS) or activation, 200), activation
 
     def _get(self) -> requests.Response:
-        headers = {"Accept": "*/*"}
-        if self._action.secret is not None:
-            headers["X-Require-Whisk-Auth"] = self._action.secret
         try:
-            return self._whisk.get_web(
-                self._name, PROBE_PATH, headers, with_key=self._action.needs_key, seconds=self._left() + _GRACE_SECONDS
-            )
+            return self._whisk.get_web(self._action, PROBE_PATH, self._left() + _GRACE_SECONDS)
         except TimedOut as problem:
             raise self._too_late() from problem
 

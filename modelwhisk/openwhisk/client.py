@@ -218,22 +218,20 @@ class OpenWhisk:
         """The public URL of a web action, whether there is one or not."""
         return self.settings.host + self._web_path(name)
 
-    def get_web(
-        self,
-        name: str,
-        path: str = "",
-        headers: Mapping[str, str] | None = None,
-        *,
-        with_key: bool = False,
-        seconds: float = _CALL_SECONDS,
-    ) -> requests.Response:
+    def get_web(self, action: Action, path: str = "", seconds: float = _CALL_SECONDS) -> requests.Response:
         """GETs `path` (with its slash and query) of a web action, once; any response is one, whatever its status.
 
-        The key is sent only `with_key`, since the platform hands it on to the model. Raises OpenWhiskError where there
-        is no response.
+        What the action asks of callers, a secret or a key, is sent along; the key only then, since the platform hands
+        it on to the model. Raises OpenWhiskError where there is no response.
         """
-        session = self._session if with_key else self._anonymous
-        return self._send("GET", self._web_path(name) + path, session=session, headers=headers, read=seconds)
+        secret = {"X-Require-Whisk-Auth": action.secret} if action.secret is not None else {}
+        return self._send(
+            "GET",
+            self._web_path(action.full_name) + path,
+            session=self._session if action.needs_key else self._anonymous,
+            headers={"Accept": "*/*", **secret},
+            read=seconds,
+        )
 
     # HTTP
 

@@ -95,6 +95,11 @@ class Action:
         return f"{self.package}/{self.name}" if self.package else self.name
 
     @property
+    def full_name(self) -> str:
+        """`/namespace/[package/]name`, which means the same to every caller."""
+        return f"/{self.namespace}/{self.path}"
+
+    @property
     def web_path(self) -> str:
         """`/namespace/package/name` as it stands in a web action's URL, `default` for no package."""
         return f"/{self.namespace}/{self.package or 'default'}/{self.name}"

@@ -53,6 +53,11 @@ def test_status(run: Run, run_json: Callable[..., Any], platform: LittleOpenWhis
     facts = run_json("status", "emotion", "--check", "-n", "1")
     assert facts["seconds"] >= 0
     assert [item["status"] for item in facts["activations"]] == ["success"]
+    assert "answers   after" in run("status", "emotion", "--check").stdout
+    platform.activations.clear()
+    assert "It wasn't called yet" in run("status", "emotion").stdout
+    platform.actions["emotion"]["updated"] -= 7_300_000
+    assert "0.0.1, 2 h ago" in run("status", "emotion").stdout
 
 
 def test_logs(run: Run, run_json: Callable[..., Any], platform: LittleOpenWhisk) -> None:
@@ -87,6 +92,18 @@ def test_delete(run: Run, run_json: Callable[..., Any], platform: LittleOpenWhis
     run("delete", "tone", "--version", "v2")
     assert platform.packages == {}
     run("delete", "tone", "--version", "v2", "--all", status=2)
+
+
+def test_what_was_deleted_meanwhile_is_left_out(
+    run: Run, run_json: Callable[..., Any], platform: LittleOpenWhisk
+) -> None:
+    gone = (404, {"error": "The requested resource does not exist.", "code": "x"})
+    platform.refusals["GET actions/emotion"] = [gone]
+    assert [item["name"] for item in run_json("list")] == ["tone/v1"]
+    first, last = (item["activationId"] for item in platform.activations[:2])
+    platform.refusals[f"GET activations/{last}"] = [gone]
+    shown = [json.loads(line)["id"] for line in run("logs", "emotion", "--json").stdout.splitlines()]
+    assert shown == [first]
 
 
 def test_delete_all_versions(run: Run, platform: LittleOpenWhisk) -> None:

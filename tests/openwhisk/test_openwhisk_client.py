@@ -172,11 +172,11 @@ def test_reading_is_repeated_and_running_is_not(platform: LittleOpenWhisk, whisk
 
 
 def test_the_key_does_not_reach_a_model_unasked(platform: LittleOpenWhisk, whisk: OpenWhisk) -> None:
-    whisk.put_action("r1", BODY)
-    whisk.get_web("r1", "/model/metadata")
-    assert "authorization" not in platform.asked[-1].headers
-    whisk.get_web("r1", with_key=True)
-    assert "authorization" in platform.asked[-1].headers
+    for annotation, sent in ((None, {}), ("s3cret", {"x-require-whisk-auth"}), (True, {"authorization"})):
+        annotations = {"web-export": True, "require-whisk-auth": annotation}
+        action = whisk.put_action("r1", action_body("local/echo:2", annotations))
+        assert whisk.get_web(action, "/model/metadata").status_code == 200
+        assert {"authorization", "x-require-whisk-auth"} & platform.asked[-1].headers.keys() == set(sent)
 
 
 @contextmanager
