@@ -20,7 +20,7 @@ from modelwhisk.client.endpoint import Endpoint, resolve
 from modelwhisk.client.errors import ClientError, InputError, InterfaceError, ModelError, Unreachable
 from modelwhisk.client.exchange import Ask, Policy, Steps, exchange
 from modelwhisk.client.interface import Interface
-from modelwhisk.openwhisk import OpenWhisk
+from modelwhisk.openwhisk import OpenWhisk, OpenWhiskError
 
 _DESCRIPTIONS = ("/swagger.json", "/openapi.json")
 
@@ -147,6 +147,8 @@ class Calls:
             return Status("starting", problem.message)
         except ClientError as problem:
             return Status("missing", str(problem))
+        except OpenWhiskError as problem:
+            return Status("unreachable" if problem.status is None else "failing", str(problem))
         return _status_of(reply)
 
     def one(self, item: Any) -> Steps[dict[str, Any]]:

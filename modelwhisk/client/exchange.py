@@ -21,6 +21,7 @@ from modelwhisk.client.errors import NotReady, Unreachable
 _GATEWAY = frozenset({502, 503, 504})
 _LONGEST_WAIT = 30.0  # seconds between two attempts
 _LONGEST_POLL = 5.0
+_SPREAD = 0.25  # seconds
 # The rate is counted by the minute (core/entitlement/RateThrottler.scala), calls in flight end sooner.
 _RATE_WAIT = 10.0
 _CHANCE = random.Random()  # noqa: S311 only spreads retries
@@ -79,7 +80,7 @@ class Sleep:
 
 @dataclass(frozen=True)
 class Ask:
-    """Call a function that blocks; comes back with what it returns. What it raises ends the exchange."""
+    """Call a function that blocks; comes back with what it returns, or raises what it raises."""
 
     function: Callable[[], Any]
 
@@ -115,7 +116,9 @@ def exchange(
         sent: Sent = yield Send(request)
         sent_times += 1
         if sent.response is not None and sent.response.status_code == 429:
-            seconds = _told(sent.response) or policy.wait(sent_times, chance)
+            told = _told(sent.response)
+            # Told to all at once, it had better not be done by all at once.
+            seconds = policy.wait(sent_times - attempt, chance) if told is None else told + chance.uniform(0, _SPREAD)
             if throttled + seconds > policy.patience:
                 return reply_of_response(sent.response, sent.seconds, sent_times)
             throttled += seconds

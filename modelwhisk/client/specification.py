@@ -51,7 +51,7 @@ def interface_of(document: object, path: str | None = None) -> Interface:
 
 def is_specification(document: object) -> bool:
     """Whether `document` is one, rather than Swagger or OpenAPI."""
-    return isinstance(document, list) or (isinstance(document, Mapping) and "paths" not in document)
+    return not (isinstance(document, Mapping) and "paths" in document)
 
 
 def _form(inputs: tuple[Field, ...]) -> Form:

@@ -51,10 +51,15 @@ class SyncTransport:
 
     def run(self, steps: Steps[T]) -> T:
         """What the steps lead to; raises what they raise."""
-        came: Any = None
         try:
+            step = next(steps)
             while True:
-                came = self._carry_out(steps.send(came))
+                try:
+                    came = self._carry_out(step)
+                except Exception as problem:  # what a function raises is for whoever asked
+                    step = steps.throw(problem)
+                else:
+                    step = steps.send(came)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
@@ -87,10 +92,15 @@ class AsyncTransport:
 
     async def run(self, steps: Steps[T]) -> T:
         """What the steps lead to; raises what they raise."""
-        came: Any = None
         try:
+            step = next(steps)
             while True:
-                came = await self._carry_out(steps.send(came))
+                try:
+                    came = await self._carry_out(step)
+                except Exception as problem:  # what a function raises is for whoever asked
+                    step = steps.throw(problem)
+                else:
+                    step = steps.send(came)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 

@@ -72,7 +72,9 @@ def _to_terminal(reply: Reply, stdout: TextIO) -> None:
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
         text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
         if len(text) < _PRETTY:
-            Console(file=stdout).print(Syntax(text, "json", theme="ansi_dark", background_color="default"))
+            coloured = Syntax(text, "json", theme="ansi_dark", background_color="default").highlight(text)
+            # Unbroken, so that what is copied from the terminal is still JSON.
+            Console(file=stdout).print(coloured, soft_wrap=True, end="")
             return
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
     stdout.write(text if text.endswith("\n") else text + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from modelwhisk.client.answers import Reply
 from modelwhisk.client.calls import Calls
+from modelwhisk.client.encoding import MAX_REQUEST
 from modelwhisk.client.endpoint import Endpoint, is_url
 from modelwhisk.client.errors import ClientError, InputError, InterfaceError, NotReady, TooLarge
 from modelwhisk.client.exchange import Policy, Sleep, Steps
@@ -20,6 +21,9 @@ from modelwhisk.invoke import output
 from modelwhisk.invoke.plain import invoke as invoke_plain
 from modelwhisk.invoke.requests import Asked, literal_request, read_options, shrunk
 from modelwhisk.openwhisk import OpenWhisk, OpenWhiskError
+
+# Base64 makes four bytes of three; what is left is for names and braces.
+_PLAIN_LIMIT = MAX_REQUEST * 3 // 4 - 1_024
 
 NO_ANSWER, USAGE, NOT_READY, CLIENT_FAILURE, SERVER_FAILURE = 1, 2, 3, 4, 5
 
@@ -96,7 +100,7 @@ class _Call:
 
     def _literal(self, asked: Asked, endpoint: Endpoint) -> httpx.Request:
         name = self._options["model"]
-        with_key = Asked(asked.form, asked.query, asked.inputs, asked.body, asked.body_type, endpoint.headers)
+        with_key = replace(asked, headers=endpoint.headers)
         url = name if is_url(name) else endpoint.address
         return literal_request(with_key, self._options["method"], url, self._options["limit"] or endpoint.limit)
 
@@ -105,11 +109,7 @@ class _Call:
             return self._asked
         from modelwhisk.invoke.shrink import shrink_picture  # noqa: PLC0415 (needs Pillow)
 
-        return shrunk(self._asked, partial(shrink_picture), limit)
+        return shrunk(self._asked, shrink_picture, limit)
 
     def _tell(self, sleep: Sleep) -> None:
         self._notes.print(f"{sleep.reason}: waiting {sleep.seconds:.1f} s", style="dim", highlight=False)
-
-
-# Base64 makes four bytes of three; what is left is for names and braces.
-_PLAIN_LIMIT = 1_048_576 * 3 // 4 - 1_024
