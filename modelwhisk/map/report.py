@@ -49,8 +49,8 @@ class Bar:
 
 
 @contextmanager
-def bar(console: Console, total: int) -> Iterator[Bar]:
-    """A progress bar until the block ends; nothing is drawn where `console` is no terminal."""
+def bar(console: Console, total: int, done: int) -> Iterator[Bar]:
+    """A progress bar until the block ends, `done` of `total` at its start; none where `console` is no terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -61,7 +61,7 @@ def bar(console: Console, total: int) -> Iterator[Bar]:
         TextColumn("{task.fields[failed]}"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield Bar(progress, progress.add_task("mapping", total=total, failed=""))
+        yield Bar(progress, progress.add_task("mapping", total=total, completed=done, failed=""))
 
 
 def show(console: Console, summary: Summary, seconds: float, done_now: int, out: str) -> None:

@@ -115,7 +115,7 @@ class Results:
     """
 
     def __init__(self, path: Path, form: Format, *, anew: bool = False) -> None:
-        self.path = path
+        self.path = path.resolve()  # a link goes on leading to the file when it is replaced
         self.form = form
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)

@@ -29,7 +29,7 @@ from modelwhisk.map.runner import Result, Runner, Shrink
 from modelwhisk.map.summary import Summary
 from modelwhisk.openwhisk import OpenWhiskError
 
-_INTERRUPTED = 130
+_INTERRUPTED, _USAGE = 130, 2
 _PAGE = 200  # activations that the platform lists at a time
 _MOST_PAGES = 250
 # The platform's clock isn't ours, and lists activations by when they began.
@@ -104,7 +104,9 @@ class Session:
         """The exit status."""
         try:
             return asyncio.run(self._run())
-        except (ClientError, OpenWhiskError, BadInputs, ResultsInUse, FileExistsError) as problem:
+        except BadInputs as problem:
+            return self._failure(str(problem), _USAGE)
+        except (ClientError, OpenWhiskError, ResultsInUse, FileExistsError) as problem:
             return self._failure(str(problem))
         except OSError as problem:
             where = f"{problem.filename}: " if problem.filename else ""
@@ -112,9 +114,9 @@ class Session:
         except asyncio.CancelledError:
             return self._cut_off()
 
-    def _failure(self, message: str) -> int:
+    def _failure(self, message: str, status: int = 1) -> int:
         self._console.print(f"modelwhisk map: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
-        return 1
+        return status
 
     def _cut_off(self) -> int:
         self._console.print("interrupted; go on with --resume", style="yellow")
@@ -174,9 +176,8 @@ class Session:
         settings = self._settings
         runner = Runner(settings.calls, transport, settings.files, settings.jobs, _shrinker(settings.shrink))
         start = time.perf_counter()
-        with report.bar(self._console, len(rows)) as bar, Interrupts(self._interrupt, runner, bar):
-            for _ in range(len(rows) - len(remaining)):
-                bar.advance(ok=True)
+        done = len(rows) - len(remaining)
+        with report.bar(self._console, len(rows), done) as bar, Interrupts(self._interrupt, runner, bar):
 
             def on_result(result: Result) -> None:
                 results.append(result.line, result.row)

@@ -175,7 +175,7 @@ def test_bad_inputs_are_lines_too(run, tmp_path):
         (("-F", "image=@*.nothing"), 2, "image: no file matches"),
         (("-F", "image"), 2, "not FIELD=VALUE"),
         (("-i", "nowhere.txt"), 2, "nowhere.txt can't be read"),
-        (("-i", "in.jsonl", "-p", "wrong=1"), 1, "wrong: the model has no such input"),
+        (("-i", "in.jsonl", "-p", "wrong=1"), 2, "wrong: the model has no such input"),
         (("-i", "in.jsonl", "--resume"), 2, "need --out"),
         (("-i", "in.jsonl", "-o", "/proc/nothing/x"), 1, "/proc/nothing"),
     ],
