@@ -24,6 +24,7 @@ from modelwhisk.local.invoker import Activation, Invoker
 from modelwhisk.local.limits import PlatformLimits
 from modelwhisk.local.names import EntityId
 from modelwhisk.local.pool import Pool
+from modelwhisk.local.rest_activations import Ask
 from modelwhisk.local.rest_api import RestApi
 from modelwhisk.local.server import Connection
 from modelwhisk.local.store import Store
@@ -103,13 +104,13 @@ class LocalPlatform:
             catalogue.offer(action)
         activations = Activations(catalogue, self._throttle, self._on_activation, self._new_invoker)
         rest = RestApi(
-            catalogue,
-            activations,
-            self._throttle,
-            self._limits,
-            self._credentials,
-            self._bind,
-            self._blocking_wait,
+            catalogue=catalogue,
+            activations=activations,
+            throttle=self._throttle,
+            limits=self._limits,
+            credentials=self._credentials,
+            bind=self._bind,
+            wait=self._blocking_wait,
         )
         self._running = _Running(server, store, catalogue, activations, rest)
         return self
@@ -156,7 +157,7 @@ class LocalPlatform:
         running = self._parts
         target = parse_target(request.target)
         if running.rest.takes(request, target):
-            return await running.rest.answer(request, target, transaction, on_start)
+            return await running.rest.answer(Ask(request, target, transaction, on_start))
         lookup = running.catalogue.web_action
         routed = route(request, lookup, self._credentials, transaction, self._throttle.refusal)
         return await self._invoked(routed, on_start) if isinstance(routed, Invocation) else routed

@@ -22,6 +22,7 @@ from modelwhisk.local.rest_answers import Terminated, document, json_object, not
 from modelwhisk.local.rest_routes import Parameters, Route, check_activation_id
 from modelwhisk.local.spray_json import Json
 from modelwhisk.local.store import Store, Window
+from modelwhisk.local.uri import Target
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +35,16 @@ _STATUSES = {
 
 
 @dataclass(frozen=True)
+class Ask:
+    """A request on its way through the API; `on_start` is told of the activation that it takes, if it does."""
+
+    request: HttpRequest
+    target: Target
+    transaction: str
+    on_start: Callable[[Activation], None]
+
+
+@dataclass(frozen=True)
 class InvocationApi:
     """Runs actions; `wait` is in seconds, the longest for which a client is kept waiting."""
 
@@ -42,27 +53,20 @@ class InvocationApi:
     limits: PlatformLimits
     wait: float
 
-    async def invoke(
-        self,
-        id: EntityId,
-        request: HttpRequest,
-        query: Parameters,
-        transaction: str,
-        on_start: Callable[[Activation], None],
-    ) -> HttpResponse:
+    async def invoke(self, id: EntityId, ask: Ask, query: Parameters) -> HttpResponse:
         """Runs an action, and answers at once or with its result."""
-        length = len(request.body or b"")
+        length = len(ask.request.body or b"")
         if length > self.limits.payload:
             raise Terminated(413, messages.too_large(length, self.limits.payload))
         blocking, result = query.flag("blocking"), query.flag("result")
         patience = query.milliseconds("timeout", max(1, round(self.wait * 1000))) / 1000
-        payload = json_object(request)
+        payload = json_object(ask.request)
         resolved = self.catalogue.resolve(id)
         action = self.catalogue.runnable(resolved.entity)
         if action.immutable_parameters() & payload.keys():
             raise Terminated(400, messages.PARAMETERS_NOT_ALLOWED)
-        activation = Activation(action, transaction, binding=resolved.binding)
-        on_start(activation)
+        activation = Activation(action, ask.transaction, binding=resolved.binding)
+        ask.on_start(activation)
         running = self.activations.start(activation, payload)
         if blocking:
             # Only waited for: the action goes on when its client has gone, or waited long enough.

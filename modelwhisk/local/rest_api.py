@@ -6,17 +6,16 @@ Packages,Limits,Namespaces,Controller}.scala and entitlement/Entitlement.scala.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from modelwhisk.local import local_hosts, messages
 from modelwhisk.local.activations import Activations
 from modelwhisk.local.catalogue import Catalogue, NotFound, WrongCollection
 from modelwhisk.local.credentials import Caller, caller_of
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, Rejected, negotiated
-from modelwhisk.local.invoker import Activation
 from modelwhisk.local.limits import PlatformLimits
 from modelwhisk.local.names import EntityId
-from modelwhisk.local.rest_activations import ActivationsApi, InvocationApi
+from modelwhisk.local.rest_activations import ActivationsApi, Ask, InvocationApi
 from modelwhisk.local.rest_answers import CHALLENGE, CORS, Terminated, document, not_found
 from modelwhisk.local.rest_entities import ActionsApi, PackagesApi
 from modelwhisk.local.rest_routes import Parameters, Route, check_name, is_info, is_rest, match
@@ -33,6 +32,7 @@ class RestApi:
 
     def __init__(
         self,
+        *,
         catalogue: Catalogue,
         activations: Activations,
         throttle: Throttle,
@@ -56,94 +56,72 @@ class RestApi:
             return True
         return is_rest(target) and request.method != "OPTIONS"
 
-    async def answer(
-        self, request: HttpRequest, target: Target, transaction: str, on_start: Callable[[Activation], None]
-    ) -> HttpResponse:
-        """The response; `on_start` is told of the activation that it takes, if it does."""
+    async def answer(self, ask: Ask) -> HttpResponse:
+        """The response to a request that this API takes."""
         try:
-            response = await self._answer(request, target, transaction, on_start)
+            response = negotiated(ask.request.preferences, await self._answer(ask))
         except Rejected as rejection:
-            response = rejection.response(transaction)
-        return response.with_headers((("X-Request-ID", transaction),))
+            response = rejection.response(ask.transaction)
+        return response.with_headers((("X-Request-ID", ask.transaction),))
 
-    async def _answer(
-        self, request: HttpRequest, target: Target, transaction: str, on_start: Callable[[Activation], None]
-    ) -> HttpResponse:
-        if target.segments == ("", ""):
-            return negotiated(request.preferences, document(200, self._system_info()))
-        if is_info(target):
-            return negotiated(request.preferences, document(200, _API_INFO).with_headers(CORS))
-        if not local_hosts.is_own(request, self._bind):
-            return document(403, {"error": _FOREIGN_PAGE, "code": transaction})
-        caller = caller_of(request, self._credentials)
+    async def _answer(self, ask: Ask) -> HttpResponse:
+        if ask.target.segments == ("", ""):
+            return document(200, self._system_info())
+        if is_info(ask.target):
+            return document(200, _API_INFO, CORS)
+        if not local_hosts.is_own(ask.request, self._bind):
+            return document(403, {"error": _FOREIGN_PAGE, "code": ask.transaction})
+        caller = caller_of(ask.request, self._credentials)
         if caller.namespace is None:
             raise _unauthenticated(caller)
-        route = match(request.method, target, caller.namespace)
+        route = match(ask.request.method, ask.target, caller.namespace)
         try:
-            response = await self._routed(request, target, route, caller.namespace, transaction, on_start)
+            response = await self._routed(ask, route, caller.namespace)
         except Terminated as end:
-            response = end.response(transaction)
+            response = end.response(ask.transaction)
         except NotFound:
-            response = not_found().response(transaction)
+            response = not_found().response(ask.transaction)
         except WrongCollection:
-            response = Terminated(409, messages.WRONG_COLLECTION).response(transaction)
-        return negotiated(request.preferences, response.with_headers(CORS))
+            response = Terminated(409, messages.WRONG_COLLECTION).response(ask.transaction)
+        return response.with_headers(CORS)
 
-    async def _routed(
-        self,
-        request: HttpRequest,
-        target: Target,
-        route: Route | None,
-        own_namespace: str,
-        transaction: str,
-        on_start: Callable[[Activation], None],
-    ) -> HttpResponse:
-        if route is None:
-            return document(200, [own_namespace])
-        query = Parameters(target.query, route.collection)
-        if route.namespace != own_namespace:
-            return _foreign(request.method, route)
-        if route.collection == "actions" and not route.is_list:
-            return await self._action(request, route, query, transaction, on_start)
-        return self._other(request, route, query)
-
-    async def _action(
-        self,
-        request: HttpRequest,
-        route: Route,
-        query: Parameters,
-        transaction: str,
-        on_start: Callable[[Activation], None],
-    ) -> HttpResponse:
-        check_name(route.rest[0])
-        if len(route.rest) == 2 and route.rest[1] == "" and request.method == "GET":
-            return self._actions.list(route.namespace, route.rest[0], query)
-        id = _action_id(route)
-        if request.method == "POST":
-            if (refusal := self._throttle.refusal(route.namespace)) is not None:
-                raise Terminated(429, refusal)
-            return await self._invocation.invoke(id, request, query, transaction, on_start)
-        if request.method == "GET":
-            return self._actions.show(id, query)
-        if request.method == "DELETE":
-            return self._actions.delete(id)
-        return self._actions.put(id, request, query)
-
-    def _other(self, request: HttpRequest, route: Route, query: Parameters) -> HttpResponse:
+    async def _routed(self, ask: Ask, route: Route | None, own_namespace: str) -> HttpResponse:
+        if route is None or route.namespace != own_namespace:
+            return document(200, [own_namespace]) if route is None else _foreign(ask.request.method, route)
+        query = Parameters(ask.target.query, route.collection)
         if route.collection == "limits":
             return self._limits_of(route)
-        if route.collection == "activations":
-            if route.is_list:
-                return self._activations.list(route.namespace, query)
-            return self._activations.show(route)
         if route.is_list:
             return self._list(route, query)
+        if route.collection == "actions":
+            return await self._action(ask, route, query)
+        return self._activations.show(route) if route.collection == "activations" else self._other(ask, route, query)
+
+    def _other(self, ask: Ask, route: Route, query: Parameters) -> HttpResponse:
         check_name(route.rest[0])
         if len(route.rest) > 1:
             raise Rejected(404, messages.NO_ROUTE)
-        if route.collection in ("triggers", "rules"):
-            raise not_found() if request.method in ("GET", "DELETE") else Terminated(501, _NO_TRIGGERS)
-        id = EntityId(route.namespace, "", route.rest[0])
+        if route.collection == "packages":
+            return self._package(ask.request, EntityId(route.namespace, "", route.rest[0]), query)
+        raise not_found() if ask.request.method in ("GET", "DELETE") else Terminated(501, _NO_TRIGGERS)
+
+    async def _action(self, ask: Ask, route: Route, query: Parameters) -> HttpResponse:
+        method = ask.request.method
+        check_name(route.rest[0])
+        if len(route.rest) == 2 and route.rest[1] == "" and method == "GET":
+            return self._actions.list(route.namespace, route.rest[0], query)
+        id = _action_id(route)
+        if method == "POST":
+            if (refusal := self._throttle.refusal(route.namespace)) is not None:
+                raise Terminated(429, refusal)
+            return await self._invocation.invoke(id, ask, query)
+        if method == "GET":
+            return self._actions.show(id, query)
+        if method == "DELETE":
+            return self._actions.delete(id)
+        return self._actions.put(id, ask.request, query)
+
+    def _package(self, request: HttpRequest, id: EntityId, query: Parameters) -> HttpResponse:
         if request.method == "GET":
             return self._packages.show(id)
         if request.method == "DELETE":
@@ -153,6 +131,8 @@ class RestApi:
     def _list(self, route: Route, query: Parameters) -> HttpResponse:
         if route.collection == "actions":
             return self._actions.list(route.namespace, None, query)
+        if route.collection == "activations":
+            return self._activations.list(route.namespace, query)
         if route.collection == "packages":
             return self._packages.list(route.namespace, query)
         query.skip(), query.limit()  # refused like those of other lists

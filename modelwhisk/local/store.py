@@ -25,10 +25,10 @@ CREATE TABLE activations (
     id TEXT PRIMARY KEY, namespace TEXT, path TEXT, start INTEGER, bytes INTEGER, document TEXT
 );
 CREATE INDEX activations_by_start ON activations (namespace, start);
-CREATE INDEX activations_by_path ON activations (namespace, path, start);
 """
 _KEPT_BYTES = 512 * 1_048_576  # of activations' documents; the oldest go first
 _PRUNED_AT_ONCE = 100
+_END_OF_TIME = 2**63 - 1
 
 
 class StoreProblem(Exception):
@@ -43,6 +43,11 @@ class Window:
     limit: int = 0
     since: int | None = None
     upto: int | None = None
+
+    @property
+    def period(self) -> tuple[int, int]:
+        """The first and the last time that count."""
+        return self.since or 0, _END_OF_TIME if self.upto is None else self.upto
 
 
 class Store:
@@ -83,24 +88,22 @@ class Store:
 
     def actions(self, namespace: str, package: str | None = None, window: Window = Window()) -> list[ActionEntity]:
         """A namespace's actions, or those of one of its packages; those changed last come first."""
-        where = "" if package is None else "AND package = ?"
-        given = () if package is None else (package,)
-        rows = self._entities(namespace, ActionEntity.kind, window, where, given)
-        return [entity for entity in map(_entity, rows) if isinstance(entity, ActionEntity)]
+        found = self._entities(namespace, package, ActionEntity.kind, window)
+        return [entity for entity in found if isinstance(entity, ActionEntity)]
 
     def packages(self, namespace: str, window: Window = Window()) -> list[PackageEntity]:
         """A namespace's packages; those changed last come first."""
-        rows = self._entities(namespace, PackageEntity.kind, window, "", ())
-        return [entity for entity in map(_entity, rows) if isinstance(entity, PackageEntity)]
+        found = self._entities(namespace, None, PackageEntity.kind, window)
+        return [entity for entity in found if isinstance(entity, PackageEntity)]
 
-    def _entities(
-        self, namespace: str, kind: str, window: Window, where: str, given: tuple[str, ...]
-    ) -> list[tuple[str, ...]]:
-        return self._database.execute(
-            f"SELECT namespace, package, name, kind, document FROM entities WHERE namespace = ? AND kind = ? {where} "
+    def _entities(self, namespace: str, package: str | None, kind: str, window: Window) -> list[Entity]:
+        rows = self._database.execute(
+            "SELECT namespace, package, name, kind, document FROM entities "
+            "WHERE namespace = ? AND kind = ? AND package = coalesce(?, package) "
             "ORDER BY updated DESC, rowid DESC LIMIT ? OFFSET ?",
-            (namespace, kind, *given, window.limit or -1, window.skip),
-        ).fetchall()
+            (namespace, kind, package, window.limit or -1, window.skip),
+        )
+        return [_entity(row) for row in rows]
 
     def put_activation(self, id: str, namespace: str, path: str, start: int, document: Json) -> None:
         """Stores an activation's record; `path` is `[package/]name` of its action."""
@@ -132,27 +135,21 @@ class Store:
 
     def activations(self, namespace: str, path: str | None, window: Window) -> list[dict[str, Json]]:
         """Records of a namespace's activations, or of those of one action; the latest come first."""
-        where, given = _activation_filter(namespace, path, window)
         rows = self._database.execute(
-            f"SELECT document FROM activations WHERE {where} ORDER BY start DESC, rowid DESC LIMIT ? OFFSET ?",
-            (*given, window.limit or -1, window.skip),
-        ).fetchall()
+            "SELECT document FROM activations WHERE namespace = ? AND path = coalesce(?, path) "
+            "AND start BETWEEN ? AND ? ORDER BY start DESC, rowid DESC LIMIT ? OFFSET ?",
+            (namespace, path, *window.period, window.limit or -1, window.skip),
+        )
         return [_document(row[0]) for row in rows]
 
     def count_activations(self, namespace: str, path: str | None, window: Window) -> int:
         """How many records `activations` finds."""
-        where, given = _activation_filter(namespace, path, window)
-        row = self._database.execute(f"SELECT count(*) FROM activations WHERE {where}", given).fetchone()
+        row = self._database.execute(
+            "SELECT count(*) FROM activations WHERE namespace = ? AND path = coalesce(?, path) "
+            "AND start BETWEEN ? AND ?",
+            (namespace, path, *window.period),
+        ).fetchone()
         return max(0, int(row[0]) - window.skip)
-
-
-def _activation_filter(namespace: str, path: str | None, window: Window) -> tuple[str, list[str | int]]:
-    conditions, given = ["namespace = ?"], list[str | int]([namespace])
-    for condition, value in (("path = ?", path), ("start >= ?", window.since), ("start <= ?", window.upto)):
-        if value is not None:
-            conditions.append(condition)
-            given.append(value)
-    return " AND ".join(conditions), given
 
 
 def _opened(folder: Path | None) -> sqlite3.Connection:

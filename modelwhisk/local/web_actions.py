@@ -81,7 +81,7 @@ def route(
     """
     try:
         target = parse_target(request.target)
-        routed = _routed(request, target, lookup, throttle, caller_of(request, credentials), transaction)
+        routed = _routed(request, target, lookup, throttle, transaction, caller=caller_of(request, credentials))
     except IllegalUri as problem:
         return plain(400, str(problem))
     except Rejected as rejection:
@@ -90,7 +90,7 @@ def route(
 
 
 def _routed(
-    request: HttpRequest, target: Target, lookup: Lookup, throttle: Throttle, caller: Caller, transaction: str
+    request: HttpRequest, target: Target, lookup: Lookup, throttle: Throttle, transaction: str, *, caller: Caller
 ) -> Invocation | HttpResponse:
     matched = _match(target.segments)
     if matched is None or request.method not in _METHODS:

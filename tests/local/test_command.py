@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -143,6 +144,9 @@ def test_text_output_names_url_status_and_log(command: Any, tmp_path: Path) -> N
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stdout is not None
         name, url = process.stdout.readline().split()
+        assert "wsk" in process.stdout.readline()
+        platform = url.partition("/api/")[0]
+        assert process.stdout.readline().split()[:5] == ["wsk", "property", "set", "--apihost", platform]
         base, slash, rest = url.partition("/api/")
         assert send(base, message("GET", f"{slash}{rest}?do", [("Host", "h")])).status == 200
         line = process.stdout.readline()
@@ -168,17 +172,17 @@ def test_targets_that_are_images(text: str, name: str, image: str) -> None:
 
 
 def test_targets_that_are_folders(tmp_path: Path) -> None:
-    assert Target.parse(str(tmp_path)) == Target(tmp_path.name, None, tmp_path)
-    assert Target.parse(f"n={tmp_path}") == Target("n", None, tmp_path)
+    assert Target.parse(str(tmp_path)) == Target(tmp_path.name, None, tmp_path, tmp_path.name)
+    assert Target.parse(f"n={tmp_path}") == Target("n", None, tmp_path, "n")
+    assert Target.parse(f"me/max-x:2={tmp_path}") == Target("max-x", None, tmp_path, "me/max-x:2")
     odd = tmp_path / "a=b"
     odd.mkdir()
-    assert Target.parse(str(odd)) == Target("a=b", None, odd)
+    assert Target.parse(str(odd)) == Target("a=b", None, odd, "a=b")
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "Missing argument"),
         (["./no-such-folder"], "there is no folder ./no-such-folder"),
         ([".", "x=."], None),
         (["x=.", "x=.."], "the same name"),
@@ -192,11 +196,14 @@ def test_arguments_that_make_no_sense(arguments: list[str], problem: str | None)
         assert problem in outcome.output
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # docker's client leaves a socket
 def test_an_image_needs_docker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///does/not/exist")
     outcome = CliRunner().invoke(main, ["local", "me/max-x"])
     assert outcome.exit_code == 1
     assert "me/max-x is no folder here, and as an image it needs docker, which can't be reached" in outcome.output
+    del outcome
+    gc.collect()
 
 
 def test_values_are_json_where_they_parse() -> None:

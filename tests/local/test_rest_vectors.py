@@ -31,7 +31,7 @@ HEADERS = {
     "X-Require-Whisk-Auth": "s3cret",
     "Origin": "https://page.example",
     "Access-Control-Request-Method": "POST",
-    "Access-Control-Request-Headers": "content-type",
+    "Access-Control-Request-Headers": "X-A, X-B",
 }
 UNRECORDED = ("server", "date", "x-request-id", "content-length", "x-openwhisk-activation-id")
 ID = re.compile(r"[0-9a-f]{32}")
@@ -50,7 +50,8 @@ class Echo:
             self.inits.append(sent)
             return reply("{}")
         asked = str(sent["value"].get("path", sent["value"].get("__ow_path", ""))).strip("/")
-        self.factory.started[-1].log.add("stdout", f"ran ['{asked}']")
+        assert self.factory.answering is not None
+        self.factory.answering.log.add("stdout", f"ran ['{asked}']")
         if asked.startswith("err/"):
             body = base64.b64encode(b'{"message":"bad"}').decode()
             failed = {"statusCode": int(asked[4:]), "headers": {"content-type": "application/json"}, "body": body}
@@ -114,6 +115,10 @@ def replayed(session: Session) -> list[RawResponse]:
     for line in LINES:
         if "/activations" in line["request"]["path"]:
             session.written_down(invoked)
+        if line["name"] == "invoke without a body":
+            # The recorded lists show an activation that the recordings leave out.
+            session.replay(next(other for other in LINES if other["name"] == "invoke with an error result"))
+            invoked += 1
         responses.append(session.replay(line))
         invoked += "x-openwhisk-activation-id" in dict(responses[-1].headers)
     return responses
@@ -129,7 +134,10 @@ def comparable(value: Any, key: str = "") -> Any:
             if name not in ("size",)
         }
     if isinstance(value, list):
-        return [comparable(item, key) for item in value]
+        # Whether a container was still warm is a matter of time, too.
+        return [
+            comparable(item, key) for item in value if not (isinstance(item, dict) and item.get("key") == "initTime")
+        ]
     if key in TIMES:
         return type(value).__name__ in ("int", "float")
     if isinstance(value, str) and key == "logs":
@@ -139,6 +147,8 @@ def comparable(value: Any, key: str = "") -> Any:
 
 def decoded(document: Any) -> Any:
     """The echo's answer laid open, as the recordings have it, without what tells of its host."""
+    if isinstance(document, list):
+        return [decoded(item) for item in document]
     if not isinstance(document, dict):
         return document
     document = {name: decoded(item) for name, item in document.items()}
@@ -151,18 +161,17 @@ def decoded(document: Any) -> Any:
 
 
 def told_apart(told: Any) -> Any:
+    """What a container was given, but for keys, times and what the HTTP client adds."""
     if not isinstance(told, dict):
         return told
-    if "init" in told:
+    if "init" in told and "run" in told:
         told = {"init": {"body": told["init"]["body"]}, "run": told["run"]}
         environment = told["init"]["body"]["value"]["env"]
-        for name in ("__OW_DEADLINE", "__OW_TRANSACTION_ID", "__OW_API_KEY"):
-            assert name == "__OW_API_KEY" or environment[name]
-            environment[name] = name in environment
-    for run in (told, told.get("run", {})):
-        for name in ("deadline", "transaction_id", "api_key"):
-            if name in run and "action_version" in run:
-                run[name] = "*"
+        for name in {"__OW_DEADLINE", "__OW_TRANSACTION_ID", "__OW_API_KEY"} & environment.keys():
+            environment[name] = "*"
+    for run in (told, told.get("run")):
+        if isinstance(run, dict):
+            run |= {name: "*" for name in ("deadline", "transaction_id", "api_key") if name in run}
     return told
 
 
@@ -181,6 +190,6 @@ def test_line(session: Session, replayed: list[RawResponse], number: int) -> Non
     if isinstance(ours, dict) and "error" in ours and "code" in ours:
         ours["code"] = "*"
     assert comparable(decoded(ours)) == comparable(decoded(expected["body"]))
-    stated = {name: value for name, value in expected["headers"] if name.lower() == "content-length"}
-    if "error" in ours and "code" in ours:
-        assert stated["Content-Length"] == dict(response.headers)["Content-Length"]
+    if not ("/activations" in line["request"]["path"] or "x-openwhisk-activation-id" in dict(response.headers)):
+        lengths = [dict(headers)["Content-Length"] for headers in (expected["headers"], response.headers)]
+        assert lengths[0] == lengths[1]
