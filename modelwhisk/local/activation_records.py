@@ -22,7 +22,7 @@ _STATUS_CODES = {status: code for code, status in enumerate(Status)}
 
 
 def record(activation: Activation, outcome: Outcome, *, logs: bool = True) -> dict[str, Json]:
-    """The whole record, without the lines of its log where they aren't wanted or aren't there yet."""
+    """The whole record, without the lines of its log where they aren't there yet; a sequence's are its parts' ids."""
     action = activation.action
     lines = log_lines(activation.logs, action.logs * MEGABYTE) if logs else []
     written: dict[str, Json] = {
@@ -31,7 +31,7 @@ def record(activation: Activation, outcome: Outcome, *, logs: bool = True) -> di
         "start": activation.started,
         "end": activation.ended,
         "duration": activation.ended - activation.started,
-        "logs": list(lines),
+        "logs": [*activation.parts, *lines],
         "name": action.name,
         "namespace": action.namespace,
         "publish": False,

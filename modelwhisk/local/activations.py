@@ -13,7 +13,6 @@ from typing import Any
 from modelwhisk.local import activation_records, messages
 from modelwhisk.local.catalogue import Catalogue
 from modelwhisk.local.invoker import Activation, Invoker
-from modelwhisk.local.logs import LogLine
 from modelwhisk.local.names import EntityId
 from modelwhisk.local.outcome import Outcome, Status
 from modelwhisk.local.spray_json import Json
@@ -77,7 +76,7 @@ class Activations:
             action = self._catalogue.runnable(resolved.entity)
             part = Activation(action, activation.transaction, cause=activation.id, binding=resolved.binding)
             outcome = await self._run(part, value)
-            activation.logs.append(LogLine("stdout", part.id))
+            activation.parts.append(part.id)
             if outcome.status is not Status.SUCCESS:
                 break
             value = outcome.result

@@ -29,8 +29,8 @@ class Activation:
     """One run of an action; times are in milliseconds, `outcome` is None until there is one, if there ever is.
 
     `start` is when it was asked for, `started` when a container began with it. `environment` has the parameters for
-    `/init`. `cause` is the activation of the sequence that it is part of, `binding` the path of the package binding
-    through which it was asked for.
+    `/init`. `cause` is the activation of the sequence that it is part of, `parts` are those of a sequence; `binding` is
+    the path of the package binding through which it was asked for.
     """
 
     action: Action
@@ -39,6 +39,7 @@ class Activation:
     start: float = field(default_factory=lambda: time.time() * 1000)
     environment: Mapping[str, Json] = field(default_factory=dict)
     cause: str | None = None
+    parts: list[str] = field(default_factory=list)
     binding: str | None = None
     container: str = ""
     started: int = 0

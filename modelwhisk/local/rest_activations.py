@@ -85,7 +85,7 @@ def _answer(activation: Activation, outcome: Outcome, *, result: bool) -> Json:
     """The result alone where it is asked for, or is an array; else the record, whose log isn't there yet."""
     if result or isinstance(outcome.result, list):
         return outcome.result
-    return activation_records.record(activation, outcome, logs=bool(activation.action.components))
+    return activation_records.record(activation, outcome, logs=False)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def test_it_creates_invokes_lists_reads_logs_and_deletes(package: Path) -> None:
     assert (got["failed"]["status"], got["failed"]["error"]["response"]["result"]) == (502, {"error": "no"})
     assert got["record"]["response"] == got["activationResult"]
     assert got["logs"] == {"logs": got["record"]["logs"]}
-    assert [item["activationId"] for item in got["activations"]][0] == got["record"]["activationId"]
+    assert got["activations"][0]["activationId"] == got["record"]["activationId"]
     assert got["packaged"] == {"got": {}}
     assert [item["name"] for item in got["packageShown"]["actions"]] == ["hello"]
     assert got["shown"]["exec"] == {"kind": "blackbox", "image": IMAGE, "binary": True}
