@@ -121,13 +121,14 @@ class Catalogue:
         )
 
     def offer(self, action: Action) -> None:
-        """Has an action of the caller's own, whatever the limits; one that is stored just so stays as it is."""
+        """Has an action of the caller's own, whatever the limits; one that is stored just so stays as it is.
+
+        Its image is known by `image_of`.
+        """
         id = EntityId(action.namespace, action.package or "", action.name)
-        image = action.image or "/".join(action.key)
-        self._images.add(image, action.containers)
         if action.package and self.store.get(EntityId(action.namespace, "", action.package)) is None:
             self.put(PackageEntity(EntityId(action.namespace, "", action.package), updated=self.now()))
-        offered = _entity_of(id, image, action)
+        offered = _entity_of(id, action)
         stored = self.store.get(id)
         if not isinstance(stored, ActionEntity):
             self.put(replace(offered, updated=self.now()))
@@ -137,13 +138,18 @@ class Catalogue:
             self.put(replace(offered, version=version, updated=self.now()))
 
 
-def _entity_of(id: EntityId, image: str, action: Action) -> ActionEntity:
+def image_of(action: Action) -> str:
+    """What REST clients see as an offered action's image."""
+    return action.image or "/".join(action.key)
+
+
+def _entity_of(id: EntityId, action: Action) -> ActionEntity:
     annotations = Parameters.of(action.annotations)
     if "provide-api-key" not in annotations.named:
         annotations |= Parameters({"provide-api-key": Parameter(False)})
     return ActionEntity(
         id,
-        BlackBox(image, action.code, action.main),
+        BlackBox(image_of(action), action.code, action.main),
         Parameters.of(action.parameters, action.init_parameters),
         ActionLimits(action.timeout, action.memory, action.logs, action.concurrency),
         action.version,

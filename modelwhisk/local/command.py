@@ -263,9 +263,9 @@ async def _serve(
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # no signal handlers in Windows' event loop
-            loop.add_signal_handler(number, stop.set)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the last one comes when the terminal is closed
+        with contextlib.suppress(NotImplementedError, AttributeError):  # not all of them, or none, on Windows
+            loop.add_signal_handler(getattr(signal, name), stop.set)
     async with platform:
         for action in actions:
             report.serving(action, platform.url_of(action))

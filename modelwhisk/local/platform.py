@@ -16,7 +16,7 @@ from typing import Any
 from modelwhisk.local import messages
 from modelwhisk.local.actions import Action
 from modelwhisk.local.activations import Activations
-from modelwhisk.local.catalogue import Catalogue
+from modelwhisk.local.catalogue import Catalogue, image_of
 from modelwhisk.local.containers import ContainerFactory
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, plain
 from modelwhisk.local.images import Images
@@ -80,6 +80,8 @@ class LocalPlatform:
         self._port = port
         self._credentials = dict(credentials or {})
         self._images = Images(images, environment)
+        for action in self._offered:
+            self._images.add(image_of(action), action.containers)
         self._data = data
         self._limits = limits or PlatformLimits()
         self._pool = Pool(max_containers, idle_pause)
@@ -91,12 +93,16 @@ class LocalPlatform:
         self._running: _Running | None = None
 
     async def __aenter__(self) -> LocalPlatform:
-        # The data first: who uses it may be the one who holds the port, and is the better explanation.
-        store = Store(self._data)
         try:
             server = await asyncio.start_server(self._connected, self._bind, self._port)
         except BaseException:
-            store.close()
+            self._images.close()
+            raise
+        try:
+            store = Store(self._data)
+        except BaseException:
+            server.close()
+            self._images.close()
             raise
         self._port = server.sockets[0].getsockname()[1]
         catalogue = Catalogue(store, self._images, self._retire)

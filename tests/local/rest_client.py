@@ -75,8 +75,10 @@ def echo(path: str, sent: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def a_desk(answer: Callable[[str, dict[str, Any]], bytes | None] = echo, **settings: Any) -> Iterator[Desk]:
+def a_desk(
+    answer: Callable[[str, dict[str, Any]], bytes | None] = echo, actions: tuple[Any, ...] = (), **settings: Any
+) -> Iterator[Desk]:
     factory = LittleFactory(answer)
     given = {"credentials": {GUEST_KEY: "guest"}, "images": {IMAGE: factory}, **settings}
-    with running(**given) as platform:
+    with running(*actions, **given) as platform:
         yield Desk(platform, factory)

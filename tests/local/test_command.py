@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from raw_http import RawResponse, message, send
+from rest_client import basic
 from running_platform import wait_until
 
 from modelwhisk.cli import main
 from modelwhisk.local.command import Target, read_env_file, read_pairs
+from modelwhisk.local.credentials import GUEST_KEY
 
 PROGRAM = Path(__file__).with_name("little_model.py")
 
@@ -112,6 +114,66 @@ def _env_file(folder: Path) -> Path:
     path = folder / "env"
     path.write_text("# comment\n\nFROM_FILE=a=b\n")
     return path
+
+
+def test_a_folder_is_an_image_for_other_actions(command: Any) -> None:
+    one = command("me/max-x:1=model", "--auth", "u:p", "--max-memory", "300")
+    assert one.url.endswith("/max-x")
+    said = one.until("api")
+    assert (one.url.startswith(said["url"]), said["auth"]) == (True, "u:p")
+    action = "/api/v1/namespaces/_/actions/other"
+
+    def ask(method: str, path: str, document: Any) -> Any:
+        headers = [("Host", "localhost"), basic("u:p"), ("Content-Type", "application/json")]
+        response = send(said["url"], message(method, path, headers, json.dumps(document).encode()))
+        return response.status, json.loads(response.body)
+
+    black_box = {"kind": "blackbox", "image": "me/max-x:1"}
+    assert ask("PUT", action, {"exec": black_box})[0] == 200
+    status, answer = ask("POST", f"{action}?blocking=true&result=true", {"__ow_query": "x"})
+    assert (status, Path(answer["body"]["cwd"]).name) == (200, "model")
+    assert ask("PUT", f"{action}2", {"exec": black_box, "limits": {"memory": 301}})[0] == 400
+    assert one.stop() == (0, "")
+
+
+def test_what_is_kept_in_a_folder(command: Any, tmp_path: Path) -> None:
+    def versions(*arguments: str) -> str:
+        one = command("model", "--data", "kept", *arguments)
+        url = one.until("api")["url"]
+        sent = message("GET", "/api/v1/namespaces/_/actions/model", [("Host", "localhost"), basic(GUEST_KEY)])
+        version = json.loads(send(url, sent).body)["version"]
+        assert one.stop() == (0, "")
+        return str(version)
+
+    assert [versions(), versions(), versions("--memory", "300")] == ["0.0.1", "0.0.1", "0.0.2"]
+    one = command("model", "--data", "kept")
+    second = CliRunner().invoke(
+        main, ["local", str(tmp_path / "model"), "--port", "0", "--data", str(tmp_path / "kept")]
+    )
+    assert second.exit_code == 1
+    assert "another modelwhisk is using it" in second.output
+    assert one.stop() == (0, "")
+
+
+def test_a_model_that_changes_is_restarted(command: Any, tmp_path: Path) -> None:
+    one = command("model", "--reload")
+    first = json.loads(one.call("?do").body)["pid"]
+    (tmp_path / "model" / "labels.txt").write_text("new")
+    assert Path(one.until("reloading")["changed"]).name == "labels.txt"
+    wait_until(lambda: not Path(f"/proc/{first}").exists())
+    assert json.loads(one.call("?do").body)["pid"] != first
+    assert one.stop() == (0, "")
+
+
+def test_what_a_crash_leaves_behind_is_removed(command: Any) -> None:
+    one = command("model", "--idle-pause", "0.05")
+    pid = json.loads(one.call("?do").body)["pid"]
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    one.stop(signal.SIGKILL)
+    assert Path(f"/proc/{pid}").exists()
+    two = command("model")
+    wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text())
+    assert two.stop() == (0, "")
 
 
 def test_a_secure_action_comes_with_its_secret(command: Any) -> None:
