@@ -5,7 +5,13 @@ from __future__ import annotations
 import click
 
 from modelwhisk import __version__
+from modelwhisk.deploy.command import deploy
+from modelwhisk.deploy.listing import list_actions, status, url
+from modelwhisk.deploy.logs import logs
+from modelwhisk.deploy.removal import delete
+from modelwhisk.invoke.command import invoke
 from modelwhisk.local.command import local
+from modelwhisk.map.command import map_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,3 +21,11 @@ def main() -> None:
 
 
 main.add_command(local)
+main.add_command(deploy)
+main.add_command(list_actions)
+main.add_command(status)
+main.add_command(url)
+main.add_command(invoke)
+main.add_command(map_command)
+main.add_command(logs)
+main.add_command(delete)

@@ -17,34 +17,49 @@ import click
 from modelwhisk.local import docker_container, process_container, spray_json
 from modelwhisk.local.actions import Action, WebMode, web_annotations
 from modelwhisk.local.containers import ContainerFactory
+from modelwhisk.local.credentials import GUEST_KEY
+from modelwhisk.local.limits import PlatformLimits
 from modelwhisk.local.platform import LocalPlatform
 from modelwhisk.local.report import JsonReport, Report, TextReport
 from modelwhisk.local.spray_json import Json, JsonError
+from modelwhisk.local.store import StoreProblem
+from modelwhisk.local.watcher import changes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be served: an image, or the folder of a model, under a name."""
+    """What is to be served: an image, or the folder of a model, under a name.
+
+    `alias` is what other actions can name as their image, to run the folder.
+    """
 
     name: str
     image: str | None
     folder: Path | None
+    alias: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Reads `[name=]image-or-folder`; the name defaults to the last component without its tag."""
+        """Reads `[name=]image-or-folder`; the name defaults to the last component without its tag.
+
+        A name that is an image's gives that image to the folder, and its last component to the action.
+        """
         name, equals, place = text.partition("=")
         if not equals or Path(text).is_dir():
             name, place = "", text
         folder = Path(place).expanduser()
         if folder.is_dir():
-            return cls(name or folder.resolve().name, None, folder.resolve())
+            alias = name or folder.resolve().name
+            return cls(_last_component(alias) if name else alias, None, folder.resolve(), alias)
         if place.startswith((".", "/", "~")):
             raise click.BadParameter(f"there is no folder {place}")
-        last = place.rpartition("/")[2]
-        return cls(name or last.partition("@")[0].partition(":")[0], place, None)
+        return cls(name or _last_component(place), place, None)
+
+
+def _last_component(image: str) -> str:
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
 def read_pairs(items: Sequence[str]) -> dict[str, Json]:
@@ -88,10 +103,32 @@ def _key_values(*names: str, help_text: str) -> Callable[[Command], Command]:
     return click.option(*names, multiple=True, metavar="KEY=VALUE", callback=_reader(read_pairs), help=help_text)
 
 
+def _limit(field: str, unit: str, help_text: str) -> Callable[[Command], Command]:
+    default = getattr(PlatformLimits(), field)
+    option = f"--{field.replace('_', '-')}"
+    return click.option(
+        option, field, type=click.IntRange(1), default=default, show_default=True, metavar=unit, help=help_text
+    )
+
+
 @click.command()
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @click.option("--port", default=3233, show_default=True, help="Port to serve on; 0 picks a free one.")
 @click.option("--bind", default="127.0.0.1", show_default=True, help="Address to serve on.")
+@click.option(
+    "--auth",
+    default=GUEST_KEY,
+    metavar="UUID:KEY",
+    show_default="the key of every standalone OpenWhisk",
+    help="Key of the namespace, for the REST API.",
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder that keeps actions and activations; without it they go when this ends.",
+)
+@click.option("--reload", is_flag=True, help="Restart a folder's processes when its files change.")
 @click.option("--namespace", default="guest", show_default=True, help="Namespace of the actions.")
 @click.option(
     "--web",
@@ -104,6 +141,11 @@ def _key_values(*names: str, help_text: str) -> Callable[[Command], Command]:
 @click.option("--timeout", default=60_000, show_default=True, metavar="MS", help="Time limit of /init and /run each.")
 @click.option("--concurrency", default=1, show_default=True, help="Calls that one container gets at a time.")
 @click.option("--max-containers", default=4, show_default=True, help="Containers of all actions together.")
+@_limit("max_memory", "MB", "Most memory that an action may ask for.")
+@_limit("max_timeout", "MS", "Longest time limit that an action may ask for.")
+@_limit("max_concurrency", "N", "Most calls at a time in one container that an action may ask for.")
+@_limit("invocations_per_minute", "N", "Calls in a minute; more get 429.")
+@_limit("concurrent_invocations", "N", "Calls at a time; more get 429.")
 @_key_values("-p", "--param", "parameters", help_text="Parameter bound to the actions; JSON if it parses.")
 @_key_values("--init", "init_parameters", help_text="Parameter for the environment at /init only.")
 @click.option(
@@ -120,6 +162,9 @@ def local(
     targets: tuple[str, ...],
     port: int,
     bind: str,
+    auth: str,
+    data: Path | None,
+    reload: bool,
     namespace: str,
     web: WebMode,
     memory: int,
@@ -132,12 +177,17 @@ def local(
     python: str,
     idle_pause: float,
     log_json: bool,
+    **limits: int,
 ) -> None:
     """Serve models as web actions on this machine, as OpenWhisk would.
 
     Each TARGET is [name=]IMAGE, run in docker exactly as OpenWhisk's invoker does, or [name=]FOLDER of a model, run as
     a process by this tool's adapter. What a request becomes on its way to the model, and what the answer becomes on its
     way back, is as strict as on the platform.
+
+    `wsk`, `modelwhisk deploy` and other clients of OpenWhisk's REST API work too, with the host and key that are
+    printed. An action that they create with the image NAME of a NAME=FOLDER target runs that folder, so that all this
+    works without docker; any other image runs in docker.
 
     This is for one desk, to try and test models. Real load belongs on OpenWhisk.
     """
@@ -159,6 +209,7 @@ def local(
             memory=memory,
             timeout=timeout,
             concurrency=concurrency,
+            image=target.image or target.alias,
         )
         for target, factory in zip(parsed, factories, strict=True)
     ]
@@ -167,15 +218,24 @@ def local(
         actions,
         bind=bind,
         port=port,
+        credentials={auth: namespace},
+        environment=env_file,
+        data=data,
+        limits=PlatformLimits(**limits),
         max_containers=max_containers,
         idle_pause=idle_pause,
         on_exchange=report.exchange,
         on_activation=report.activation,
     )
+    watched = {
+        target.folder: factory for target, factory in zip(parsed, factories, strict=True) if target.folder is not None
+    }
     try:
-        asyncio.run(_serve(platform, actions, report))
+        asyncio.run(_serve(platform, actions, report, auth, watched if reload else {}))
     except OSError as problem:
         raise click.ClickException(f"can't serve on {bind}:{port}: {problem.strerror or problem}") from problem
+    except StoreProblem as problem:
+        raise click.ClickException(str(problem)) from problem
 
 
 def _factories(targets: Sequence[Target], environment: Mapping[str, str], python: str) -> list[ContainerFactory]:
@@ -194,14 +254,33 @@ def _factories(targets: Sequence[Target], environment: Mapping[str, str], python
     return factories
 
 
-async def _serve(platform: LocalPlatform, actions: Sequence[Action], report: Report) -> None:
+async def _serve(
+    platform: LocalPlatform,
+    actions: Sequence[Action],
+    report: Report,
+    auth: str,
+    watched: Mapping[Path, ContainerFactory],
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # no signal handlers in Windows' event loop
-            loop.add_signal_handler(number, stop.set)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the last one comes when the terminal is closed
+        with contextlib.suppress(NotImplementedError, AttributeError):  # not all of them, or none, on Windows
+            loop.add_signal_handler(getattr(signal, name), stop.set)
     async with platform:
         for action in actions:
             report.serving(action, platform.url_of(action))
+        report.api(platform.url, auth)
+        watching = [
+            asyncio.ensure_future(_reload(platform, folder, factory, report)) for folder, factory in watched.items()
+        ]
         await stop.wait()
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
         report.stopping()
+
+
+async def _reload(platform: LocalPlatform, folder: Path, factory: ContainerFactory, report: Report) -> None:
+    async for changed in changes(folder):
+        report.reloading(folder, changed)
+        await platform.restart(factory)

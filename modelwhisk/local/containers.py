@@ -9,11 +9,15 @@ from modelwhisk.local.logs import ContainerLog
 
 
 class StartFailed(Exception):
-    """No container could be had; `developer` tells whether that counts as the action's error or the platform's."""
+    """No container could be had; `developer` tells whether that counts as the action's error or the platform's.
 
-    def __init__(self, message: str, *, developer: bool) -> None:
+    The message is the platform's own; `detail`, which the platform keeps to itself, goes to the activation's log.
+    """
+
+    def __init__(self, message: str, *, developer: bool, detail: str = "") -> None:
         super().__init__(message)
         self.developer = developer
+        self.detail = detail
 
 
 class Container(Protocol):

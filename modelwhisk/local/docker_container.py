@@ -139,7 +139,7 @@ class DockerFactory:
                 cap_drop=["NET_RAW", "NET_ADMIN"],
             )
         except DockerException as problem:
-            raise StartFailed(f"{messages.PROVISION_ERROR} {problem}", developer=False) from problem
+            raise StartFailed(messages.PROVISION_ERROR, developer=False, detail=str(problem)) from problem
         try:
             container.start()
             container.reload()
@@ -147,7 +147,7 @@ class DockerFactory:
             _remove(container)
             if any(text in str(problem) for text in _COMMAND_NOT_FOUND):
                 raise StartFailed(messages.command_not_found(self.image), developer=True) from problem
-            raise StartFailed(f"{messages.PROVISION_ERROR} {problem}", developer=False) from problem
+            raise StartFailed(messages.PROVISION_ERROR, developer=False, detail=str(problem)) from problem
         return container
 
     def _pull(self) -> None:
@@ -155,7 +155,7 @@ class DockerFactory:
             repository, tag = _repository_and_tag(self.image)
             self._client.images.pull(repository, tag=tag)
         except DockerException as problem:
-            raise StartFailed(f"{messages.image_pull_failed(self.image)} {problem}", developer=True) from problem
+            raise StartFailed(messages.image_pull_failed(self.image), developer=True, detail=str(problem)) from problem
 
 
 def _cpu_shares(memory: int) -> int:

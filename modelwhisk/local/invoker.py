@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from modelwhisk.local import messages, spray_json
@@ -26,13 +26,24 @@ _LOG_PATIENCE = 1.0  # seconds that a container's markers are waited for, after 
 
 @dataclass
 class Activation:
-    """One run of an action; times are in milliseconds, `outcome` is None until there is one, if there ever is."""
+    """One run of an action; times are in milliseconds, `outcome` is None until there is one, if there ever is.
+
+    `start` is when it was asked for, `started` when a container began with it. `environment` has the parameters for
+    `/init`. `cause` is the activation of the sequence that it is part of, `parts` are those of a sequence; `binding` is
+    the path of the package binding through which it was asked for.
+    """
 
     action: Action
     transaction: str
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     start: float = field(default_factory=lambda: time.time() * 1000)
+    environment: Mapping[str, Json] = field(default_factory=dict)
+    cause: str | None = None
+    parts: list[str] = field(default_factory=list)
+    binding: str | None = None
     container: str = ""
+    started: int = 0
+    ended: int = 0
     init_time: float | None = None
     run_time: float | None = None
     outcome: Outcome | None = None
@@ -51,12 +62,16 @@ class Invoker:
     """Runs activations; `on_end` is told of each when its logs are there, which is after the caller has its outcome."""
 
     def __init__(
-        self, pool: Pool, api_host: str, on_end: Callable[[Activation], None], api_key: str | None = None
+        self,
+        pool: Pool,
+        api_host: str,
+        on_end: Callable[[Activation], None],
+        api_keys: Mapping[str, str] | None = None,
     ) -> None:
         self._pool = pool
         self._api_host = api_host
         self._on_end = on_end
-        self._api_key = api_key
+        self._api_keys = dict(api_keys or {})
         self._collecting: set[asyncio.Task[None]] = set()
 
     async def invoke(self, activation: Activation, value: Json) -> Outcome:
@@ -78,6 +93,7 @@ class Invoker:
                 await self._pool.release(pooled, keep=False)
                 raise
             else:
+                activation.ended = _now()
                 activation.outcome = outcome
                 task = asyncio.ensure_future(self._finish(pooled, activation, outcome))
                 self._collecting.add(task)
@@ -105,11 +121,15 @@ class Invoker:
     async def _start(self, pooled: PooledContainer, activation: Activation) -> Outcome | None:
         """Starts and initialises a container; returns the outcome if that went wrong."""
         action = activation.action
+        activation.started = _now()
         try:
             pooled.container = await action.containers.start(action, pooled.name, self._api_host)
         except StartFailed as problem:
+            activation.started = _now()  # what didn't run took no time
+            activation.logs = [LogLine("stderr", line) for line in problem.detail.splitlines()]
             return developer_error(str(problem)) if problem.developer else whisk_error(str(problem))
         activation.container = pooled.container.name
+        activation.started = _now()
         call = await post(pooled.container.address, "/init", self._init_message(activation), action.timeout, retry=True)
         activation.init_time = call.duration
         if isinstance(call.reply, ContainerReply) and call.reply.shutting_down:
@@ -118,11 +138,13 @@ class Invoker:
             pooled.ready.set()
             return None
         if call.duration >= action.timeout:
-            return developer_error(messages.timed_out(action.timeout, init=True))
+            return developer_error(messages.timed_out(action.timeout, init=True), timed_out=True)
         return of_init(await _explained(call, pooled.container))
 
     async def _run(self, pooled: PooledContainer, container: Container, activation: Activation, value: Json) -> Outcome:
         action = activation.action
+        if activation.init_time is None:
+            activation.started = _now()
         call = await post(container.address, "/run", self._run_message(activation, value), action.timeout, retry=False)
         activation.run_time = call.duration
         shutting_down = isinstance(call.reply, ContainerReply) and call.reply.shutting_down
@@ -131,7 +153,7 @@ class Invoker:
         if shutting_down:
             raise _NeverAnswered
         if call.duration >= action.timeout:
-            return developer_error(messages.timed_out(action.timeout, init=False))
+            return developer_error(messages.timed_out(action.timeout, init=False), timed_out=True)
         return of_run(await _explained(call, container))
 
     async def _finish(self, pooled: PooledContainer, activation: Activation, outcome: Outcome) -> None:
@@ -149,9 +171,15 @@ class Invoker:
 
     def _init_message(self, activation: Activation) -> Json:
         action = activation.action
-        environment: dict[str, Json] = {name: _text(value) for name, value in action.init_parameters.items()}
+        environment: dict[str, Json] = {name: _text(value) for name, value in activation.environment.items()}
         environment |= {f"__OW_{name.upper()}": value for name, value in self._metadata(activation).items()}
-        return {"value": {"name": action.name, "main": "main", "binary": False, "env": environment}}
+        message: dict[str, Json] = {
+            "name": action.name,
+            "main": "main" if action.main is None else action.main,
+            "binary": action.binary,
+            "env": environment,
+        }
+        return {"value": message if action.code is None else {**message, "code": action.code}}
 
     def _run_message(self, activation: Activation, value: Json) -> Json:
         return {"value": value, **self._metadata(activation)}
@@ -166,9 +194,13 @@ class Invoker:
             "transaction_id": activation.transaction,
             "deadline": str(int(time.time() * 1000) + action.timeout),
         }
-        if self._api_key is not None and action.is_set("provide-api-key"):
-            metadata["api_key"] = self._api_key
+        if action.namespace in self._api_keys and action.gets_api_key:
+            metadata["api_key"] = self._api_keys[action.namespace]
         return metadata
+
+
+def _now() -> int:
+    return round(time.time() * 1000)
 
 
 def _text(value: Json) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Literal
 
 MARKER = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX"
@@ -13,10 +14,11 @@ Stream = Literal["stdout", "stderr"]
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a container's output."""
+    """One line of a container's output; `time` is in nanoseconds, when it was read."""
 
     stream: Stream
     text: str
+    time: int = field(default_factory=time.time_ns, compare=False)
 
 
 class ContainerLog:

@@ -10,10 +10,25 @@ UNKNOWN_CONTENT_TYPE = "Response did not specify a known content-type."
 CONTENT_TYPE_MISMATCH = "Response type in header did not match generated content type."
 ERROR_PROCESSING = "There was an error processing your request."
 NOT_READY = "Response not yet ready."
-TOO_MANY_REQUESTS = "Too many concurrent requests in flight."
 INTERNAL_ERROR = "There was an internal server error."
 NO_ROUTE = "The requested resource could not be found."
 CREDENTIALS_MISSING = "The resource requires authentication, which was not supplied with the request"
+ALREADY_EXISTS = "resource already exists"
+WRONG_COLLECTION = "Resource by this name exists but is not in this collection."
+BINDING_DOES_NOT_EXIST = "Binding references a package that does not exist."
+PACKAGE_CANNOT_BECOME_BINDING = "Resource is a package and cannot be converted into a binding."
+BINDING_OF_A_BINDING = "Cannot bind to another package binding."
+BINDING_OF_NO_PACKAGE = "Cannot bind to a resource that is not a package."
+NOT_ALLOWED_ON_BINDING = "Operation not permitted on package binding."
+SEQUENCE_TOO_LONG = "Too many actions in the sequence."
+SEQUENCE_EMPTY = "No component specified for the sequence."
+SEQUENCE_CYCLIC = "Sequence may not refer to itself."
+SEQUENCE_COMPONENT_MISSING = "Sequence component does not exist."
+DOCS_WITH_COUNT = "The parameter 'docs' is not permitted with 'count'."
+NAME_ILLEGAL = "The name of the entity contains illegal characters."
+NAMESPACE_ILLEGAL = "The namespace contains illegal characters."
+ACTIVATION_ID_ILLEGAL = "The activation id is not valid."
+ENTITY_EXPECTED = "Request entity expected but not supplied"
 CREDENTIALS_REJECTED = "The supplied authentication is invalid"
 
 ABNORMAL_INIT = "The action did not initialize and exited unexpectedly."
@@ -28,9 +43,60 @@ def invalid_media(essence: str) -> str:
     return f"Response is not valid '{essence}'."
 
 
-def too_large(length: int, limit: int) -> str:
-    """A request over the payload limit; both in bytes."""
-    return f"Request larger than allowed: {length} > {limit} bytes."
+def too_large(length: int, limit: int, what: str = "Request") -> str:
+    """A request over the payload limit, or a field of an entity over its own; both in bytes."""
+    return f"{what} larger than allowed: {length} > {limit} bytes."
+
+
+def name_too_long(what: str, length: int, limit: int) -> str:
+    """A name with more characters than allowed."""
+    return f"{what} longer than allowed: {length} > {limit}."
+
+
+def too_many_requests(count: int, allowed: int) -> str:
+    """More activations within a minute than a namespace may have."""
+    return f"Too many requests in the last minute (count: {count}, allowed: {allowed})."
+
+
+def too_many_concurrent(count: int, allowed: int) -> str:
+    """More activations at a time than a namespace may have."""
+    return f"Too many concurrent requests in flight (count: {count}, allowed: {allowed})."
+
+
+def not_authorized(resource: str) -> str:
+    """Something of another namespace."""
+    return f"The supplied authentication is not authorized to access '{resource}'."
+
+
+def named_not_found(resource: str) -> str:
+    """A package of another namespace that doesn't exist."""
+    return f"The requested resource '{resource}' does not exist."
+
+
+def package_name_reserved(name: str) -> str:
+    """A package that would be taken for the default one."""
+    return f"Package name '{name}' is reserved."
+
+
+def package_not_empty(count: int) -> str:
+    """A package that can't be deleted without force."""
+    entities = "entity" if count == 1 else "entities"
+    return f"Package not empty (contains {count} {entities}). Set force param or delete package contents."
+
+
+def malformed_query(name: str, reason: str) -> str:
+    """A query parameter that doesn't parse."""
+    return f"The query parameter '{name}' was malformed:\n{reason}"
+
+
+def unsupported_content_type(given: str) -> str:
+    """A body that isn't JSON."""
+    return f"The request's Content-Type [{given}] is not supported. Expected:\napplication/json"
+
+
+def logs_truncated(limit: int) -> str:
+    """A log over its limit in bytes."""
+    return f"Logs were truncated because the total bytes size exceeds the limit of {limit} bytes."
 
 
 def malformed(reason: str) -> str:

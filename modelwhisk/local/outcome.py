@@ -54,10 +54,15 @@ class ContainerReply:
 
 @dataclass(frozen=True)
 class Outcome:
-    """An activation's end: `result` is the action's value, or `{"error": …}`."""
+    """An activation's end: `result` is the action's value, or `{"error": …}`.
+
+    `size` is that of the container's reply in characters, where there was one; `timed_out` tells of the action's limit.
+    """
 
     status: Status
     result: Json
+    size: int | None = None
+    timed_out: bool = False
 
     @property
     def keeps_container(self) -> bool:
@@ -65,9 +70,9 @@ class Outcome:
         return self.status in (Status.SUCCESS, Status.APPLICATION_ERROR)
 
 
-def developer_error(error: Json) -> Outcome:
+def developer_error(error: Json, size: int | None = None, *, timed_out: bool = False) -> Outcome:
     """The action didn't do what the contract asks."""
-    return Outcome(Status.DEVELOPER_ERROR, {"error": error})
+    return Outcome(Status.DEVELOPER_ERROR, {"error": error}, size, timed_out)
 
 
 def whisk_error(error: Json) -> Outcome:
@@ -80,8 +85,8 @@ def of_init(reply: ContainerReply | Failure) -> Outcome:
     if isinstance(reply, Failure):
         return developer_error(messages.MEMORY_EXHAUSTED if reply is Failure.MEMORY else messages.ABNORMAL_INIT)
     if reply.full_length is not None:
-        return developer_error(messages.truncated(reply.text, reply.full_length, MAX_RESULT))
-    return developer_error(_stated_error(_parsed(reply.text), messages.invalid_init(reply.text)))
+        return developer_error(messages.truncated(reply.text, reply.full_length, MAX_RESULT), reply.full_length)
+    return developer_error(_stated_error(_parsed(reply.text), messages.invalid_init(reply.text)), len(reply.text))
 
 
 def of_run(reply: ContainerReply | Failure) -> Outcome:
@@ -90,13 +95,13 @@ def of_run(reply: ContainerReply | Failure) -> Outcome:
         return developer_error(messages.MEMORY_EXHAUSTED if reply is Failure.MEMORY else messages.ABNORMAL_RUN)
     if reply.full_length is not None:
         text = messages.truncated(reply.text, reply.full_length, MAX_RESULT)
-        return Outcome(Status.APPLICATION_ERROR, {"error": text})
-    value = _parsed(reply.text)
+        return Outcome(Status.APPLICATION_ERROR, {"error": text}, reply.full_length)
+    value, size = _parsed(reply.text), len(reply.text)
     if reply.status != 200 or not isinstance(value, (dict, list)):
-        return developer_error(_stated_error(value, messages.invalid_run(reply.text)))
+        return developer_error(_stated_error(value, messages.invalid_run(reply.text)), size)
     if isinstance(value, dict) and "error" in value:
-        return Outcome(Status.APPLICATION_ERROR, {"error": value["error"]})
-    return Outcome(Status.SUCCESS, value)
+        return Outcome(Status.APPLICATION_ERROR, {"error": value["error"]}, size)
+    return Outcome(Status.SUCCESS, value, size)
 
 
 def _parsed(text: str) -> Json:

@@ -9,15 +9,27 @@ import secrets
 import string
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from modelwhisk.local import messages
 from modelwhisk.local.actions import Action
+from modelwhisk.local.activations import Activations
+from modelwhisk.local.catalogue import Catalogue, image_of
+from modelwhisk.local.containers import ContainerFactory
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, plain
+from modelwhisk.local.images import Images
 from modelwhisk.local.invoker import Activation, Invoker
+from modelwhisk.local.limits import PlatformLimits
+from modelwhisk.local.names import EntityId
 from modelwhisk.local.pool import Pool
+from modelwhisk.local.rest_activations import Ask
+from modelwhisk.local.rest_api import RestApi
 from modelwhisk.local.server import Connection
+from modelwhisk.local.store import Store
+from modelwhisk.local.throttle import Throttle
+from modelwhisk.local.uri import parse_target
 from modelwhisk.local.web_actions import Invocation, route
 
 _log = logging.getLogger(__name__)
@@ -38,10 +50,12 @@ class Exchange:
 class LocalPlatform:
     """Serves actions on a port of this machine: `async with LocalPlatform([Action(…)]) as platform: … platform.url`.
 
-    `port` 0 picks a free one. `credentials` has the namespace of each `user:password`; `max_containers` bounds the
-    containers of all actions together; `idle_pause` is the time in seconds after which an idle one is paused;
-    `blocking_wait` that after which a client gets 202. `on_exchange` is told of each answered request, `on_activation`
-    then of its activation once that has ended and its logs are there. OSError where the port is taken.
+    `port` 0 picks a free one. `credentials` has the namespace of each `user:password`; without any, the REST API
+    answers nobody. `images` runs the images of these names, docker all others, with `environment`; `data` is the folder
+    that keeps everything, which is else lost with the platform. `max_containers` bounds the containers of all actions
+    together; `idle_pause` is the time in seconds after which an idle one is paused; `blocking_wait` that after which a
+    client gets 202. `on_exchange` is told of each answered request, `on_activation` then of its activation once that
+    has ended and its logs are there. OSError where the port is taken, `StoreProblem` where the data can't be used.
     """
 
     def __init__(
@@ -51,43 +65,74 @@ class LocalPlatform:
         bind: str = "127.0.0.1",
         port: int = 0,
         credentials: Mapping[str, str] | None = None,
+        images: Mapping[str, ContainerFactory] | None = None,
+        environment: Mapping[str, str] | None = None,
+        data: Path | None = None,
+        limits: PlatformLimits | None = None,
         max_containers: int = 4,
         idle_pause: float = 10.0,
         blocking_wait: float = 60.0,
         on_exchange: Callable[[Exchange], None] = lambda exchange: None,
         on_activation: Callable[[Activation], None] = lambda activation: None,
     ) -> None:
-        self.actions: dict[tuple[str, str, str], Action] = {action.key: action for action in actions}
+        self._offered = list(actions)
         self._bind = bind
         self._port = port
         self._credentials = dict(credentials or {})
+        self._images = Images(images, environment)
+        for action in self._offered:
+            self._images.add(image_of(action), action.containers)
+        self._data = data
+        self._limits = limits or PlatformLimits()
         self._pool = Pool(max_containers, idle_pause)
+        self._throttle = Throttle(self._limits)
         self._blocking_wait = blocking_wait
         self._on_exchange = on_exchange
         self._on_activation = on_activation
-        self._invoker: Invoker | None = None
-        self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unanswered: dict[str, Activation | None] = {}  # by id; those that have ended already
+        self._running: _Running | None = None
 
     async def __aenter__(self) -> LocalPlatform:
-        self._server = await asyncio.start_server(self._connected, self._bind, self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-        self._invoker = Invoker(self._pool, self.url, self._ended, next(iter(self._credentials), None))
+        try:
+            server = await asyncio.start_server(self._connected, self._bind, self._port)
+        except BaseException:
+            self._images.close()
+            raise
+        try:
+            store = Store(self._data)
+        except BaseException:
+            server.close()
+            self._images.close()
+            raise
+        self._port = server.sockets[0].getsockname()[1]
+        catalogue = Catalogue(store, self._images, self._retire)
+        for action in self._offered:
+            catalogue.offer(action)
+        activations = Activations(catalogue, self._throttle, self._ended, self._new_invoker)
+        rest = RestApi(
+            catalogue=catalogue,
+            activations=activations,
+            throttle=self._throttle,
+            limits=self._limits,
+            credentials=self._credentials,
+            bind=self._bind,
+            wait=self._blocking_wait,
+        )
+        self._running = _Running(server, store, catalogue, activations, rest)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
-        assert self._invoker is not None
-        self._server.close()
+        running = self._parts
+        running.server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._invoker.close()
-        for action in self.actions.values():
-            action.containers.close()
+        await running.activations.close()
+        self._images.close()
+        running.store.close()
 
     @property
     def url(self) -> str:
@@ -103,17 +148,19 @@ class LocalPlatform:
         """The response to `request`, which may take an activation."""
         start = asyncio.get_running_loop().time()
         transaction = request.header("x-request-id") or _transaction_id()
-        routed = route(request, self._lookup, self._credentials, transaction)
-        activation = None
-        if isinstance(routed, Invocation):
-            activation = Activation(routed.action, transaction)
+        started: list[Activation] = []
+
+        def on_start(activation: Activation) -> None:
+            started.append(activation)
             self._unanswered[activation.id] = None
-            routed = await self._invoked(routed, activation)
+
+        response = await self._answer(request, transaction, on_start)
         elapsed = (asyncio.get_running_loop().time() - start) * 1000
-        self._on_exchange(Exchange(request, routed.status, elapsed, activation))
-        if activation is not None and (ended := self._unanswered.pop(activation.id)) is not None:
-            self._on_activation(ended)
-        return routed
+        self._on_exchange(Exchange(request, response.status, elapsed, started[0] if started else None))
+        for activation in started:
+            if (ended := self._unanswered.pop(activation.id)) is not None:
+                self._on_activation(ended)
+        return response
 
     def _ended(self, activation: Activation) -> None:
         """Passes on that an activation has ended, but never before its exchange."""
@@ -122,22 +169,46 @@ class LocalPlatform:
         else:
             self._on_activation(activation)
 
-    async def _invoked(self, invocation: Invocation, activation: Activation) -> HttpResponse:
-        assert self._invoker is not None
-        value = {**invocation.action.parameters, **invocation.value}
-        running = asyncio.ensure_future(self._invoker.invoke(activation, value))
-        self._keep(running)
-        # Shielded: the action goes on when its client has gone, or waited long enough.
-        done, _ = await asyncio.wait({running}, timeout=self._blocking_wait)
-        if not done:
+    async def restart(self, factory: ContainerFactory) -> None:
+        """Has new containers of `factory` made, for instance because what they run has changed."""
+        await self._pool.retire(lambda action: action.containers is factory)
+
+    async def _answer(
+        self, request: HttpRequest, transaction: str, on_start: Callable[[Activation], None]
+    ) -> HttpResponse:
+        running = self._parts
+        target = parse_target(request.target)
+        if running.rest.takes(request, target):
+            return await running.rest.answer(Ask(request, target, transaction, on_start))
+        lookup = running.catalogue.web_action
+        routed = route(request, lookup, self._credentials, transaction, self._throttle.refusal)
+        return await self._invoked(routed, on_start) if isinstance(routed, Invocation) else routed
+
+    async def _invoked(self, invocation: Invocation, on_start: Callable[[Activation], None]) -> HttpResponse:
+        activation = Activation(invocation.action, invocation.transaction)
+        on_start(activation)
+        running = self._parts.activations.start(activation, invocation.value)
+        # Only waited for: the action goes on when its client has gone, or waited long enough.
+        await asyncio.wait({running}, timeout=self._blocking_wait)
+        if not running.done():
             return invocation.not_ready(activation.id)
         if (problem := running.exception()) is not None:
             _log.error("an activation of %s failed in the platform itself", activation.action.path, exc_info=problem)
             return plain(500, messages.INTERNAL_ERROR)
         return invocation.complete(running.result(), activation.id)
 
-    def _lookup(self, namespace: str, package: str, name: str) -> Action | None:
-        return self.actions.get((namespace, package, name))
+    def _new_invoker(self, on_end: Callable[[Activation], None]) -> Invoker:
+        keys = {namespace: key for key, namespace in self._credentials.items()}
+        return Invoker(self._pool, self.url, on_end, keys)
+
+    def _retire(self, changed: EntityId) -> None:
+        """Removes the containers of what an action was before it was changed, or of all in a deleted package."""
+        self._keep(asyncio.ensure_future(self._pool.retire(lambda action: action.path == f"/{changed.qualified}")))
+
+    @property
+    def _parts(self) -> _Running:
+        assert self._running is not None, "the platform has not been entered"
+        return self._running
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -150,6 +221,17 @@ class LocalPlatform:
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+@dataclass(frozen=True)
+class _Running:
+    """What a platform has while it serves."""
+
+    server: asyncio.Server
+    store: Store
+    catalogue: Catalogue
+    activations: Activations
+    rest: RestApi
 
 
 def _transaction_id() -> str:

@@ -21,6 +21,7 @@ class PooledContainer:
         self.ready = asyncio.Event()  # initialised, or given up
         self.in_flight = 0
         self.removed = False
+        self.retired = False  # its action has changed: it takes no more activations
         self.paused = False
         self.resumed = False  # the next run is the first one after a pause
         self._claimed = False
@@ -104,9 +105,11 @@ class Pool:
     def _choose(self, action: Action) -> PooledContainer | None:
         self._containers = [candidate for candidate in self._containers if not candidate.removed]
         for candidate in self._containers:
-            if candidate.action is action and candidate.in_flight < action.concurrency:
+            same = candidate.action.revision == action.revision and not candidate.retired
+            if same and candidate.in_flight < action.concurrency:
                 return candidate
-        if len(self._containers) >= self.bound and not self._evict(lambda other: other.action is not action):
+        full = len(self._containers) >= self.bound
+        if full and not self._evict(lambda other: other.action.revision != action.revision):
             return None
         created = PooledContainer(action, self._name(action))
         self._containers.append(created)
@@ -133,11 +136,22 @@ class Pool:
         """Ends an activation's use of its container, and the container itself unless it is worth keeping."""
         pooled.in_flight -= 1
         pooled.resumed = False
+        if pooled.retired and pooled.in_flight == 0:
+            keep = False
         if not keep and not pooled.removed:
             await self.discard(pooled)
         elif pooled.in_flight == 0 and not pooled.removed:
             pooled.idle(self.idle_pause)
         async with self._changed:
+            self._changed.notify_all()
+
+    async def retire(self, which: Callable[[Action], bool]) -> None:
+        """Removes the containers of such actions, those that are at work as soon as they aren't."""
+        async with self._changed:
+            for pooled in self._containers:
+                pooled.retired = pooled.retired or which(pooled.action)
+            while self._evict(lambda other: other.retired):
+                pass
             self._changed.notify_all()
 
     async def discard(self, pooled: PooledContainer) -> None:

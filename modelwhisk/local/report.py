@@ -7,6 +7,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -25,6 +26,14 @@ class Report(ABC):
     @abstractmethod
     def serving(self, action: Action, url: str) -> None:
         """An action can be called at `url`."""
+
+    @abstractmethod
+    def api(self, url: str, key: str) -> None:
+        """The REST API is at `url`, for whoever has `key`."""
+
+    @abstractmethod
+    def reloading(self, folder: Path, changed: Path) -> None:
+        """A file of a model has changed: its processes end, and the next call starts new ones."""
 
     @abstractmethod
     def exchange(self, exchange: Exchange) -> None:
@@ -66,6 +75,13 @@ class TextReport(Report):
         self._console.print(Text.assemble((action.name, "bold"), "  ", (url, "cyan")))
         if self._secret:
             self._console.print(f"  with the header X-Require-Whisk-Auth: {self._secret}")
+
+    def api(self, url: str, key: str) -> None:
+        self._console.print("for wsk and other clients of the REST API:", style="dim")
+        self._console.print(f"  wsk property set --apihost {url} --auth {key}", style="dim")
+
+    def reloading(self, folder: Path, changed: Path) -> None:
+        self._console.print(f"{changed.relative_to(folder)} has changed: {folder.name} is restarted", style="yellow")
 
     def exchange(self, exchange: Exchange) -> None:
         colour = "green" if exchange.status < 400 else "yellow" if exchange.status < 500 else "red"
@@ -113,6 +129,12 @@ class JsonReport(Report):
     def serving(self, action: Action, url: str) -> None:
         secret = action.annotations.get("require-whisk-auth")
         self._write("serving", action=action.path, url=url, **({"secret": secret} if secret else {}))
+
+    def api(self, url: str, key: str) -> None:
+        self._write("api", url=url, auth=key)
+
+    def reloading(self, folder: Path, changed: Path) -> None:
+        self._write("reloading", folder=str(folder), changed=str(changed))
 
     def exchange(self, exchange: Exchange) -> None:
         self._write(

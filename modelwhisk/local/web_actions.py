@@ -6,19 +6,19 @@ contract, B1 to B6. The order of the checks is the platform's.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from modelwhisk.local import messages
 from modelwhisk.local.actions import Action
+from modelwhisk.local.credentials import Caller, caller_of
 from modelwhisk.local.header_models import normalise
 from modelwhisk.local.http_messages import Headers, HttpRequest, HttpResponse, Rejected, error, negotiated, plain
+from modelwhisk.local.names import is_entity_name
 from modelwhisk.local.outcome import Outcome, Status
 from modelwhisk.local.request_mapping import MalformedBody, ParametersNotAllowed, action_value
+from modelwhisk.local.rest_answers import ALLOWED_HEADERS, CHALLENGE, CORS
 from modelwhisk.local.result_mapping import EXTENSIONS, respond
 from modelwhisk.local.spray_json import Json, number_text
 from modelwhisk.local.uri import IllegalUri, Target, parse_target, render_path
@@ -26,23 +26,7 @@ from modelwhisk.local.uri import IllegalUri, Target, parse_target, render_path
 MAX_PAYLOAD = 1_048_576  # bytes of a request's body
 
 _METHODS = ("GET", "DELETE", "POST", "PUT", "HEAD", "OPTIONS", "PATCH")
-_ENTITY_NAME = re.compile(r"[A-Za-z0-9_]|[A-Za-z0-9_][A-Za-z0-9_@ .&-]{0,254}[A-Za-z0-9_@.&-]")  # entity/EntityName
 _ALLOWED_METHODS = "OPTIONS, GET, DELETE, POST, PUT, HEAD, PATCH"
-_ALLOWED_HEADERS = "Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent"
-_REST_CORS: Headers = (
-    ("Access-Control-Allow-Origin", "*"),
-    ("Access-Control-Allow-Headers", _ALLOWED_HEADERS),
-    ("Access-Control-Allow-Methods", "GET, DELETE, POST, PUT, HEAD"),
-)
-_CHALLENGE: Headers = (("WWW-Authenticate", 'Basic realm="OpenWhisk secure realm",charset=UTF-8'),)
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who sent a request: `namespace` is None without valid credentials, `presented` whether there were any."""
-
-    namespace: str | None = None
-    presented: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,28 +58,30 @@ class Invocation:
             return _with_id(rejection.response(self.transaction), self.transaction)
         return self._wrapped(response.with_headers((("x-openwhisk-activation-id", activation_id),)))
 
-    def refused(self, status: int, message: str) -> HttpResponse:
-        """The response when the platform does not run the action at all, for instance for too many at a time."""
-        return self._wrapped(error(status, message, self.transaction))
-
     def _wrapped(self, response: HttpResponse) -> HttpResponse:
         return _with_id(response.with_headers(_cors(self.request, self.action)), self.transaction)
 
 
 Lookup = Callable[[str, str, str], Action | None]
+Throttle = Callable[[str], str | None]
 
 
 def route(
-    request: HttpRequest, lookup: Lookup, credentials: Mapping[str, str], transaction: str
+    request: HttpRequest,
+    lookup: Lookup,
+    credentials: Mapping[str, str],
+    transaction: str,
+    throttle: Throttle = lambda namespace: None,
 ) -> Invocation | HttpResponse:
     """What to do with `request`: an invocation, or the response where the platform answers by itself.
 
     `lookup` finds an action by namespace, package (`default` for none) and name; `credentials` has the namespace of
-    each `user:password`. `transaction` is the id that errors carry.
+    each `user:password`. `transaction` is the id that errors carry. `throttle` counts a call of a namespace's action,
+    and returns the refusal of one that is too many.
     """
     try:
         target = parse_target(request.target)
-        routed = _routed(request, target, lookup, _caller(request, credentials), transaction)
+        routed = _routed(request, target, lookup, throttle, transaction, caller=caller_of(request, credentials))
     except IllegalUri as problem:
         return plain(400, str(problem))
     except Rejected as rejection:
@@ -104,7 +90,7 @@ def route(
 
 
 def _routed(
-    request: HttpRequest, target: Target, lookup: Lookup, caller: Caller, transaction: str
+    request: HttpRequest, target: Target, lookup: Lookup, throttle: Throttle, transaction: str, *, caller: Caller
 ) -> Invocation | HttpResponse:
     matched = _match(target.segments)
     if matched is None or request.method not in _METHODS:
@@ -114,6 +100,8 @@ def _routed(
     action = lookup(namespace, package, base)
     if action is None or not action.is_set("web-export"):
         return error(404, messages.NOT_FOUND, transaction)
+    if (refusal := throttle(namespace)) is not None:
+        return error(429, refusal, transaction)
     found = _Found(action, extension, rest)
     return _answer_or_invoke(request, target, found, caller, transaction)
 
@@ -166,7 +154,7 @@ def _match(segments: tuple[str, ...]) -> tuple[str, str, str, tuple[str, ...]] |
     if segments[:4] != ("", "api", "v1", "web") or len(segments) < 7:
         return None
     namespace, package, name = segments[4:7]
-    if any(_ENTITY_NAME.fullmatch(part) is None for part in (namespace, package, name)):
+    if not all(is_entity_name(part) for part in (namespace, package, name)):
         return None
     if package.startswith("default") and package != "default":
         return None  # the route takes the word `default` off the segment first, and then finds no slash
@@ -185,24 +173,13 @@ def _unmatched(request: HttpRequest, target: Target, caller: Caller) -> HttpResp
     if target.segments[:3] != ("", "api", "v1"):
         raise Rejected(404, messages.NO_ROUTE)
     if request.method == "OPTIONS":
-        return HttpResponse(200, _REST_CORS, plain(200, "").content_type, b"OK")
+        return HttpResponse(200, CORS, plain(200, "").content_type, b"OK")
     if request.method not in _METHODS:
         allowed = ", ".join(_METHODS)
         raise Rejected(405, f"HTTP method not allowed, supported methods: {allowed}", (("Allow", allowed),))
     if caller.namespace is not None:
         raise Rejected(404, messages.NO_ROUTE)
-    raise Rejected(401, messages.CREDENTIALS_REJECTED if caller.presented else messages.CREDENTIALS_MISSING, _CHALLENGE)
-
-
-def _caller(request: HttpRequest, credentials: Mapping[str, str]) -> Caller:
-    scheme, _, token = (request.header("authorization") or "").strip().partition(" ")
-    if scheme.lower() != "basic":
-        return Caller(presented=bool(scheme))
-    try:
-        key = base64.b64decode(token.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
-        return Caller(presented=True)
-    return Caller(credentials.get(key), presented=True)
+    raise Rejected(401, messages.CREDENTIALS_REJECTED if caller.presented else messages.CREDENTIALS_MISSING, CHALLENGE)
 
 
 def _authorized(request: HttpRequest, action: Action, caller: Caller) -> bool:
@@ -222,7 +199,7 @@ def _cors(request: HttpRequest, action: Action) -> Headers:
     if action.is_set("web-custom-options"):
         return ()
     asked = request.header("access-control-request-headers")
-    allowed = _ALLOWED_HEADERS if asked is None else normalise("access-control-request-headers", asked.strip())
+    allowed = ALLOWED_HEADERS if asked is None else normalise("access-control-request-headers", asked.strip())
     return (
         ("Access-Control-Allow-Origin", "*"),
         ("Access-Control-Allow-Methods", _ALLOWED_METHODS),

@@ -72,6 +72,7 @@ class LittleContainer:
         received = Received(request.path, request.headers.items(), message, body, request.client_address)
         self.received.append(received)
         self.factory.received.append(received)
+        self.factory.answering = self
         answered = self.factory.answer(request.path, message)
         request.close_connection = True
         if answered is None:
@@ -104,11 +105,15 @@ class LittleContainer:
 
 @dataclass
 class LittleFactory:
-    """Starts `LittleContainer`s; `answer` gets the path and the message, and returns the reply, None to reset."""
+    """Starts `LittleContainer`s; `answer` gets the path and the message, and returns the reply, None to reset.
+
+    `answering` is the container that was asked last.
+    """
 
     answer: Answer = lambda path, message: reply("{}")
     started: list[LittleContainer] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    answering: LittleContainer | None = None
 
     async def start(self, action: Action, name: str, api_host: str) -> LittleContainer:
         container = LittleContainer(name, self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -14,10 +15,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from raw_http import RawResponse, message, send
+from rest_client import basic
 from running_platform import wait_until
 
 from modelwhisk.cli import main
 from modelwhisk.local.command import Target, read_env_file, read_pairs
+from modelwhisk.local.credentials import GUEST_KEY
 
 PROGRAM = Path(__file__).with_name("little_model.py")
 
@@ -113,6 +116,66 @@ def _env_file(folder: Path) -> Path:
     return path
 
 
+def test_a_folder_is_an_image_for_other_actions(command: Any) -> None:
+    one = command("me/max-x:1=model", "--auth", "u:p", "--max-memory", "300")
+    assert one.url.endswith("/max-x")
+    said = one.until("api")
+    assert (one.url.startswith(said["url"]), said["auth"]) == (True, "u:p")
+    action = "/api/v1/namespaces/_/actions/other"
+
+    def ask(method: str, path: str, document: Any) -> Any:
+        headers = [("Host", "localhost"), basic("u:p"), ("Content-Type", "application/json")]
+        response = send(said["url"], message(method, path, headers, json.dumps(document).encode()))
+        return response.status, json.loads(response.body)
+
+    black_box = {"kind": "blackbox", "image": "me/max-x:1"}
+    assert ask("PUT", action, {"exec": black_box})[0] == 200
+    status, answer = ask("POST", f"{action}?blocking=true&result=true", {"__ow_query": "x"})
+    assert (status, Path(answer["body"]["cwd"]).name) == (200, "model")
+    assert ask("PUT", f"{action}2", {"exec": black_box, "limits": {"memory": 301}})[0] == 400
+    assert one.stop() == (0, "")
+
+
+def test_what_is_kept_in_a_folder(command: Any, tmp_path: Path) -> None:
+    def versions(*arguments: str) -> str:
+        one = command("model", "--data", "kept", *arguments)
+        url = one.until("api")["url"]
+        sent = message("GET", "/api/v1/namespaces/_/actions/model", [("Host", "localhost"), basic(GUEST_KEY)])
+        version = json.loads(send(url, sent).body)["version"]
+        assert one.stop() == (0, "")
+        return str(version)
+
+    assert [versions(), versions(), versions("--memory", "300")] == ["0.0.1", "0.0.1", "0.0.2"]
+    one = command("model", "--data", "kept")
+    second = CliRunner().invoke(
+        main, ["local", str(tmp_path / "model"), "--port", "0", "--data", str(tmp_path / "kept")]
+    )
+    assert second.exit_code == 1
+    assert "another modelwhisk is using it" in second.output
+    assert one.stop() == (0, "")
+
+
+def test_a_model_that_changes_is_restarted(command: Any, tmp_path: Path) -> None:
+    one = command("model", "--reload")
+    first = json.loads(one.call("?do").body)["pid"]
+    (tmp_path / "model" / "labels.txt").write_text("new")
+    assert Path(one.until("reloading")["changed"]).name == "labels.txt"
+    wait_until(lambda: not Path(f"/proc/{first}").exists())
+    assert json.loads(one.call("?do").body)["pid"] != first
+    assert one.stop() == (0, "")
+
+
+def test_what_a_crash_leaves_behind_is_removed(command: Any) -> None:
+    one = command("model", "--idle-pause", "0.05")
+    pid = json.loads(one.call("?do").body)["pid"]
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    one.stop(signal.SIGKILL)
+    assert Path(f"/proc/{pid}").exists()
+    two = command("model")
+    wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text())
+    assert two.stop() == (0, "")
+
+
 def test_a_secure_action_comes_with_its_secret(command: Any) -> None:
     command_with_secret = command("name=model", "--web", "secure")
     assert command_with_secret.url.endswith("/name")
@@ -143,6 +206,9 @@ def test_text_output_names_url_status_and_log(command: Any, tmp_path: Path) -> N
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stdout is not None
         name, url = process.stdout.readline().split()
+        assert "wsk" in process.stdout.readline()
+        platform = url.partition("/api/")[0]
+        assert process.stdout.readline().split()[:5] == ["wsk", "property", "set", "--apihost", platform]
         base, slash, rest = url.partition("/api/")
         assert send(base, message("GET", f"{slash}{rest}?do", [("Host", "h")])).status == 200
         line = process.stdout.readline()
@@ -168,17 +234,17 @@ def test_targets_that_are_images(text: str, name: str, image: str) -> None:
 
 
 def test_targets_that_are_folders(tmp_path: Path) -> None:
-    assert Target.parse(str(tmp_path)) == Target(tmp_path.name, None, tmp_path)
-    assert Target.parse(f"n={tmp_path}") == Target("n", None, tmp_path)
+    assert Target.parse(str(tmp_path)) == Target(tmp_path.name, None, tmp_path, tmp_path.name)
+    assert Target.parse(f"n={tmp_path}") == Target("n", None, tmp_path, "n")
+    assert Target.parse(f"me/max-x:2={tmp_path}") == Target("max-x", None, tmp_path, "me/max-x:2")
     odd = tmp_path / "a=b"
     odd.mkdir()
-    assert Target.parse(str(odd)) == Target("a=b", None, odd)
+    assert Target.parse(str(odd)) == Target("a=b", None, odd, "a=b")
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "Missing argument"),
         (["./no-such-folder"], "there is no folder ./no-such-folder"),
         ([".", "x=."], None),
         (["x=.", "x=.."], "the same name"),
@@ -192,11 +258,14 @@ def test_arguments_that_make_no_sense(arguments: list[str], problem: str | None)
         assert problem in outcome.output
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # docker's client leaves a socket
 def test_an_image_needs_docker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///does/not/exist")
     outcome = CliRunner().invoke(main, ["local", "me/max-x"])
     assert outcome.exit_code == 1
     assert "me/max-x is no folder here, and as an image it needs docker, which can't be reached" in outcome.output
+    del outcome
+    gc.collect()
 
 
 def test_values_are_json_where_they_parse() -> None:

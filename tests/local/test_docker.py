@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,9 +13,11 @@ from typing import Any
 import docker
 import pytest
 from raw_http import RawResponse, message, send
+from rest_client import basic
 from running_platform import running, wait_until
 
 from modelwhisk.local import Action
+from modelwhisk.local.credentials import GUEST_KEY
 from modelwhisk.local.docker_container import OWNER_LABEL, DockerFactory, remove_leftovers
 from modelwhisk.local.invoker import Activation
 
@@ -135,3 +138,53 @@ def test_leftovers_of_a_crash_are_found_and_removed(docker_client: docker.Docker
     assert len(ours(docker_client, name)) == 1
     assert name in remove_leftovers()
     assert ours(docker_client, name) == []
+
+
+class Tool:
+    """`modelwhisk local` in a process of its own, which says where it is."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "modelwhisk", "local", "--log-json", "--port", "0", *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.said: list[dict[str, Any]] = []
+
+    def until(self, event: str) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(json.loads(line))
+            if self.said[-1]["event"] == event:
+                return self.said[-1]
+        raise AssertionError(self.process.communicate()[1])
+
+    def end(self, number: int) -> str:
+        self.process.send_signal(number)
+        return self.process.communicate(timeout=30)[1]
+
+
+def rest(url: str, method: str, path: str, document: dict[str, Any]) -> Any:
+    headers = [("Host", "localhost"), basic(GUEST_KEY), ("Content-Type", "application/json")]
+    sent = message(method, f"/api/v1/namespaces/_/{path}", headers, json.dumps(document).encode())
+    return json.loads(send(url, sent, timeout=60).body)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_stays_behind(docker_client: docker.DockerClient, image: str, number: int) -> None:
+    tool = Tool(image, "--idle-pause", "0.1")
+    url = tool.until("api")["url"]
+    try:
+        black_box = {"kind": "blackbox", "image": image}
+        rest(url, "PUT", "actions/tidy", {"exec": black_box, "limits": {"memory": 300}})
+        answer = rest(url, "POST", "actions/tidy?blocking=true", {"__ow_method": "get", "__ow_path": "/model/labels",
+                      "__ow_headers": {}, "__ow_query": "", "__ow_body": ""})  # fmt: skip
+        assert answer["response"]["result"]["statusCode"] == 200
+        (container,) = ours(docker_client, "guest_tidy")
+        wait_until(lambda: docker_client.containers.get(container.id).status == "paused")
+    finally:
+        errors = tool.end(number)
+    assert len(ours(docker_client, "guest_tidy")) == (1 if number == signal.SIGKILL else 0), errors
+    again = Tool()
+    again.until("api")
+    removed = [name for said in again.said if said["event"] == "removed" for name in said["containers"]]
+    assert (container.name in removed) == (number == signal.SIGKILL)
+    assert ours(docker_client, "guest_tidy") == []
+    assert again.end(signal.SIGTERM) == ""

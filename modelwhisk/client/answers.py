@@ -1,0 +1,232 @@
+"""What came back: the reply as it was, and as the Python value that a caller wants; pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+
+from modelwhisk.client.errors import ModelError
+from modelwhisk.local.media_types import parse_content_type
+
+ACTIVATION_HEADER = "x-openwhisk-activation-id"
+_LONGEST_MESSAGE = 500  # characters
+_TIMING = re.compile(r"([!#$%&'*+.^_`|~\w-]+)[^,]*?;\s*dur=([0-9.]+)", re.ASCII)
+# core/entity/Exec.scala: a text of JSON that looks like base64 is decoded by the platform.
+_LOOKS_LIKE_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+
+class Binary(bytes):
+    """A picture, a sound or another file that a model made: bytes that know their media type and file name."""
+
+    content_type: str
+    file_name: str
+
+    def __new__(cls, content: bytes, content_type: str = "", file_name: str = "") -> Binary:
+        made = super().__new__(cls, content)
+        made.content_type = content_type
+        made.file_name = file_name
+        return made
+
+    def __reduce__(self) -> tuple[type[Binary], tuple[bytes, str, str]]:
+        return Binary, (bytes(self), self.content_type, self.file_name)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes of {self.content_type or 'an unknown type'}>"
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the bytes to `path`, under their own name where that is a folder; returns the file's path."""
+        path = Path(path)
+        if path.is_dir():
+            path /= self.file_name or "result"
+        path.write_bytes(self)
+        return path
+
+
+Answer = Any  # what JSON can hold, `Binary` or text
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as it came, with its activation's id, what it took (`seconds`, `attempts`) and whether it was a cold
+    start, where that is known. `timing` has the milliseconds of each phase in `Server-Timing`."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    activation: str | None = None
+    seconds: float = 0.0
+    attempts: int = 1
+    cold: bool | None = None
+    timing: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is no failure (2xx or 3xx)."""
+        return 200 <= self.status < 400
+
+    @property
+    def content_type(self) -> str:
+        """The media type, in lower case and without parameters."""
+        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the type says JSON."""
+        return self.content_type == "application/json" or self.content_type.endswith("+json")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the type says text that isn't JSON."""
+        return self.content_type.startswith("text/") or self.content_type.endswith(("/xml", "+xml", "/yaml"))
+
+    @property
+    def file_name(self) -> str:
+        """The name that the answer gives itself, without folders; "" where it gives none."""
+        return file_name_of(self.headers.get("content-disposition", ""))
+
+    def value(self) -> Answer:
+        """The answer as Python has it: JSON's value, text, or `Binary`; None where it is empty."""
+        if self.is_json:
+            try:
+                return json.loads(self.body) if self.body else None
+            except ValueError as problem:
+                raise ModelError(
+                    self.status, f"no JSON, though it says so: {problem}", self.activation, self.body
+                ) from (problem)
+        if self.is_text:
+            return self.body.decode(_charset(self.headers.get("content-type", "")), "replace")
+        if not self.body and not self.content_type:
+            return None
+        return Binary(self.body, self.content_type, self.file_name)
+
+    def checked(self) -> Answer:
+        """The value of an answer that is no failure; raises `ModelError` with the model's own message."""
+        if not self.ok:
+            raise ModelError(self.status, self.message(), self.activation, self.body)
+        return self.value()
+
+    def message(self) -> str:
+        """What a failure says of itself, in one line."""
+        text = self.body.decode("utf-8", "replace")
+        if self.is_json:
+            with contextlib.suppress(ValueError):
+                text = _stated(json.loads(self.body)) or text
+        elif self.content_type == "text/html":
+            text = re.sub(r"<(script|style|title).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
+        return " ".join(text.split())[:_LONGEST_MESSAGE] or "no message"
+
+
+def reply_of_response(response: httpx.Response, seconds: float = 0.0, attempts: int = 1) -> Reply:
+    """The reply that a response read to its end is."""
+    timing = timing_of(response.headers.get("server-timing", ""))
+    return Reply(
+        status=response.status_code,
+        headers=response.headers,
+        body=response.content,
+        activation=response.headers.get(ACTIVATION_HEADER),
+        seconds=seconds,
+        attempts=attempts,
+        timing=timing,
+    )
+
+
+def reply_of_result(result: Any, activation: str, *, failed: bool = False) -> Reply:
+    """The reply that the platform would have made of an activation's result (the contract, C1 and C2)."""
+    projection = result.get("error", result) if isinstance(result, Mapping) else result
+    if isinstance(projection, Mapping) and ("statusCode" in projection or "body" in projection):
+        return _web_reply(projection, activation)
+    body = json.dumps(result, ensure_ascii=False).encode()
+    error = failed or (isinstance(result, Mapping) and "error" in result)
+    return Reply(502 if error else 200, httpx.Headers({"content-type": "application/json"}), body, activation)
+
+
+def _web_reply(projection: Mapping[str, Any], activation: str) -> Reply:
+    body = projection.get("body")
+    pairs = [
+        (str(name), str(item))
+        for name, value in (projection.get("headers") or {}).items()
+        for item in (value if isinstance(value, list) else [value])
+    ]
+    headers = httpx.Headers(pairs)
+    if isinstance(body, str):
+        headers.setdefault("content-type", "text/html; charset=UTF-8")
+        content = _decoded(body, headers["content-type"])
+    else:
+        content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        headers.setdefault("content-type", "application/json")
+    if headers.get("content-encoding") == "gzip":
+        content = httpx.Response(200, headers={"content-encoding": "gzip"}, content=content).content
+        del headers["content-encoding"]
+    try:
+        status = int(projection.get("statusCode", 200 if content else 204))
+    except (TypeError, ValueError):
+        status = 400
+    timing = timing_of(headers.get("server-timing", ""))
+    return Reply(status, headers, content, activation, timing=timing)
+
+
+def _decoded(body: str, content_type: str) -> bytes:
+    known = parse_content_type(content_type)
+    json_in_base64 = known is not None and known.media_type.is_json and _LOOKS_LIKE_BASE64.fullmatch(body)
+    if known is not None and (known.media_type.binary or json_in_base64):
+        try:
+            return base64.b64decode(body, validate=True)
+        except binascii.Error:
+            pass
+    return body.encode("utf-8", "replace")
+
+
+def timing_of(header: str) -> dict[str, float]:
+    """The milliseconds of each metric in a `Server-Timing` header."""
+    timing = {}
+    for name, text in _TIMING.findall(header):
+        try:
+            timing[name] = float(text)
+        except ValueError:
+            continue
+    return timing
+
+
+def file_name_of(disposition: str) -> str:
+    """The file name in a `Content-Disposition` (RFC 6266), without folders and what hides a file; "" without one."""
+    if not disposition:
+        return ""
+    message = Message()
+    message["content-disposition"] = disposition
+    name = message.get_filename("") or ""
+    name = PureWindowsPath(PurePosixPath(unquote(name)).name).name
+    return re.sub(r"[\x00-\x1f\x7f]", "", name).lstrip(".")
+
+
+def _charset(content_type: str) -> str:
+    message = Message()
+    message["content-type"] = content_type
+    charset = message.get_content_charset("utf-8")
+    try:
+        "".encode(charset)
+    except LookupError:
+        return "utf-8"
+    return charset
+
+
+def _stated(value: Any) -> str:
+    """The message in an error's JSON: maxfw's, restx's with a text for each field, or the platform's."""
+    if not isinstance(value, Mapping):
+        return ""
+    message = value.get("message") or value.get("error") or value.get("detail") or ""
+    text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
+    errors = value.get("errors")
+    if isinstance(errors, Mapping):
+        text += " (" + "; ".join(f"{name}: {problem}" for name, problem in errors.items()) + ")"
+    return text

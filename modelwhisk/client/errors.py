@@ -1,0 +1,52 @@
+"""What can go wrong between a call and the model's answer."""
+
+from __future__ import annotations
+
+
+class ClientError(Exception):
+    """Any failure of a call through this package."""
+
+
+class InputError(ClientError, ValueError):
+    """An input isn't what the model takes; nothing was sent. `field` is its name."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+
+
+class TooLarge(InputError):
+    """The request wouldn't fit into what the platform takes; `size` and `limit` are in bytes."""
+
+    def __init__(self, field: str, size: int, limit: int) -> None:
+        problem = f"the request would be {size:,} bytes with it, and the platform takes {limit:,} at most"
+        super().__init__(field, problem)
+        self.size = size
+        self.limit = limit
+
+
+class InterfaceError(ClientError):
+    """What inputs the model takes can't be learnt: no description, or one that says nothing of predictions."""
+
+
+class Unreachable(ClientError):
+    """No answer came: the connection was refused, broke or took too long."""
+
+
+class ModelError(ClientError):
+    """The model or the platform answered with a failure.
+
+    `status` is the HTTP status, `message` what the model or the platform said, `activation` the activation's id where
+    there was one, `body` the answer's own bytes.
+    """
+
+    def __init__(self, status: int, message: str, activation: str | None = None, body: bytes = b"") -> None:
+        super().__init__(f"{status}: {message}" + (f" (activation {activation})" if activation else ""))
+        self.status = status
+        self.message = message
+        self.activation = activation
+        self.body = body
+
+
+class NotReady(ModelError):
+    """The platform stopped waiting (202) and the answer can't be had; `message` says why."""

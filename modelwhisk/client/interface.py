@@ -1,0 +1,69 @@
+"""What a model takes and gives, as plain records; read from Swagger by `swagger`, from a file by `specification`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["file", "string", "integer", "number", "boolean", "array", "object", "any"]
+Place = Literal["query", "form", "json"]
+Form = Literal["json", "multipart", "urlencoded", "query"]
+
+PLAIN = "data"  # the name of an input that is the whole JSON body, and of an output that has no name
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input or output: its name, type, where it travels and what its values may be.
+
+    `items` is the type of an array's elements; `repeated` tells that an array outside JSON is one field for each
+    element rather than a list with commas. `id` is the specification's own, where it has one.
+    """
+
+    name: str
+    kind: Kind = "any"
+    place: Place = "json"
+    required: bool = False
+    description: str = ""
+    default: Any = None
+    choices: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    items: Field | None = None
+    repeated: bool = False
+    id: str = ""
+
+    def __str__(self) -> str:
+        kind = f"array of {self.items.kind}" if self.kind == "array" and self.items else self.kind
+        return f"{self.name} ({kind}{', required' if self.required else ''})"
+
+
+@dataclass(frozen=True)
+class Interface:
+    """How predictions are asked for: `method` and `path` below the model's address, the inputs and their `form`.
+
+    `whole_body` tells that the JSON body is the value of the one input in it, and not an object of several.
+    `produces` has the media types of the answer, as far as they are stated.
+    """
+
+    method: str
+    path: str
+    form: Form
+    inputs: tuple[Field, ...] = ()
+    outputs: tuple[Field, ...] = ()
+    produces: tuple[str, ...] = ()
+    whole_body: bool = False
+    title: str = ""
+    version: str = ""
+
+    def input(self, name: str) -> Field | None:
+        """The input called `name`, or with that id."""
+        by_name = next((field for field in self.inputs if field.name == name), None)
+        return by_name or next((field for field in self.inputs if field.id and field.id == name), None)
+
+    @property
+    def sole_input(self) -> Field | None:
+        """The input that a bare value is meant for: the only one that is required, or the only one."""
+        required = [field for field in self.inputs if field.required]
+        candidates = required or list(self.inputs)
+        return candidates[0] if len(candidates) == 1 else None

@@ -1,0 +1,118 @@
+"""Carries out the steps of an exchange over real connections, blocking or with asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from modelwhisk.client.exchange import Ask, Send, Sent, Sleep, Step, Steps, T
+
+# The platform answers after 60 s at the latest, with a 202; a plain web server takes as long as the model does.
+READ_SECONDS = 330.0
+_CONNECT_SECONDS = 10.0
+
+OnSleep = Callable[[Sleep], None]
+
+
+def _ignore(sleep: Sleep) -> None:
+    """Nobody is told of waiting."""
+
+
+def _options(seconds: float, jobs: int, verify: bool) -> dict[str, Any]:
+    return {
+        # Waiting for a free connection has no limit, since that is how `jobs` is kept.
+        "timeout": httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds), pool=None),
+        "limits": httpx.Limits(max_connections=jobs, max_keepalive_connections=jobs),
+        "verify": verify,
+        # A proxy in the environment has no way to this machine's loopback: None leaves it out.
+        "mounts": {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
+    }
+
+
+class SyncTransport:
+    """Blocks; may be used from several threads. `seconds` is how long an answer may take."""
+
+    def __init__(
+        self, *, seconds: float = READ_SECONDS, jobs: int = 100, verify: bool = True, on_sleep: OnSleep = _ignore
+    ) -> None:
+        self._on_sleep = on_sleep
+        self._http = httpx.Client(**_options(seconds, jobs, verify))
+        # One line of Python is a whole program here: what isn't closed is closed with its owner.
+        self._finalizer = weakref.finalize(self, self._http.close)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._finalizer()
+
+    def run(self, steps: Steps[T]) -> T:
+        """What the steps lead to; raises what they raise."""
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    came = self._carry_out(step)
+                except Exception as problem:  # what a function raises is for whoever asked
+                    step = steps.throw(problem)
+                else:
+                    step = steps.send(came)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    def _carry_out(self, step: Step) -> Any:
+        if isinstance(step, Send):
+            start = time.perf_counter()
+            try:
+                return Sent(self._http.send(step.request), None, time.perf_counter() - start)
+            except httpx.RequestError as failure:
+                return Sent(None, failure, time.perf_counter() - start)
+        if isinstance(step, Ask):
+            return step.function()
+        self._on_sleep(step)
+        time.sleep(step.seconds)
+        return None
+
+
+class AsyncTransport:
+    """The same for asyncio; what blocks is done in threads."""
+
+    def __init__(
+        self, *, seconds: float = READ_SECONDS, jobs: int = 100, verify: bool = True, on_sleep: OnSleep = _ignore
+    ) -> None:
+        self._on_sleep = on_sleep
+        self._http = httpx.AsyncClient(**_options(seconds, jobs, verify))
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def run(self, steps: Steps[T]) -> T:
+        """What the steps lead to; raises what they raise."""
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    came = await self._carry_out(step)
+                except Exception as problem:  # what a function raises is for whoever asked
+                    step = steps.throw(problem)
+                else:
+                    step = steps.send(came)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    async def _carry_out(self, step: Step) -> Any:
+        if isinstance(step, Send):
+            start = time.perf_counter()
+            try:
+                return Sent(await self._http.send(step.request), None, time.perf_counter() - start)
+            except httpx.RequestError as failure:
+                return Sent(None, failure, time.perf_counter() - start)
+        if isinstance(step, Ask):
+            return await asyncio.to_thread(step.function)
+        self._on_sleep(step)
+        await asyncio.sleep(step.seconds)
+        return None

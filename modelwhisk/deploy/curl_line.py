@@ -1,0 +1,127 @@
+"""The `curl` line for a deployed model, made from its own Swagger: it works as it stands. Pure, but for `ask`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from modelwhisk.client.errors import InterfaceError
+from modelwhisk.client.interface import Field, Interface
+from modelwhisk.client.swagger import interface_of
+from modelwhisk.deploy.catalogue import model_name
+from modelwhisk.deploy.json_sample import sample_body, scalar
+from modelwhisk.deploy.samples import Sample, sample_file
+from modelwhisk.openwhisk import Action, OpenWhisk, OpenWhiskError
+
+# The path that answers where none is named, so that the line can do without it.
+_DEFAULT_PATH = "/model/predict"
+# What curl would refuse to print on a terminal, and what a file of it is called.
+_BINARY_SUFFIXES = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "application/zip": "zip",
+    "application/octet-stream": "bin",
+}
+
+
+@dataclass(frozen=True)
+class CurlLine:
+    """A command for the shell; `note` says what the user still has to put in, if anything."""
+
+    command: str
+    note: str = ""
+
+
+def ask(whisk: OpenWhisk, action: Action, sample: str | None = None) -> CurlLine:
+    """The line for a model that answers: asks it for its Swagger, and for one without takes its metadata."""
+    document: Any = None
+    try:
+        response = whisk.get_web(action, "/swagger.json")
+        if response.status_code == 200:
+            document = json.loads(response.content)
+    except (OpenWhiskError, ValueError):
+        pass  # the deployment has succeeded; the line is a help
+    options = _connection_options(action, whisk.settings.insecure)
+    model = model_name(action.image or action.name)
+    return curl_line(whisk.web_url(action.full_name), document, model, options=options, sample=sample)
+
+
+def _connection_options(action: Action, insecure: bool) -> list[str]:
+    options = ["-k"] if insecure else []
+    if action.secret is not None:
+        options += ["-H", f"X-Require-Whisk-Auth: {action.secret}"]
+    if action.needs_key:
+        # The key itself is none for a screen.
+        options += ["-u", "$(sed -n s/^AUTH=//p ~/.wskprops)"]
+    return options
+
+
+def curl_line(
+    url: str,
+    document: Mapping[str, Any] | None,
+    model: str,
+    *,
+    options: Sequence[str] = (),
+    sample: str | None = None,
+    folder: Path = Path(),
+) -> CurlLine:
+    """The line that asks for a prediction at `url`, as `document` describes it, else for the metadata.
+
+    `sample` is a file to send instead of one that is found in `folder` or made.
+    """
+    words = ["curl", *options]
+    try:
+        interface = interface_of(document)
+    except InterfaceError:
+        return CurlLine(_join([*words, f"{url}/model/metadata"]))
+    producer, notes = "", []
+    if interface.form == "json":
+        body = sample_body(document or {}, interface.path, interface.method)
+        words += ["-H", "Content-Type: application/json", "-d", json.dumps(body, ensure_ascii=False)]
+    elif interface.form == "query" and interface.method == "POST":
+        words += ["-X", "POST"]
+    for field in _sent(interface):
+        if field.kind == "file":
+            file = Sample(sample) if sample else sample_file(field.name, field.description, model, folder)
+            producer = producer or file.producer
+            words += ["-F", f"{field.name}=@{file.place}"]
+            notes += [] if file.real else [f"{field.name}: {field.description or 'a file of your own'}"]
+        else:
+            words += ["-F" if interface.form == "multipart" else "--data-urlencode", f"{field.name}={_text(field)}"]
+    suffix = next((_BINARY_SUFFIXES[kind] for kind in interface.produces if kind in _BINARY_SUFFIXES), None)
+    words += ["-o", f"answer.{suffix}"] if suffix else []
+    words.append(url + ("" if interface.path == _DEFAULT_PATH else interface.path) + _query(interface))
+    return CurlLine((f"{producer} | " if producer else "") + _join(words), "; ".join(notes))
+
+
+def _sent(interface: Interface) -> list[Field]:
+    """The fields of the form that must be sent, or its first file where none must."""
+    fields = [field for field in interface.inputs if field.place == "form"]
+    return [field for field in fields if field.required] or [field for field in fields if field.kind == "file"][:1]
+
+
+def _query(interface: Interface) -> str:
+    """What is needed in the query, and what has a default and so can be shown without a guess."""
+    fields = [field for field in interface.inputs if field.place == "query"]
+    shown = {field.name: _text(field) for field in fields if field.required or field.default is not None}
+    return f"?{urlencode(shown)}" if shown else ""
+
+
+def _text(field: Field) -> str:
+    value = field.default if field.default is not None else next(iter(field.choices), None)
+    if value is None:
+        element = field.items if field.kind == "array" and field.items else field
+        value = scalar(element.kind, element.minimum)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _join(words: list[str]) -> str:
+    """The words for a shell; one that asks the shell for something is quoted so that it still does."""
+    return " ".join(f'"{word}"' if word.startswith("$(") else shlex.quote(word) for word in words)

@@ -1,0 +1,108 @@
+"""What becomes of an answer: into a file, onto the terminal, or untouched into a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.syntax import Syntax
+
+from modelwhisk.client.answers import Reply
+from modelwhisk.invoke import terminal
+
+_ENDINGS = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "audio/wav": ".wav",
+    "application/zip": ".zip",
+}
+# A model's text must not steer the terminal: everything but tabs and line ends.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_PRETTY = 2_000_000  # characters of JSON that are still coloured
+
+
+def write(reply: Reply, out: str | None, stdout: TextIO, notes: Console) -> None:
+    """Writes the answer to the file or folder `out` (- for stdout), else where it belongs; says on `notes` where to.
+
+    OSError where a file can't be written.
+    """
+    if out is not None and out != "-":
+        _to_file(reply, Path(out), notes)
+    elif out == "-" or not stdout.isatty():
+        stdout.buffer.write(reply.body)
+        stdout.buffer.flush()
+    elif reply.is_json or reply.is_text:
+        _to_terminal(reply, stdout)
+    elif reply.body and not _show_picture(reply, stdout):
+        _to_file(reply, unused(Path(name_of(reply))), notes)
+
+
+def name_of(reply: Reply) -> str:
+    """The answer's own file name, or `result` with its type's ending."""
+    return reply.file_name or "result" + _ENDINGS.get(reply.content_type, ".json" if reply.is_json else ".bin")
+
+
+def unused(path: Path) -> Path:
+    """`path`, or the first of `name-2`, `name-3` … that isn't there."""
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+    return candidate
+
+
+def _to_file(reply: Reply, path: Path, notes: Console) -> None:
+    if path.is_dir():
+        path = path / name_of(reply)
+    path.write_bytes(reply.body)
+    kind = reply.content_type or "an unknown type"
+    notes.print(f"{len(reply.body):,} bytes of {kind} in {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _to_terminal(reply: Reply, stdout: TextIO) -> None:
+    text = reply.body.decode("utf-8", "replace")
+    if reply.is_json:
+        with contextlib.suppress(ValueError):
+            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+        if len(text) < _PRETTY:
+            coloured = Syntax(text, "json", theme="ansi_dark", background_color="default").highlight(text)
+            # Unbroken, so that what is copied from the terminal is still JSON.
+            Console(file=stdout).print(coloured, soft_wrap=True, end="")
+            return
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def _show_picture(reply: Reply, stdout: TextIO) -> bool:
+    chosen = terminal.protocol()
+    if chosen is None or not reply.content_type.startswith("image/"):
+        return False
+    shown = terminal.inline(reply.body, name_of(reply), chosen)
+    if shown is None:
+        return False
+    stdout.buffer.write(shown)
+    stdout.buffer.flush()
+    return True
+
+
+def tell(reply: Reply, notes: Console) -> None:
+    """Says how the answer came about: status, time, activation, the phases within the container."""
+    parts = [str(reply.status), reply.content_type or "no body", f"{reply.seconds * 1000:.0f} ms"]
+    if reply.attempts > 1:
+        parts.append(f"sent {reply.attempts} times")
+    if reply.activation:
+        parts.append(f"activation {reply.activation}")
+    parts += [f"{name} {milliseconds:.1f} ms" for name, milliseconds in reply.timing.items()]
+    notes.print(", ".join(parts), style="dim", highlight=False, markup=False, soft_wrap=True)
+
+
+def stderr() -> Console:
+    """Where notes go."""
+    return Console(file=sys.stderr)

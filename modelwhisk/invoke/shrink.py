@@ -1,0 +1,70 @@
+"""Scales pictures down until they fit; needs Pillow."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from modelwhisk.client import ClientError, FilePart, InputError
+from modelwhisk.client.encoding import MAX_REQUEST
+from modelwhisk.client.files import file_part
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_OVERHEAD = 4_096  # bytes left for the form around a file
+_QUALITY = 90  # of JPEG and WebP
+_SMALLEST = 16  # pixels; below that a picture shows nothing
+_MARGIN = 0.95  # of the scale that the size suggests, since compression isn't proportional
+_MAX_STEPS = 40
+
+
+def shrink_picture(part: FilePart, room: int) -> FilePart:
+    """The picture in at most `room` bytes, upright, in its own format; as it is where it fits or is no picture.
+
+    Raises `ClientError` without Pillow, `InputError` for a picture that can't be read or made to fit.
+    """
+    if len(part.content) <= room or not part.media_type.startswith("image/"):
+        return part
+    try:
+        from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 (optional)
+    except ImportError as problem:
+        raise ClientError("--shrink needs Pillow: pip install 'modelwhisk[pictures]'") from problem
+    try:
+        with Image.open(io.BytesIO(part.content)) as opened:
+            form = opened.format or "PNG"
+            picture: Image.Image = ImageOps.exif_transpose(opened) or opened
+            picture.load()
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as problem:
+        raise InputError(part.name, f"can't be read as a picture: {problem}") from problem
+    return replace(part, content=_fitting(picture, form, len(part.content), room, part.name))
+
+
+def _fitting(picture: Image, form: str, size: int, room: int, name: str) -> bytes:
+    scale = min(1.0, math.sqrt(room / size))
+    for _ in range(_MAX_STEPS):
+        width, height = (max(1, round(side * scale)) for side in picture.size)
+        if max(width, height) < _SMALLEST:
+            break
+        content = _encoded(picture.resize((width, height)), form)
+        if len(content) <= room:
+            return content
+        scale *= min(0.98, math.sqrt(room / len(content))) * _MARGIN
+    raise InputError(name, f"can't be made to fit into {room:,} bytes")
+
+
+def _encoded(picture: Image, form: str) -> bytes:
+    stream = io.BytesIO()
+    options: dict[str, Any] = {"quality": _QUALITY} if form in ("JPEG", "WEBP") else {"optimize": True}
+    picture.save(stream, form, **options)
+    return stream.getvalue()
+
+
+def shrink_inputs(values: dict[str, Any], room: int = MAX_REQUEST - _OVERHEAD) -> dict[str, Any]:
+    """Inputs by name with their pictures, given as paths, made to fit into `room` bytes each."""
+    return {
+        name: shrink_picture(file_part(name, value), room) if hasattr(value, "suffix") else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,203 @@
+"""Entities and activations in SQLite: in a folder, or in memory for as long as the platform runs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelwhisk.local import spray_json
+from modelwhisk.local.entities import ActionEntity, Entity, PackageEntity
+from modelwhisk.local.names import EntityId
+from modelwhisk.local.spray_json import Json, compact
+
+FILE = "modelwhisk.sqlite3"
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE entities (
+    namespace TEXT, package TEXT, name TEXT, kind TEXT, updated INTEGER, document TEXT,
+    PRIMARY KEY (namespace, package, name)
+);
+CREATE TABLE activations (
+    id TEXT PRIMARY KEY, namespace TEXT, path TEXT, start INTEGER, bytes INTEGER, document TEXT
+);
+CREATE INDEX activations_by_start ON activations (namespace, start);
+"""
+_KEPT_BYTES = 512 * 1_048_576  # of activations' documents; the oldest go first
+_PRUNED_AT_ONCE = 100
+_END_OF_TIME = 2**63 - 1
+
+
+class StoreProblem(Exception):
+    """The data can't be used; the message says why, for people."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which rows of a list are asked for; `limit` 0 stands for all. Times are in milliseconds."""
+
+    skip: int = 0
+    limit: int = 0
+    since: int | None = None
+    upto: int | None = None
+
+    @property
+    def period(self) -> tuple[int, int]:
+        """The first and the last time that count."""
+        return self.since or 0, _END_OF_TIME if self.upto is None else self.upto
+
+
+class Store:
+    """What survives a request, and with a folder the platform's end too; raises `StoreProblem`."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._database = _opened(folder)
+        row = self._database.execute("SELECT coalesce(sum(bytes), 0) FROM activations").fetchone()
+        self._bytes: int = row[0]
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._database.close()
+
+    def get(self, id: EntityId) -> Entity | None:
+        """The action or the package of that name."""
+        row = self._database.execute(
+            "SELECT namespace, package, name, kind, document FROM entities "
+            "WHERE namespace = ? AND package = ? AND name = ?",
+            (id.namespace, id.package, id.name),
+        ).fetchone()
+        return None if row is None else _entity(row)
+
+    def put(self, entity: Entity) -> None:
+        """Stores an entity in the place of the one of the same name."""
+        id = entity.id
+        row = (id.namespace, id.package, id.name, entity.kind, entity.updated, compact(entity.to_json()))
+        with self._database:
+            self._database.execute("INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def delete(self, id: EntityId) -> None:
+        """Removes an entity."""
+        with self._database:
+            self._database.execute(
+                "DELETE FROM entities WHERE namespace = ? AND package = ? AND name = ?",
+                (id.namespace, id.package, id.name),
+            )
+
+    def actions(self, namespace: str, package: str | None = None, window: Window = Window()) -> list[ActionEntity]:
+        """A namespace's actions, or those of one of its packages; those changed last come first."""
+        found = self._entities(namespace, package, ActionEntity.kind, window)
+        return [entity for entity in found if isinstance(entity, ActionEntity)]
+
+    def packages(self, namespace: str, window: Window = Window()) -> list[PackageEntity]:
+        """A namespace's packages; those changed last come first."""
+        found = self._entities(namespace, None, PackageEntity.kind, window)
+        return [entity for entity in found if isinstance(entity, PackageEntity)]
+
+    def _entities(self, namespace: str, package: str | None, kind: str, window: Window) -> list[Entity]:
+        rows = self._database.execute(
+            "SELECT namespace, package, name, kind, document FROM entities "
+            "WHERE namespace = ? AND kind = ? AND package = coalesce(?, package) "
+            "ORDER BY updated DESC, rowid DESC LIMIT ? OFFSET ?",
+            (namespace, kind, package, window.limit or -1, window.skip),
+        )
+        return [_entity(row) for row in rows]
+
+    def put_activation(self, id: str, namespace: str, path: str, start: int, document: Json) -> None:
+        """Stores an activation's record; `path` is `[package/]name` of its action."""
+        text = compact(document)
+        size = len(text)
+        with self._database:
+            self._database.execute(
+                "INSERT OR REPLACE INTO activations VALUES (?, ?, ?, ?, ?, ?)",
+                (id, namespace, path, start, size, text),
+            )
+        self._bytes += size
+        while self._bytes > _KEPT_BYTES:
+            self._prune()
+
+    def _prune(self) -> None:
+        with self._database:
+            oldest = self._database.execute(
+                "SELECT id, bytes FROM activations ORDER BY start LIMIT ?", (_PRUNED_AT_ONCE,)
+            ).fetchall()
+            self._database.executemany("DELETE FROM activations WHERE id = ?", [(row[0],) for row in oldest])
+        self._bytes -= sum(row[1] for row in oldest)
+
+    def activation(self, namespace: str, id: str) -> dict[str, Json] | None:
+        """An activation's record."""
+        row = self._database.execute(
+            "SELECT document FROM activations WHERE namespace = ? AND id = ?", (namespace, id)
+        ).fetchone()
+        return None if row is None else _document(row[0])
+
+    def activations(self, namespace: str, path: str | None, window: Window) -> list[dict[str, Json]]:
+        """Records of a namespace's activations, or of those of one action; the latest come first."""
+        rows = self._database.execute(
+            "SELECT document FROM activations WHERE namespace = ? AND path = coalesce(?, path) "
+            "AND start BETWEEN ? AND ? ORDER BY start DESC, rowid DESC LIMIT ? OFFSET ?",
+            (namespace, path, *window.period, window.limit or -1, window.skip),
+        )
+        return [_document(row[0]) for row in rows]
+
+    def count_activations(self, namespace: str, path: str | None, window: Window) -> int:
+        """How many records `activations` finds."""
+        row = self._database.execute(
+            "SELECT count(*) FROM activations WHERE namespace = ? AND path = coalesce(?, path) "
+            "AND start BETWEEN ? AND ?",
+            (namespace, path, *window.period),
+        ).fetchone()
+        return max(0, int(row[0]) - window.skip)
+
+
+def _opened(folder: Path | None) -> sqlite3.Connection:
+    path = ":memory:" if folder is None else str(folder / FILE)
+    with _explained(path):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        # One thread at a time uses it, which needn't be the one that opened it.
+        database = sqlite3.connect(path, timeout=1, check_same_thread=False)
+    try:
+        with _explained(path):
+            # Exclusive: a second platform on the same data would not see what the first one changes.
+            database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            _prepare(database, path)
+    except StoreProblem:
+        database.close()
+        raise
+    return database
+
+
+def _prepare(database: sqlite3.Connection, path: str) -> None:
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+    elif version != _SCHEMA_VERSION:
+        raise StoreProblem(f"{path} was written by another version of modelwhisk (schema {version})")
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as problem:
+        reason = "another modelwhisk is using it" if "locked" in str(problem) else str(problem)
+        raise StoreProblem(f"{path}: {reason}") from problem
+    except (sqlite3.DatabaseError, OSError) as problem:
+        raise StoreProblem(f"{path}: {problem}") from problem
+
+
+def _entity(row: tuple[str, ...]) -> Entity:
+    namespace, package, name, kind, document = row
+    made = ActionEntity if kind == ActionEntity.kind else PackageEntity
+    return made.stored(EntityId(namespace, package, name), spray_json.parse(document))
+
+
+def _document(text: str) -> dict[str, Json]:
+    parsed = spray_json.parse(text)
+    assert isinstance(parsed, dict)
+    return parsed

@@ -1,0 +1,148 @@
+"""Which inputs there are: from patterns of files, and from files of lines, JSON or a table."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+from modelwhisk.client import Interface
+from modelwhisk.client.checking import parse_text
+
+Format = Literal["lines", "jsonl", "csv", "tsv"]
+_FORMATS: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
+_DIGEST = 10  # characters that tell the files of two inputs apart
+_MAX_CELL = 16_777_216  # characters of one cell of a table; the module's default is 128 KiB
+
+
+class BadInputs(ValueError):
+    """The inputs can't be told; the message says what is wrong with them."""
+
+
+class Text(str):
+    """A value that is still text, and becomes what its field takes."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One input. `key` is what it is known by in the results, `occurrence` counts those of the same key from 0."""
+
+    values: Mapping[str, Any]
+    key: str
+    occurrence: int = 0
+
+    @property
+    def label(self) -> str:
+        """A name for a file of its answer: its first file's, and what tells it from others of that name."""
+        path = next((str(value) for value in self.values.values() if isinstance(value, Path)), "answer")
+        digest = hashlib.sha256(f"{self.key}\n{self.occurrence}".encode()).hexdigest()[:_DIGEST]
+        return f"{Path(path).stem}-{digest}"
+
+    def typed(self, interface: Interface) -> dict[str, Any]:
+        """The values as the model's fields take them."""
+        result = {}
+        for name, value in self.values.items():
+            field = interface.input(name)
+            result[name] = parse_text(field, str(value)) if field and isinstance(value, Text) else value
+        return result
+
+
+def key_of(values: Mapping[str, Any]) -> str:
+    """What an input is known by: its values as JSON, whatever their order."""
+    return json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def rows_of(items: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """The rows for inputs by name; the same input twice is two rows."""
+    seen: Counter[str] = Counter()
+    rows = []
+    for values in items:
+        key = key_of(values)
+        rows.append(Row(values, key, seen[key]))
+        seen[key] += 1
+    return rows
+
+
+def matching(name: str, pattern: str) -> list[Path]:
+    """The files that `pattern` matches, sorted by name; a folder is all files in it. Raises `BadInputs` for none."""
+    if Path(pattern).is_dir():
+        found = [str(path) for path in Path(pattern).iterdir() if not path.name.startswith(".")]
+    elif glob.has_magic(pattern) and not Path(pattern).exists():
+        found = glob.glob(pattern, recursive=True)
+    else:
+        found = [pattern] if Path(pattern).exists() else []
+    paths = sorted(Path(path) for path in found if Path(path).is_file())
+    if not paths:
+        raise BadInputs(f"{name}: no file matches {pattern}")
+    return paths
+
+
+def from_patterns(patterns: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One input for each file; the files of several patterns go together in their order.
+
+    Raises `BadInputs` where they are not equally many; one file alone goes with each of the others.
+    """
+    found = {name: matching(name, pattern) for name, pattern in patterns.items()}
+    count = max(map(len, found.values()))
+    uneven = {name: len(paths) for name, paths in found.items() if len(paths) not in (1, count)}
+    if uneven:
+        counts = ", ".join(f"{len(paths)} for {name}" for name, paths in found.items())
+        raise BadInputs(f"files of several fields go together one by one, but there are {counts}")
+    return [
+        {name: paths[position if len(paths) > 1 else 0] for name, paths in found.items()} for position in range(count)
+    ]
+
+
+def format_of(name: str) -> Format:
+    """The format that a file's name says; lines for any other."""
+    return _FORMATS.get(Path(name).suffix.lower(), "lines")
+
+
+def read(stream: TextIO, form: Format, field: str | None) -> Iterator[dict[str, Any]]:
+    """The inputs in a file: each line of text for `field`, each line's JSON object, or each row of a table by its head.
+
+    A line of JSON that is no object is a value for `field`, too. Empty lines are no inputs. Raises `BadInputs` with the
+    number of the line that is wrong.
+    """
+    if form in ("csv", "tsv"):
+        yield from _table(stream, "," if form == "csv" else "\t")
+        return
+    for number, line in enumerate(stream, start=1):
+        text = line.rstrip("\r\n")
+        if text.strip():
+            yield _of_json(text, number, field) if form == "jsonl" else {_needed(field): Text(text)}
+
+
+def _of_json(text: str, number: int, field: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as problem:
+        raise BadInputs(f"line {number} is no JSON: {problem}") from problem
+    # A line of `map`'s own results stands for its input.
+    if isinstance(value, dict) and isinstance(value.get("input"), dict) and "status" in value:
+        value = value["input"]
+    return value if isinstance(value, dict) else {_needed(field): value}
+
+
+def _needed(field: str | None) -> str:
+    if field is None:
+        raise BadInputs("say with --field which input the lines are for")
+    return field
+
+
+def _table(stream: TextIO, delimiter: str) -> Iterator[dict[str, Any]]:
+    csv.field_size_limit(_MAX_CELL)
+    reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise BadInputs(f"line {reader.line_num} has not as many cells as the first")
+            yield {name: Text(value) for name, value in row.items() if value != ""}
+    except csv.Error as problem:
+        raise BadInputs(f"line {reader.line_num}: {problem}") from problem

@@ -1,0 +1,239 @@
+"""The file of results: one whole line for each input that was answered, safe against a kill at any time.
+
+Lines are written as answers come, each with one write at the end of the file; what order they shall have is brought
+about when all are there. So an interrupted run has lost nothing that was answered but what was on its way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from modelwhisk.map.inputs import Row
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+Format = Literal["jsonl", "csv"]
+COLUMNS = ("input", "status", "ms", "attempts", "activation", "cold", "answer", "file", "error")
+_JSON_COLUMNS = frozenset({"input", "answer"})
+_PASSING = frozenset({None, 202, 429})  # statuses that another try may change, beside 5xx
+
+
+class ResultsInUse(Exception):
+    """Another run writes the same file."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One result as it is kept: what is None is left out."""
+
+    input: Any
+    status: int | None
+    ms: float | None = None
+    attempts: int = 1
+    activation: str | None = None
+    cold: bool | None = None
+    answer: Any = None
+    file: str | None = None
+    error: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of the row that it is the result of."""
+        return json.dumps(self.input, sort_keys=True, ensure_ascii=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the input was answered as it should."""
+        return self.error is None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether another try may end otherwise."""
+        return not self.ok and (self.status in _PASSING or (self.status or 0) >= 500)
+
+    def render(self, form: Format) -> bytes:
+        """The line as it is in the file, with its end."""
+        values = {name: getattr(self, name) for name in COLUMNS}
+        if form == "jsonl":
+            kept = {name: value for name, value in values.items() if value is not None or name in ("input", "status")}
+            if self.ok and self.file is None:
+                kept["answer"] = self.answer
+            return json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerow(_cell(name, values[name]) for name in COLUMNS)
+        return stream.getvalue().encode("utf-8", "surrogatepass")
+
+
+def _cell(name: str, value: Any) -> str:
+    """A cell without line ends, so that each row is one line, and a torn one can be told."""
+    if value is None:
+        return ""
+    if name in _JSON_COLUMNS or isinstance(value, bool):
+        return json.dumps(value, ensure_ascii=False)
+    return " ".join(str(value).splitlines())
+
+
+def parse_line(data: bytes, form: Format) -> Line | None:
+    """The result in a line, None where it is none of ours."""
+    try:
+        text = data.decode("utf-8", "surrogatepass")
+        if form == "jsonl":
+            value = json.loads(text)
+            return Line(**{name: value[name] for name in COLUMNS if name in value}) if "input" in value else None
+        cells = dict(zip(COLUMNS, next(csv.reader([text], strict=True)), strict=True))
+        return Line(
+            input=json.loads(cells["input"]),
+            status=int(cells["status"]) if cells["status"] else None,
+            ms=float(cells["ms"]) if cells["ms"] else None,
+            attempts=int(cells["attempts"]),
+            activation=cells["activation"] or None,
+            cold=json.loads(cells["cold"]) if cells["cold"] else None,
+            answer=json.loads(cells["answer"]) if cells["answer"] else None,
+            file=cells["file"] or None,
+            error=cells["error"] or None,
+        )
+    except (ValueError, TypeError, KeyError, StopIteration, csv.Error):
+        return None
+
+
+class Results:
+    """The file at `path`, held against other runs until it is closed.
+
+    Opened, a torn last line is gone. Raises `ResultsInUse` where another run has it open, OSError where it can't be.
+    """
+
+    def __init__(self, path: Path, form: Format, *, anew: bool = False) -> None:
+        self.path = path.resolve()  # a link goes on leading to the file when it is replaced
+        self.form = form
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            self._lock()
+            if anew:
+                os.ftruncate(self._file, 0)
+            self.repaired = self._repair()
+            self._temporary.unlink(missing_ok=True)  # of a run that was killed while it wrote it
+            if form == "csv" and os.fstat(self._file).st_size == 0:
+                self._write((",".join(COLUMNS) + "\n").encode())
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    @property
+    def _temporary(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.ordering")
+
+    def _lock(self) -> None:
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as problem:
+                raise ResultsInUse(f"another run writes {self.path}") from problem
+
+    def _repair(self) -> bool:
+        """Cuts off what follows the last line's end; tells whether there was something."""
+        size = os.fstat(self._file).st_size
+        end = size
+        while end > 0:
+            start = max(0, end - 65_536)
+            os.lseek(self._file, start, os.SEEK_SET)
+            found = os.read(self._file, end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        if end < size:
+            os.ftruncate(self._file, end)
+        return end < size
+
+    def append(self, line: Line, _row: Row | None = None) -> None:
+        """Adds a whole line; it is the system's when this returns, whatever becomes of us."""
+        self._write(line.render(self.form))
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._file, view) :]
+
+    def lines(self) -> Iterator[Line]:
+        """The results that are there; lines that are none of ours are left out."""
+        for data in self._raw():
+            if (line := parse_line(data, self.form)) is not None:
+                yield line
+
+    def _raw(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            if self.form == "csv":
+                file.readline()
+            yield from file
+
+    def forget_failed(self) -> int:
+        """Removes the lines that another try may change; returns how many."""
+        kept: list[tuple[int, int]] = []
+        forgotten = 0
+        position = self._head_size()
+        for data in self._raw():
+            line = parse_line(data, self.form)
+            if line is not None and line.may_pass:
+                forgotten += 1
+            else:
+                kept.append((position, len(data)))
+            position += len(data)
+        if forgotten:
+            self._rewrite(kept)
+        return forgotten
+
+    def put_in_order(self, rows: Sequence[Row]) -> None:
+        """Gives the lines the order of their rows; what belongs to none comes last."""
+        places: defaultdict[str, deque[int]] = defaultdict(deque)
+        for place, row in enumerate(rows):
+            places[row.key].append(place)
+        order: list[tuple[int, int, int]] = []
+        position = self._head_size()
+        for data in self._raw():
+            line = parse_line(data, self.form)
+            waiting = places.get(line.key) if line is not None else None
+            order.append((waiting.popleft() if waiting else len(rows), position, len(data)))
+            position += len(data)
+        ordered = sorted(order)
+        if ordered != order:
+            self._rewrite([(position, length) for _, position, length in ordered])
+
+    def _head_size(self) -> int:
+        if self.form != "csv":
+            return 0
+        with self.path.open("rb") as file:
+            return len(file.readline())
+
+    def _rewrite(self, pieces: Sequence[tuple[int, int]]) -> None:
+        """Replaces the file at once by one that has only these pieces (position and length), in their order."""
+        with self.path.open("rb") as source, self._temporary.open("wb") as target:
+            target.write(source.read(self._head_size()))
+            for position, length in pieces:
+                source.seek(position)
+                target.write(source.read(length))
+            target.flush()
+            os.fsync(target.fileno())
+        self._temporary.replace(self.path)
+        replaced = os.open(self.path, os.O_RDWR | os.O_APPEND)
+        os.close(self._file)
+        self._file = replaced
+        self._lock()
+
+    def close(self) -> None:
+        """Gives the file back; its lines are on the disk then."""
+        with contextlib.suppress(OSError):  # a pipe has no disk
+            os.fsync(self._file)
+        os.close(self._file)

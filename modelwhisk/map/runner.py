@@ -1,0 +1,115 @@
+"""Sends the inputs, a number of them at a time, and hands over each result as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelwhisk.client.answers import Binary, Reply
+from modelwhisk.client.calls import Calls
+from modelwhisk.client.errors import ClientError, ModelError
+from modelwhisk.client.transport import AsyncTransport
+from modelwhisk.map.inputs import Row
+from modelwhisk.map.results import Line
+
+_ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "audio/wav": ".wav", "text/plain": ".txt"}
+Shrink = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row, its line, and how many milliseconds the container was busy, where it told."""
+
+    row: Row
+    line: Line
+    busy: float | None = None
+
+
+class Runner:
+    """Runs rows through a model with `jobs` at a time.
+
+    Answers that are no JSON and no text become files in `folder`. `shrink` may change inputs before they are sent.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        transport: AsyncTransport,
+        folder: Path,
+        jobs: int,
+        shrink: Shrink | None = None,
+    ) -> None:
+        self._calls = calls
+        self._transport = transport
+        self._folder = folder
+        self._jobs = jobs
+        self._shrink = shrink
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Starts no more inputs; those on their way are waited for."""
+        self._stopping = True
+
+    async def run(self, rows: Iterable[Row], on_result: Callable[[Result], None]) -> None:
+        """Returns when all rows have a result, or those on their way after `stop`. What `on_result` raises ends it."""
+        await self._transport.run(self._calls.ready())
+        waiting = iter(rows)
+        workers = [asyncio.create_task(self._work(waiting, on_result)) for _ in range(self._jobs)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _work(self, rows: Iterator[Row], on_result: Callable[[Result], None]) -> None:
+        while not self._stopping and (row := next(rows, None)) is not None:
+            on_result(await self._one(row))
+
+    async def _one(self, row: Row) -> Result:
+        shown = {name: str(value) if isinstance(value, Path) else value for name, value in row.values.items()}
+        try:
+            values = row.typed(await self._transport.run(self._calls.interface()))
+            if self._shrink is not None:
+                values = await asyncio.to_thread(self._shrink, values)
+            reply = await self._transport.run(self._calls.reply(values))
+            return Result(row, self._line(row, shown, reply), _busy(reply))
+        except ModelError as problem:
+            line = Line(shown, problem.status, activation=problem.activation, error=problem.message)
+        except (ClientError, OSError) as problem:
+            line = Line(shown, None, error=str(problem))
+        return Result(row, line)
+
+    def _line(self, row: Row, shown: dict[str, Any], reply: Reply) -> Line:
+        known: dict[str, Any] = {
+            "input": shown,
+            "status": reply.status,
+            "ms": round(reply.seconds * 1000, 3),
+            "attempts": reply.attempts,
+            "activation": reply.activation,
+            "cold": reply.cold,
+        }
+        if not reply.ok:
+            return Line(**known, error=f"{reply.status}: {reply.message()}")
+        answer = reply.value()
+        if isinstance(answer, Binary):
+            return Line(**known, file=str(self._save(row, answer)))
+        return Line(**known, answer=answer)
+
+    def _save(self, row: Row, answer: Binary) -> Path:
+        """Writes a whole file under a name that is this input's alone."""
+        ending = Path(answer.file_name).suffix or _ENDINGS.get(answer.content_type, ".bin")
+        path = self._folder / f"{row.label}{ending}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.part")
+        temporary.write_bytes(answer)
+        os.replace(temporary, path)
+        return path
+
+
+def _busy(reply: Reply) -> float | None:
+    return sum(reply.timing.values()) if reply.timing else None

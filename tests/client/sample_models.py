@@ -1,0 +1,30 @@
+"""The sample models as web actions of a local platform, each run as a process; no docker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from running_platform import running
+
+from modelwhisk.local.actions import Action
+from modelwhisk.local.process_container import ProcessFactory
+
+CHECKOUT = Path(__file__).parents[2]
+ASSETS = CHECKOUT / "assets"
+MODELS = ("digit-classifier", "digit-restorer", "language-identifier", "sound-generator")
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+@contextmanager
+def serving(*names: str, max_containers: int = 4) -> Iterator[dict[str, str]]:
+    """The URLs of the models by name, until the block ends."""
+    actions = {name: _action(name) for name in names}
+    with running(*actions.values(), max_containers=max_containers) as platform:
+        yield {name: platform.url_of(action) for name, action in actions.items()}
+
+
+def _action(name: str) -> Action:
+    folder = CHECKOUT / "models" / f"max-{name}"
+    return Action(name=folder.name, containers=ProcessFactory(folder))

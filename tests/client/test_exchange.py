@@ -1,0 +1,77 @@
+"""What is sent again, what is waited for, what isn't: against a server that misbehaves as told."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from flaky_platform import CALM, STORM, flaky_platform
+
+from modelwhisk import AsyncModel, Model
+from modelwhisk.client import ModelError, NotReady, Unreachable
+
+
+@pytest.fixture
+def platform(monkeypatch):
+    with flaky_platform(CALM) as started:
+        for name, value in started.variables.items():
+            monkeypatch.setenv(name, value)
+        yield started
+
+
+@pytest.mark.parametrize("fate", ["busy", "not ready"])
+def test_waiting_is_no_failure(platform, fate):
+    platform.script = [fate]
+    assert Model(platform.url)(n=7) == {"square": 49}
+    assert platform.answered()[7] == 1
+
+
+@pytest.mark.parametrize("fate", ["gateway", "reset", "torn"])
+def test_what_may_have_run_is_not_sent_again_unless_asked(platform, fate):
+    platform.script = [fate]
+    with pytest.raises((ModelError, Unreachable)):
+        Model(platform.url)(n=7)
+    assert platform.done == [(7, fate)]
+    platform.script = [fate]
+    assert Model(platform.url, retry=True)(n=7) == {"square": 49}
+
+
+def test_a_models_own_failure_is_final(platform):
+    platform.script = ["broken"]
+    with pytest.raises(ModelError, match="500: Internal Server Error"):
+        Model(platform.url, retry=True)(n=7)
+
+
+def test_not_ready_without_credentials(platform, monkeypatch):
+    monkeypatch.delenv("WHISK_AUTH")
+    platform.script = ["not ready"]
+    with pytest.raises(NotReady, match="WHISK_AUTH") as caught:
+        Model(platform.url)(n=7)
+    assert caught.value.activation
+    assert platform.done == [(7, "not ready")]  # not sent again: it runs
+
+
+def test_the_key_goes_to_its_own_host_only(platform, monkeypatch):
+    monkeypatch.setenv("WHISK_APIHOST", "http://localhost:1")
+    platform.script = ["not ready"]
+    with pytest.raises(NotReady):
+        Model(platform.url)(n=7)
+    assert not platform.polls
+
+
+def test_map_gets_them_all(platform):
+    platform.fates = STORM
+    answers = list(Model(platform.url).map(range(60), jobs=8))
+    assert answers == [{"square": n * n} for n in range(60)]
+    assert set(platform.answered().values()) == {1}
+
+
+def test_map_of_asyncio_gets_them_all(platform):
+    platform.fates = STORM
+
+    async def all_of_them():
+        async with AsyncModel(platform.url) as model:
+            return [answer async for answer in model.map(range(60), jobs=8)]
+
+    assert asyncio.run(all_of_them()) == [{"square": n * n} for n in range(60)]
+    assert set(platform.answered().values()) == {1}

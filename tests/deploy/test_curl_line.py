@@ -1,0 +1,96 @@
+"""The curl line, for each kind of model; tests/deploy/test_deploy_for_real.py runs such lines."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelwhisk.deploy.curl_line import curl_line
+from modelwhisk.deploy.json_sample import sample_body
+from modelwhisk.deploy.samples import sample_file
+
+URL = "https://h/api/v1/web/guest/default/m"
+
+
+def swagger(method: str, *parameters: dict[str, Any], path: str = "/model/predict", **more: Any) -> dict[str, Any]:
+    return {"swagger": "2.0", "paths": {path: {method: {"parameters": list(parameters), **more}}}}
+
+
+def file(name: str, description: str = "") -> dict[str, Any]:
+    return {"name": name, "in": "formData", "type": "file", "required": True, "description": description}
+
+
+def line(document: dict[str, Any] | None, folder: Path = Path("nowhere"), **more: Any) -> str:
+    return curl_line(URL, document, "max-x", folder=folder, **more).command
+
+
+def test_a_models_own_sample_goes_before_one_that_is_made(tmp_path: Path) -> None:
+    samples = tmp_path / "models" / "max-x" / "samples"
+    samples.mkdir(parents=True)
+    (samples / "held-out.npz").touch()
+    (samples / "digit 1.png").touch()
+    document = swagger("post", file("image"), {"name": "top", "in": "query", "type": "integer", "default": 3})
+    assert line(document, tmp_path) == f"curl -F 'image=@models/max-x/samples/digit 1.png' '{URL}?top=3'"
+    assert line(document, tmp_path, sample="my.jpg") == f"curl -F image=@my.jpg '{URL}?top=3'"
+
+
+@pytest.mark.parametrize(("field", "size", "starts"), [("image", None, b"\x89PNG"), ("audio", 44 + 320_000, b"RIFF")])
+def test_a_made_sample_is_a_real_file(field: str, size: int | None, starts: bytes) -> None:
+    sample = sample_file(field, "", "max-x", Path("nowhere"))
+    content = subprocess.run(["sh", "-c", sample.producer], check=True, capture_output=True).stdout
+    assert content.startswith(starts)
+    assert size in (None, len(content))
+    assert line(swagger("post", file(field))).startswith(f"{sample.producer} | curl -F '{field}=@-;filename=sample.")
+
+
+def test_an_unknown_kind_of_file_is_left_to_the_user() -> None:
+    made = curl_line(URL, swagger("post", file("table", "A table of readings.")), "max-x", folder=Path("nowhere"))
+    assert made.command == f"curl -F table=@FILE {URL}"
+    assert made.note == "table: A table of readings."
+
+
+def test_json_is_made_up_from_the_schema() -> None:
+    schema = {"$ref": "#/definitions/Input"}
+    document = swagger("post", {"name": "payload", "in": "body", "schema": schema}) | {
+        "definitions": {
+            "Input": {"required": ["text"], "properties": {"text": {"type": "array", "items": {"type": "string"}}}}
+        }
+    }
+    assert line(document).startswith("curl -H 'Content-Type: application/json' -d '{\"text\": [\"I wish you")
+    assert sample_body(document, "/nowhere", "POST") == {}
+
+
+def test_nested_and_recursive_schemas_have_samples() -> None:
+    node = {"properties": {"next": {"$ref": "#/definitions/Node"}, "n": {"type": "integer"}, "e": {"example": "x"}}}
+    document = swagger("post", {"name": "p", "in": "body", "schema": {"$ref": "#/definitions/Node"}})
+    sample = sample_body(document | {"definitions": {"Node": node}}, "/model/predict", "POST")
+    assert (sample["n"], sample["e"], sample["next"]["n"]) == (1, "x", 1)
+
+
+def test_openapi_3_has_samples() -> None:
+    properties = {"on": {"type": "boolean"}, "x": {"type": "number"}, "k": {"enum": ["u", "v"]}, "d": {"default": 5}}
+    schema = {"allOf": [{"type": "object", "properties": properties, "required": ["on", "x", "k", "d"]}]}
+    content = {"application/json": {"schema": schema}}
+    document = {"openapi": "3.0.0", "paths": {"/predict": {"post": {"requestBody": {"content": content}}}}}
+    assert sample_body(document, "/predict", "POST") == {"on": True, "x": 0.5, "k": "u", "d": 5}
+    assert f"{URL}/predict" in line(document)
+
+
+def test_queries_forms_and_binary_answers() -> None:
+    choice = {"name": "model", "in": "query", "type": "string", "default": "a b", "enum": ["a b", "c"]}
+    assert line(swagger("get", choice, produces=["audio/wav"])) == f"curl -o answer.wav '{URL}?model=a+b'"
+    field = {"name": "text", "in": "formData", "type": "string", "required": True}
+    assert line(swagger("post", field)).startswith("curl --data-urlencode 'text=I wish")
+    needed = {"name": "n", "in": "query", "type": "integer", "required": True, "minimum": 4}
+    assert line(swagger("post", needed, path="/predict")) == f"curl -X POST '{URL}/predict?n=4'"
+
+
+def test_without_a_description_the_metadata_is_asked_for() -> None:
+    assert line(None, options=("-k",)) == f"curl -k {URL}/model/metadata"
+
+
+def test_what_the_shell_fills_in_stays_open_to_it() -> None:
+    assert '-u "$(sed' in line(None, options=("-u", "$(sed -n s/^AUTH=//p ~/.wskprops)"))

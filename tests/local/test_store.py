@@ -1,0 +1,87 @@
+"""What outlives a platform, and what can't be read."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from little_containers import LittleFactory
+from rest_client import BLACK_BOX, a_desk, echo
+
+from modelwhisk.local import Action, store, watcher
+from modelwhisk.local.store import FILE, Store, StoreProblem, Window
+
+
+def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None:
+    def seen(desk: Any) -> list[Any]:
+        paths = ("actions", "packages", "activations?docs=true", "actions/box/x", "packages/bound", "actions/seq")
+        return [desk.ask("GET", path).json for path in paths]
+
+    with a_desk(data=tmp_path / "new" / "folder") as desk:
+        desk.ask("PUT", "packages/box", {"parameters": [{"key": "p", "value": 1.50}]})
+        desk.ask("PUT", "packages/bound", {"binding": {"namespace": "_", "name": "box"}})
+        desk.create("box/x", exec={**BLACK_BOX, "code": "code", "main": "m"}, limits={"instances": 3})
+        desk.create("seq", exec={"kind": "sequence", "components": ["/_/box/x"]})
+        desk.create("gone")
+        desk.ask("DELETE", "actions/gone")
+        done = desk.record(desk.invoke("box/x", value={"big": 10**20, "text": "é😀"}))
+        before = seen(desk)
+    with a_desk(data=tmp_path / "new" / "folder") as desk:
+        assert seen(desk) == before
+        assert desk.ask("GET", f"activations/{done['activationId']}").json == done
+        assert desk.create("box/x").json["version"] == "0.0.2"
+        assert desk.invoke("bound/x").json == {"p": 1.5}
+
+
+def test_actions_of_the_platforms_own_are_kept_and_changed(tmp_path: Path) -> None:
+    def version(**fields: Any) -> str:
+        action = Action("own", LittleFactory(echo), **fields)
+        with a_desk(data=tmp_path, actions=(action,)) as desk:
+            return str(desk.ask("GET", "actions/own").json["version"])
+
+    assert [version(), version(), version(memory=300), version(memory=300)] == ["0.0.1", "0.0.1", "0.0.2", "0.0.2"]
+
+
+def test_data_that_can_not_be_used(tmp_path: Path) -> None:
+    first = Store(tmp_path)
+    with pytest.raises(StoreProblem, match="another modelwhisk is using it"):
+        Store(tmp_path)
+    first.close()
+    database = sqlite3.connect(tmp_path / FILE)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(StoreProblem, match="schema 99"):
+        Store(tmp_path)
+    (tmp_path / FILE).write_bytes(b"no database" * 100)
+    with pytest.raises(StoreProblem, match="not a database"):
+        Store(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreProblem):
+        Store(tmp_path / "file")
+
+
+def test_the_oldest_activations_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_KEPT_BYTES", 2000)
+    monkeypatch.setattr(store, "_PRUNED_AT_ONCE", 2)
+    kept = Store()
+    for number in range(10):
+        kept.put_activation(f"{number}", "guest", "a", number, {"id": number, "text": "x" * 400})
+    left = [int(str(written["id"])) for written in kept.activations("guest", None, Window())]
+    assert left == sorted(left, reverse=True)
+    assert left[0] == 9
+    assert 2 <= len(left) <= 4
+    kept.close()
+
+
+def test_what_a_watcher_sees(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    (tmp_path / "__pycache__").mkdir()
+    before = watcher.state(tmp_path)
+    (tmp_path / "__pycache__" / "a.pyc").write_text("1")
+    assert watcher.difference(before, watcher.state(tmp_path)) is None
+    (tmp_path / "a.py").write_text("12")
+    assert watcher.difference(before, watcher.state(tmp_path)) == str(tmp_path / "a.py")
+    (tmp_path / "a.py").unlink()
+    assert watcher.difference(before, watcher.state(tmp_path)) == str(tmp_path / "a.py")

@@ -1,0 +1,94 @@
+"""Inputs from patterns and files, without any network."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from modelwhisk.client.interface import Field, Interface
+from modelwhisk.map.inputs import BadInputs, Text, from_patterns, matching, read, rows_of
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.png", "a.png", "deep/c.png", "x.txt", ".hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*.png", ["a.png", "b.png"]),
+        ("**/*.png", ["a.png", "b.png", "deep/c.png"]),
+        ("", ["a.png", "b.png", "x.txt"]),
+        ("x.txt", ["x.txt"]),
+    ],
+)
+def test_patterns(folder, pattern, found):
+    assert matching("image", f"{folder}/{pattern}") == [folder / name for name in found]
+
+
+@pytest.mark.parametrize("pattern", ["*.jpg", "nothing", "deep/nothing/"])
+def test_no_match_is_an_error(folder, pattern):
+    with pytest.raises(BadInputs, match="image: no file matches"):
+        matching("image", f"{folder}/{pattern}")
+
+
+def test_files_of_two_fields_go_together(folder):
+    both = from_patterns({"image": f"{folder}/*.png", "mask": f"{folder}/*.png"})
+    assert both == [{"image": folder / name, "mask": folder / name} for name in ("a.png", "b.png")]
+    one = from_patterns({"image": f"{folder}/*.png", "style": f"{folder}/x.txt"})
+    assert [item["style"] for item in one] == [folder / "x.txt"] * 2
+    with pytest.raises(BadInputs, match="3 for image, 2 for mask"):
+        from_patterns({"image": f"{folder}/**/*.png", "mask": f"{folder}/*.png"})
+
+
+def inputs(text, form, field="text"):
+    return list(read(io.StringIO(text), form, field))
+
+
+def test_lines():
+    assert inputs("one\n\ntwo\r\nthree", "lines") == [{"text": "one"}, {"text": "two"}, {"text": "three"}]
+
+
+def test_json_lines():
+    assert inputs('{"n": 1, "x": [2]}\n"bare"\n', "jsonl") == [{"n": 1, "x": [2]}, {"text": "bare"}]
+    with pytest.raises(BadInputs, match="line 2 is no JSON"):
+        inputs("{}\n{", "jsonl")
+
+
+def test_results_are_inputs_again():
+    assert inputs('{"input": {"n": 1}, "status": 200, "answer": 1}\n', "jsonl") == [{"n": 1}]
+
+
+def test_table():
+    assert inputs('n,note\n1,"two\nlines"\n2,\n', "csv") == [{"n": "1", "note": "two\nlines"}, {"n": "2"}]
+    assert inputs("n\tnote\n1\tx, y\n", "tsv") == [{"n": "1", "note": "x, y"}]
+    for text in ("n,note\n1\n", "n,note\n1,2,3\n"):
+        with pytest.raises(BadInputs, match="line 2 has not as many cells"):
+            inputs(text, "csv")
+
+
+def test_texts_become_what_their_fields_take():
+    fields = (
+        Field("n", "integer"),
+        Field("f", "number"),
+        Field("on", "boolean"),
+        Field("texts", "array", items=Field("texts", "string")),
+        Field("s", "string"),
+        Field("o", "object"),
+    )
+    interface = Interface("POST", "/", "json", fields)
+    given = {"n": "5", "f": "0.5", "on": "true", "texts": "one, two", "s": "5", "o": '{"a": 1}'}
+    row = rows_of([{name: Text(value) for name, value in given.items()}])[0]
+    assert row.typed(interface) == {"n": 5, "f": 0.5, "on": True, "texts": ["one, two"], "s": "5", "o": {"a": 1}}
+
+
+def test_the_same_input_twice_is_two_rows():
+    first, second, other = rows_of([{"n": 1, "m": 2}, {"m": 2, "n": 1}, {"n": 2}])
+    assert first.key == second.key != other.key
+    assert (first.occurrence, second.occurrence) == (0, 1)
+    assert len({first.label, second.label, other.label}) == 3

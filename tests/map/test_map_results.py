@@ -1,0 +1,99 @@
+"""The file of results: whole lines, torn ones, order, and the summary of them."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from modelwhisk.map.inputs import rows_of
+from modelwhisk.map.results import Line, Results, ResultsInUse, parse_line
+from modelwhisk.map.summary import Summary
+
+FORMS = pytest.mark.parametrize("form", ["jsonl", "csv"])
+LINES = [
+    Line({"n": 1}, 200, 12.5, 1, "a" * 32, True, {"square": 1}),
+    Line({"n": 2, "note": 'a "quoted"\nline, ✓ \u2028'}, 200, 1.0, 3, None, None, "text\nof two lines"),
+    Line({"image": "x.png"}, 200, 2.0, file="out/x.png"),
+    Line({"n": 3}, 502, 2.0, 6, error="502: bad gateway"),
+    Line({"n": 4}, None, error="no answer: the connection broke"),
+    Line({"n": "\udcff"}, 400, 1.0, error="400: no"),
+]
+
+
+@FORMS
+@pytest.mark.parametrize("line", LINES, ids=range(len(LINES)))
+def test_a_line_is_one_line_and_comes_back(form, line):
+    data = line.render(form)
+    assert data.count(b"\n") == 1
+    assert data.endswith(b"\n")
+    assert parse_line(data[:-1], form) == line
+
+
+@FORMS
+def test_cut_anywhere_what_was_whole_is_kept(tmp_path, form):
+    path = tmp_path / "results"
+    results = Results(path, form)
+    for line in LINES[:3]:
+        results.append(line)
+    results.close()
+    whole = path.read_bytes()
+    ends = [position + 1 for position, byte in enumerate(whole) if byte == 10]
+    for cut in range(len(whole)):
+        path.write_bytes(whole[:cut])
+        reopened = Results(path, form)
+        expected = sum(end <= cut for end in ends[-3:])
+        assert [line.key for line in reopened.lines()] == [line.key for line in LINES[:expected]]
+        assert reopened.repaired == (cut > 0 and cut not in ends)
+        reopened.append(LINES[4])
+        assert list(reopened.lines())[-1] == LINES[4]
+        reopened.close()
+
+
+@FORMS
+def test_order(tmp_path, form):
+    rows = rows_of({"n": number % 40} for number in range(50))
+    lines = [Line(row.values, 200, 1.0, answer=place) for place, row in enumerate(rows)]
+    random.Random(3).shuffle(lines)
+    results = Results(tmp_path / "results", form)
+    for line in (Line({"of": "another run"}, 200), *lines):
+        results.append(line)
+    results.put_in_order(rows)
+    results.append(Line({"n": 99}, 200))  # the file goes on
+    found = [line.input for line in results.lines()]
+    assert found == [row.values for row in rows] + [{"of": "another run"}, {"n": 99}]
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+    results.close()
+
+
+@FORMS
+def test_what_may_pass_is_forgotten(tmp_path, form):
+    results = Results(tmp_path / "results", form)
+    for line in LINES:
+        results.append(line)
+    assert results.forget_failed() == 2
+    assert [line.key for line in results.lines()] == [LINES[place].key for place in (0, 1, 2, 5)]
+    results.close()
+
+
+def test_two_runs_dont_write_one_file(tmp_path):
+    results = Results(tmp_path / "results", "jsonl")
+    with pytest.raises(ResultsInUse):
+        Results(tmp_path / "results", "jsonl")
+    results.close()
+    Results(tmp_path / "results", "jsonl").close()
+
+
+def test_summary():
+    summary = Summary()
+    for number in range(1, 101):
+        summary.add(Line({"n": number}, 200, float(number), activation=f"{number:032x}"), busy=100.0)
+    summary.add(Line({"n": 0}, None, error="image: there is no file a.png"))
+    summary.add(Line({"n": 0}, None, error="image: there is no file b.png"))
+    assert (summary.total, summary.succeeded) == (102, 100)
+    assert summary.failed == {"image: there is no file …": 2}
+    assert (summary.quantile(0.5), summary.quantile(0.99)) == (50.0, 99.0)
+    summary.estimate(512)
+    assert summary.gb_seconds == pytest.approx(5.0)
+    assert json.loads(json.dumps(summary.as_json()))["gb_seconds_estimated"] is True

@@ -1,0 +1,254 @@
+"""The client, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import trustme
+from little_openwhisk import KEY, VECTORS, LittleOpenWhisk, Outcome, failed, words
+
+from modelwhisk.openwhisk import Action, Activation, NotFound, OpenWhisk, OpenWhiskError, Settings
+from modelwhisk.openwhisk.records import action_body, parameters_of
+
+
+@pytest.fixture
+def whisk(platform: LittleOpenWhisk) -> Iterator[OpenWhisk]:
+    with OpenWhisk.connect(platform.host, KEY) as client:
+        yield client
+
+
+BODY = action_body("local/echo:2", {"web-export": True, "raw-http": True}, parameters_of({"a": 1}))
+
+
+def test_an_action_is_made_updated_read_listed_and_deleted(whisk: OpenWhisk, platform: LittleOpenWhisk) -> None:
+    made = whisk.put_action("r1", BODY, overwrite=False)
+    assert (made.path, made.version, made.image, made.web) == ("r1", "0.0.1", "local/echo:2", "raw")
+    with pytest.raises(OpenWhiskError, match=r"resource already exists \(409\)\n.*delete it first"):
+        whisk.put_action("r1", BODY, overwrite=False)
+    assert whisk.put_action("r1", BODY).version == "0.0.2"
+    assert whisk.get_action("/guest/r1") == whisk.get_action("r1")
+    assert whisk.find_action("nope") is None
+    assert [action.path for action in whisk.list_actions()] == ["r1"]
+    assert whisk.list_actions()[0].image is None
+    assert whisk.delete_action("r1").path == "r1"
+    with pytest.raises(NotFound):
+        whisk.delete_action("r1")
+
+
+def test_packages(whisk: OpenWhisk) -> None:
+    whisk.put_package("p1")
+    whisk.put_action("p1/r1", BODY)
+    assert [(action.path, action.web_path) for action in whisk.list_actions("p1")] == [("p1/r1", "/guest/p1/r1")]
+    with pytest.raises(OpenWhiskError, match="not empty"):
+        whisk.delete_package("p1")
+    assert whisk.web_url("p1/r1") == whisk.settings.host + "/api/v1/web/guest/p1/r1"
+    assert whisk.web_url("/other/a b") == whisk.settings.host + "/api/v1/web/other/default/a%20b"
+    assert [package.name for package in whisk.list_packages()] == ["p1"]
+
+
+def test_long_lists_are_read_to_the_end(whisk: OpenWhisk, platform: LittleOpenWhisk) -> None:
+    for number in range(401):
+        platform.packages[f"p{number}"] = {"name": f"p{number}", "namespace": "guest"}
+    assert len(whisk.list_packages()) == 401
+
+
+def test_invocations(whisk: OpenWhisk, platform: LittleOpenWhisk) -> None:
+    whisk.put_action("r1", BODY)
+    platform.models["r1"] = lambda path, value: Outcome(result={"got": value})
+    done = whisk.invoke("r1", {"x": 2}, result=True)
+    assert (done.status, done.success, done.result, done.activation) == (200, True, {"got": {"x": 2}}, None)
+    whole = whisk.invoke("r1", {"x": 2})
+    assert whole.activation is not None
+    assert (whole.result, whole.activation.success) == ({"got": {"x": 2}}, True)
+    later = whisk.invoke("r1", blocking=False)
+    assert (later.done, later.result) == (False, None)
+    assert whisk.activation(later.activation_id).result == {"got": {}}
+    assert whisk.activation_result(later.activation_id) == {"got": {}}
+    assert [item.id for item in whisk.list_activations("r1", limit=1)] == [later.activation_id]
+    with pytest.raises(NotFound):
+        whisk.invoke("nope")
+
+
+def test_a_failing_action_is_an_answer(whisk: OpenWhisk, platform: LittleOpenWhisk) -> None:
+    whisk.put_action("r1", BODY)
+    platform.models["r1"] = lambda path, value: failed("status 500", "boom")
+    answer = whisk.invoke("r1", result=True)
+    assert (answer.status, answer.success, answer.result) == (502, False, {"error": "status 500"})
+    record = whisk.invoke("r1").activation
+    assert record is not None
+    assert record.status == "action developer error"
+    assert whisk.activation_logs(record.id) == ["2026-11-21T09:36:34.965974237Z stdout: boom"]
+
+
+def test_a_record_is_waited_for(whisk: OpenWhisk, platform: LittleOpenWhisk) -> None:
+    whisk.put_action("r1", BODY)
+    platform.models["r1"] = lambda path, value: Outcome(late=0.6)
+    answer = whisk.invoke("r1")
+    assert answer.status == 202
+    with pytest.raises(NotFound):
+        whisk.activation(answer.activation_id)
+    assert whisk.activation(answer.activation_id, patience=5).success
+
+
+def test_limits_and_namespaces(whisk: OpenWhisk) -> None:
+    limits = whisk.limits()
+    assert (limits.max_memory, limits.max_timeout, limits.min_memory) == (6144, 300_000, 128)
+    assert whisk.namespaces() == ["guest"]
+
+
+@pytest.mark.parametrize("name", ["create", "get", "create in package", "create with a secret", "create not web"])
+def test_recorded_actions_are_understood(name: str) -> None:
+    body = words(name)[1]
+    action = Action.from_json(body)
+    assert action.image == "local/echo:2"
+    assert action.limits.to_json() == body["limits"]
+    assert [parameter.to_json() for parameter in action.parameters] == body["parameters"]
+    webs = {"create with a secret": "secure", "create not web": "no"}
+    assert action.web == webs.get(name, "raw")
+
+
+def test_recorded_activations_are_understood() -> None:
+    whole = Activation.from_json(words("activation")[1])
+    assert (whole.success, whole.init_time, whole.wait_time, whole.memory) == (True, 56, 475, 256)
+    listed = [Activation.from_json(item) for item in words("activation list")[1]]
+    assert [item.status for item in listed] == ["success", "application error"]
+    assert listed[0].path == "guest/r1"
+
+
+# With a code it is the platform that refuses; without, an action that failed.
+REFUSALS = [name for name, vector in VECTORS.items() if "code" in vector["response"]["body"] and words(name)[0] >= 400]
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_every_refusal_keeps_the_platforms_words(name: str, platform: LittleOpenWhisk, whisk: OpenWhisk) -> None:
+    status, body = words(name)
+    platform.refusals["GET actions/r1"] = [(status, body)]
+    with pytest.raises(OpenWhiskError) as caught:
+        whisk.get_action("r1")
+    assert (caught.value.message, caught.value.status) == (body["error"], status)
+
+
+def test_a_wrong_key_is_told_with_where_it_comes_from(platform: LittleOpenWhisk) -> None:
+    with pytest.raises(OpenWhiskError, match=r"authentication is invalid \(401\)\n.*know the key from --auth"):
+        OpenWhisk.connect(platform.host, "wrong:key").namespaces()
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("Too many requests in the last minute (count: 61, allowed: 60).", 60),
+        ("Too many concurrent requests in flight (count: 31, allowed: 30).", 1),
+    ],
+)
+def test_a_used_up_quota_says_how_long_to_wait(
+    words: str, seconds: int, platform: LittleOpenWhisk, whisk: OpenWhisk
+) -> None:
+    platform.refusals["POST actions/r1"] = [(429, {"error": words, "code": "x"})]
+    with pytest.raises(OpenWhiskError, match=f"try again in {seconds} s") as caught:
+        whisk.invoke("r1")
+    assert caught.value.retry_after == seconds
+
+
+def test_reading_is_repeated_and_running_is_not(platform: LittleOpenWhisk, whisk: OpenWhisk) -> None:
+    unavailable = (503, {"error": "no", "code": "x"})
+    platform.refusals = {
+        "GET limits/": [unavailable] * 2,
+        "POST actions/r1": [unavailable],
+        "PUT actions/r1": [unavailable],
+    }
+    assert whisk.limits().max_memory == 6144
+    platform.asked.clear()
+    with pytest.raises(OpenWhiskError, match=r"no \(503\)\nThe platform itself failed"):
+        whisk.invoke("r1")
+    with pytest.raises(OpenWhiskError, match="503"):
+        whisk.put_action("r1", BODY)
+    assert len(platform.asked) == 2
+
+
+def test_the_key_does_not_reach_a_model_unasked(platform: LittleOpenWhisk, whisk: OpenWhisk) -> None:
+    for annotation, sent in ((None, {}), ("s3cret", {"x-require-whisk-auth"}), (True, {"authorization"})):
+        annotations = {"web-export": True, "require-whisk-auth": annotation}
+        action = whisk.put_action("r1", action_body("local/echo:2", annotations))
+        assert whisk.get_web(action, "/model/metadata").status_code == 200
+        assert {"authorization", "x-require-whisk-auth"} & platform.asked[-1].headers.keys() == set(sent)
+
+
+@contextmanager
+def answering(content: bytes) -> Iterator[str]:
+    """A server that sends `content` to whatever it is asked, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(content)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def error_of(host: str) -> str:
+    with pytest.raises(OpenWhiskError) as caught:
+        OpenWhisk(Settings(host, "a:b")).get_action("x")
+    return str(caught.value)
+
+
+def test_what_is_no_openwhisk_is_named_as_such() -> None:
+    page = b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello"
+    with answering(page) as address:
+        assert "doesn't look like an OpenWhisk" in error_of(f"http://{address}")
+        with pytest.raises(OpenWhiskError, match="doesn't look like"):
+            OpenWhisk(Settings(f"http://{address}", "a:b")).find_action("x")
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello") as address:
+        assert "doesn't look like an OpenWhisk" in error_of(f"http://{address}")
+    moved = b"HTTP/1.1 301 Moved\r\nLocation: https://there/api\r\nContent-Length: 0\r\n\r\n"
+    with answering(moved) as address:
+        assert error_of(f"http://{address}").endswith("points to as the host: https://there/api")
+
+
+def test_a_host_without_tls_is_named_as_such() -> None:
+    with answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n") as address:
+        assert f"doesn't speak TLS.\nUse http://{address}" in error_of(f"https://{address}")
+
+
+def test_a_host_that_is_not_there_is_named_as_such() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert f"127.0.0.1:{port} can't be reached: [Errno" in error_of(f"http://127.0.0.1:{port}")
+    assert "There is no host https://no-such-host.invalid" in error_of("https://no-such-host.invalid")
+    assert "is no address of a host" in error_of("https://a b")
+
+
+def test_a_connection_that_breaks_is_told() -> None:
+    with answering(b"") as address:
+        assert "broke" in error_of(f"http://{address}")
+
+
+def test_a_certificate_of_its_own_needs_insecure(platform: LittleOpenWhisk) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    platform.server.socket = context.wrap_socket(platform.server.socket, server_side=True)
+    host = platform.host.replace("http:", "https:")
+    assert "can't be verified" in error_of(host)
+    assert OpenWhisk.connect(host, KEY, insecure=True).namespaces() == ["guest"]
+
+
+def test_json_bodies_are_sent_as_such(whisk: OpenWhisk, platform: LittleOpenWhisk) -> None:
+    whisk.put_action("r1", BODY)
+    asked = platform.puts()[0]
+    assert asked.headers["content-type"] == "application/json"
+    assert asked.body == json.loads(json.dumps(BODY))
