@@ -1,8 +1,8 @@
 """An activation as the platform keeps it and shows it to clients; pure.
 
 Source: common/scala/.../core/entity/WhiskActivation.scala, core/invoker/.../containerpool/ContainerProxy.scala
-(`constructWhiskActivation`). Log lines are those of the recorded server, which doesn't name the stream of stdout's; it
-loses stderr's, which are shown here with their stream, as servers with another log store show all of them.
+(`constructWhiskActivation`). Log lines are those of the recorded server (DockerCliLogStore.scala), which doesn't name
+the stream of stdout's; it loses stderr's, which are shown here with their stream, as other log stores show all lines.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def log_lines(lines: Iterable[LogLine], limit: int) -> list[str]:
     if limit == 0:
         return shown
     for line in lines:
+        if line.text == messages.LOG_WARNING:  # not that log store's; nothing is missing here
+            continue
         length += len(utf_8(line.text))
         if length > limit:
             return [*shown, _shown(LogLine("stderr", messages.logs_truncated(limit)))]

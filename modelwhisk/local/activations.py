@@ -90,7 +90,8 @@ class Activations:
         if outcome is not None:
             path = "/".join(part for part in (action.package, action.name) if part)
             written = activation_records.record(activation, outcome)
-            self._catalogue.store.put_activation(activation.id, action.namespace, path, activation.started, written)
+            summary = activation_records.summary(written)
+            self._catalogue.store.put_activation(activation.id, path, written, summary)
         self._on_end(activation)
 
     def _task(self, work: Coroutine[Any, Any, Outcome]) -> asyncio.Task[Outcome]:

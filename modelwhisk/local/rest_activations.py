@@ -102,9 +102,7 @@ class ActivationsApi:
             raise Terminated(400, messages.DOCS_WITH_COUNT)
         if count:
             return document(200, {"activations": self.store.count_activations(namespace, name, window)})
-        found = self.store.activations(namespace, name, window)
-        shown: list[Json] = [written if docs else activation_records.summary(written) for written in found]
-        return document(200, shown)
+        return document(200, [*self.store.activations(namespace, name, window, docs=docs)])
 
     def show(self, route: Route) -> HttpResponse:
         """An activation, its result or its log."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ CREATE TABLE entities (
     PRIMARY KEY (namespace, package, name)
 );
 CREATE TABLE activations (
-    id TEXT PRIMARY KEY, namespace TEXT, path TEXT, start INTEGER, bytes INTEGER, document TEXT
+    id TEXT PRIMARY KEY, namespace TEXT, path TEXT, start INTEGER, bytes INTEGER, summary TEXT, document TEXT
 );
 CREATE INDEX activations_by_start ON activations (namespace, start);
 """
@@ -57,6 +57,8 @@ class Store:
         self._database = _opened(folder)
         row = self._database.execute("SELECT coalesce(sum(bytes), 0) FROM activations").fetchone()
         self._bytes: int = row[0]
+        # Each call looks its action up, whose code may be many megabytes; nobody else changes the database.
+        self._known: dict[EntityId, Entity] = {}
 
     def close(self) -> None:
         """Closes the database."""
@@ -64,12 +66,16 @@ class Store:
 
     def get(self, id: EntityId) -> Entity | None:
         """The action or the package of that name."""
-        row = self._database.execute(
-            "SELECT namespace, package, name, kind, document FROM entities "
-            "WHERE namespace = ? AND package = ? AND name = ?",
-            (id.namespace, id.package, id.name),
-        ).fetchone()
-        return None if row is None else _entity(row)
+        if id not in self._known:
+            row = self._database.execute(
+                "SELECT namespace, package, name, kind, document FROM entities "
+                "WHERE namespace = ? AND package = ? AND name = ?",
+                (id.namespace, id.package, id.name),
+            ).fetchone()
+            if row is None:
+                return None
+            self._known[id] = _entity(row)
+        return self._known[id]
 
     def put(self, entity: Entity) -> None:
         """Stores an entity in the place of the one of the same name."""
@@ -77,6 +83,7 @@ class Store:
         row = (id.namespace, id.package, id.name, entity.kind, entity.updated, compact(entity.to_json()))
         with self._database:
             self._database.execute("INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._known[id] = entity
 
     def delete(self, id: EntityId) -> None:
         """Removes an entity."""
@@ -85,6 +92,7 @@ class Store:
                 "DELETE FROM entities WHERE namespace = ? AND package = ? AND name = ?",
                 (id.namespace, id.package, id.name),
             )
+        self._known.pop(id, None)
 
     def actions(self, namespace: str, package: str | None = None, window: Window = Window()) -> list[ActionEntity]:
         """A namespace's actions, or those of one of its packages; those changed last come first."""
@@ -105,15 +113,13 @@ class Store:
         )
         return [_entity(row) for row in rows]
 
-    def put_activation(self, id: str, namespace: str, path: str, start: int, document: Json) -> None:
-        """Stores an activation's record; `path` is `[package/]name` of its action."""
-        text = compact(document)
+    def put_activation(self, id: str, path: str, written: Mapping[str, Json], summary: Mapping[str, Json]) -> None:
+        """Stores an activation's record, and what lists show of it; `path` is `[package/]name` of its action."""
+        text = compact(dict(written))
         size = len(text)
+        row = (id, written["namespace"], path, written["start"], size, compact(dict(summary)), text)
         with self._database:
-            self._database.execute(
-                "INSERT OR REPLACE INTO activations VALUES (?, ?, ?, ?, ?, ?)",
-                (id, namespace, path, start, size, text),
-            )
+            self._database.execute("INSERT OR REPLACE INTO activations VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         self._bytes += size
         while self._bytes > _KEPT_BYTES:
             self._prune()
@@ -133,12 +139,13 @@ class Store:
         ).fetchone()
         return None if row is None else _document(row[0])
 
-    def activations(self, namespace: str, path: str | None, window: Window) -> list[dict[str, Json]]:
-        """Records of a namespace's activations, or of those of one action; the latest come first."""
+    def activations(self, namespace: str, path: str | None, window: Window, *, docs: bool) -> list[dict[str, Json]]:
+        """What lists show of a namespace's activations, or of one action's: all of it with `docs`; the latest first."""
         rows = self._database.execute(
-            "SELECT document FROM activations WHERE namespace = ? AND path = coalesce(?, path) "
+            "SELECT CASE WHEN ? THEN document ELSE summary END FROM activations "
+            "WHERE namespace = ? AND path = coalesce(?, path) "
             "AND start BETWEEN ? AND ? ORDER BY start DESC, rowid DESC LIMIT ? OFFSET ?",
-            (namespace, path, *window.period, window.limit or -1, window.skip),
+            (docs, namespace, path, *window.period, window.limit or -1, window.skip),
         )
         return [_document(row[0]) for row in rows]
 

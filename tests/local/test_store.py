@@ -67,8 +67,9 @@ def test_the_oldest_activations_go_first(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(store, "_PRUNED_AT_ONCE", 2)
     kept = Store()
     for number in range(10):
-        kept.put_activation(f"{number}", "guest", "a", number, {"id": number, "text": "x" * 400})
-    left = [int(str(written["id"])) for written in kept.activations("guest", None, Window())]
+        written = {"namespace": "guest", "start": number, "text": "x" * 400}
+        kept.put_activation(f"{number}", "a", written, {"id": number})
+    left = [int(str(summary["id"])) for summary in kept.activations("guest", None, Window(), docs=False)]
     assert left == sorted(left, reverse=True)
     assert left[0] == 9
     assert 2 <= len(left) <= 4
