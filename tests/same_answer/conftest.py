@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -42,17 +43,14 @@ def sides(
     module_containers: Containers, model_image: Callable[..., str], wrapped_image: Callable[..., str]
 ) -> Iterator[Callable[[str, str], Sides]]:
     """`sides("max-digit-classifier", "python:3.7")`, with containers that live until the module's end."""
-    with running(max_containers=64, idle_pause=600) as platform:
-        _, _, port = platform.url.rpartition(":")
+    with ExitStack() as platforms:
 
         def action(model: str, base: str, mode: str) -> Action:
-            made = Action(
+            return Action(
                 f"{model}-{base[-3:].strip(':').replace('.', '')}-{mode}",
                 DockerFactory(wrapped_image(model, base), SAME_ORDER),
                 annotations=web_annotations(WEB_MODES[mode]),
             )
-            platform.actions[made.key] = made
-            return made
 
         @functools.cache
         def make(model: str, base: str) -> Sides:
@@ -61,10 +59,10 @@ def sides(
                 wrapped_image(model, base), ports=(8000,), environment={**SAME_ORDER, "PORT": "8000"}
             )
             actions = {mode: action(model, base, mode) for mode in WEB_MODES}
+            platform = platforms.enter_context(running(*actions.values(), max_containers=64, idle_pause=600))
+            address = ("127.0.0.1", int(platform.url.rpartition(":")[2]))
             mounts = {mode: made.web_path for mode, made in actions.items()}
-            behind = {
-                mode: functools.partial(ask, ("127.0.0.1", int(port)), mount=mount) for mode, mount in mounts.items()
-            }
+            behind = {mode: functools.partial(ask, address, mount=mount) for mode, mount in mounts.items()}
             bare = functools.cache(functools.partial(ask, own.wait(5000).address(5000)))
             return Sides(
                 bare, {**behind, "web": functools.partial(ask, web.wait(8000).address(8000))}, {**mounts, "web": ""}
