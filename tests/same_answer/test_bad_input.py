@@ -326,6 +326,9 @@ def fresh(module_containers: Containers, wrapped_image: Callable[..., str]) -> I
     started = module_containers.run(wrapped_image("max-digit-classifier"), environment=environment, **TIGHT)
     yield started
     assert send(started.address(8080), post("/init", b"{}"), "POST").status == 200
+    end = time.monotonic() + 10
+    while not started.logs().count(LOADED) and time.monotonic() < end:
+        time.sleep(0.1)  # docker's own log comes a little later
     assert started.logs().count(LOADED) == 1
 
 
