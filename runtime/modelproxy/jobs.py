@@ -6,6 +6,9 @@ from collections import deque
 from time import monotonic
 
 
+ENOUGH = object()  # in the inbox: there will be no more jobs
+
+
 class Inbox:
     """Jobs on their way to the threads that do them. Any number may ``put`` and ``get``."""
 

@@ -18,12 +18,13 @@ from time import monotonic
 
 from . import http1, log
 from .http1 import error_reply
-from .jobs import Job
+from .jobs import ENOUGH, Job
 from .reader import Reader, Refused
 
 MAX_CONNECTIONS = 256
 ACCEPT_AGAIN_SECONDS = 1.0
 LINGER_SECONDS = 2.0
+LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
 LINGER_BYTES = 1 << 28
 SLOWEST_BYTES_PER_SECOND = 4096.0
 
@@ -67,6 +68,7 @@ class Server:
         self._connections = {}  # those that this thread waits for; an answering thread has the others
         self._complete = []  # jobs for the inbox, put there last: who waits for them needs the interpreter's lock
         self._watched = []  # jobs with a time at which they are late
+        self._away = set()  # connections whose answer is still owed
         self._handed_back = deque()  # connections that an answering thread is done with
         self._poll = select.poll()
         self._accepting = False
@@ -75,17 +77,18 @@ class Server:
         self._waker.setblocking(False)
         self._woken.setblocking(False)
         self._closing = False
+        self._told = False
         self._serving = _thread.allocate_lock()
         self._serving.acquire()
 
     # --- the thread that waits ------------------------------------------------------------------------------------
 
     def serve(self):
-        """Runs until ``stop`` was called and every answer is out."""
+        """Runs until ``stop`` was called and every answer is out. Once no more jobs will come, tells the inbox."""
         try:
             self._poll.register(self._woken.fileno(), _READABLE)
             self._accept_more(True)
-            while not self._closing or self._connections:
+            while not self._closing or self._connections or self._away or self._handed_back:
                 timeout = self._timeout()
                 while self._complete:
                     self._inbox.put(self._complete.pop(0))
@@ -95,6 +98,8 @@ class Server:
                 self._expire()
                 if not self._accepting:
                     self._try_again()
+                if self._closing:
+                    self._tell_the_end()
             self._serving.release()
         except BaseException as error:  # nothing can be served any more: say why, and let the platform start afresh
             log.traceback_of(error)
@@ -105,10 +110,16 @@ class Server:
         self._closing = True
         self._wake()
 
-    def drain(self, seconds=5):
-        """Stops, and waits until what was answered has been taken by its clients, for so many seconds at most."""
+    def drain(self):
+        """Stops, and waits until what was answered has been taken by its clients, for a few seconds at most."""
         self.stop()
-        self._serving.acquire(True, seconds)
+        self._serving.acquire(True, LAST_SECONDS)
+
+    def _tell_the_end(self):
+        reading = any(connection.state == Connection.READING for connection in self._connections.values())
+        if not (reading or self._away or self._handed_back or self._told):
+            self._told = True
+            self._inbox.put(ENOUGH)
 
     def _attend(self, descriptor):
         if descriptor == self._listener.fileno():
@@ -221,6 +232,7 @@ class Server:
     def _hand_over(self, connection, head, body):
         """Gives a request to the application; the connection belongs to whoever answers until it comes back."""
         self._let_go(connection)
+        self._away.add(connection)
         job = Job(self, connection, head, body)
         self._application.admit(job)
         if job.late_at is not None:
@@ -244,6 +256,7 @@ class Server:
             self._take_pipelined(connection)
         if self._closing:
             for connection in list(self._connections.values()):
+                connection.expires = min(connection.expires, monotonic() + LAST_SECONDS)
                 if connection.state == Connection.READING and connection.reader.idle:
                     self._close(connection)
 
@@ -272,6 +285,7 @@ class Server:
             sent, connection.keep = size, False
         if sent == size and not connection.keep:
             _hang_up(connection.socket)
+            self._away.discard(connection)
             if not self._accepting:
                 self._wake()
             return
@@ -283,6 +297,7 @@ class Server:
         else:
             self._await_next(connection)
         self._handed_back.append(connection)
+        self._away.discard(connection)
         self._wake()
 
     def _refuse(self, connection, refused):
@@ -315,7 +330,7 @@ class Server:
         if connection.out:
             return
         connection.out = None
-        if not connection.keep:
+        if self._closing or not connection.keep:
             self._close(connection)
             return
         self._await_next(connection)

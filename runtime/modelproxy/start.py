@@ -8,7 +8,6 @@ from . import log
 from .listener import listen
 from .settings import PREFIX, Settings
 
-ENOUGH = object()  # in the inbox: there will be no more jobs
 FOLDER_OF_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -58,14 +57,15 @@ def _serve(settings, listener):
         application = Action(settings, host)
         server = Server(listener, application, inbox, settings.max_body, settings.read_timeout)
     _leave_the_process_to_the_model()
-    ending = Ending(server, inbox)
+    ending = Ending(server)
     signal.signal(signal.SIGTERM, ending.asked)
     _let_children_hear()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, ending.asked)  # Ctrl-C, which would be taken for a failure of the model's
     _thread.start_new_thread(server.serve, ())
     status = _predict(settings, application, inbox)
-    server.drain()
+    if status == 0:
+        server.drain()
     host.close()
     _end(status)
 
@@ -96,6 +96,8 @@ def _predict(settings, application, inbox):
 
 
 def _work(application, inbox):
+    from .jobs import ENOUGH
+
     while True:
         job = inbox.get()
         if job is ENOUGH:
@@ -107,9 +109,8 @@ def _work(application, inbox):
 class Ending:
     """SIGTERM or SIGINT: what is being predicted is finished and answered, what waits as well; then all ends."""
 
-    def __init__(self, server, inbox):
+    def __init__(self, server):
         self._server = server
-        self._inbox = inbox
         self._process = os.getpid()
 
     def asked(self, number, frame):
@@ -124,7 +125,6 @@ class Ending:
         if number == signal.SIGINT:
             signal.signal(number, signal.default_int_handler)  # a second one interrupts what is being predicted
         self._server.stop()
-        self._inbox.put(ENOUGH)
 
 
 def _let_children_hear():

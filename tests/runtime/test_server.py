@@ -10,7 +10,7 @@ import time
 import pytest
 from modelproxy import server as server_module
 from modelproxy.http1 import Reply, error_reply
-from modelproxy.jobs import Inbox
+from modelproxy.jobs import ENOUGH, Inbox
 from modelproxy.listener import listen
 from modelproxy.server import Server
 
@@ -59,8 +59,8 @@ class Running:
     def work(self):
         while True:
             job = self.inbox.get()
-            if job is None:
-                self.inbox.put(None)
+            if job is ENOUGH:
+                self.inbox.put(job)
                 return
             self.application.perform(job)
 
@@ -68,7 +68,6 @@ class Running:
         return self
 
     def __exit__(self, *_):
-        self.inbox.put(None)
         self.server.drain()
         for thread in self.threads:
             thread.join(10)
@@ -418,6 +417,43 @@ def test_the_end_waits_for_answers_and_closes_the_idle():
         assert split(rest_of(connection)) == (200, b"1 x")
     assert rest_of(idle) == b""
     idle.close()
+
+
+def test_the_end_waits_for_a_request_that_is_still_coming():
+    running = Running()
+    with running.connect() as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na")
+        time.sleep(0.1)
+        running.server.stop()
+        time.sleep(0.1)
+        connection.sendall(b"bc")
+        with running:
+            pass
+        assert split(rest_of(connection)) == (200, b"3 abc")
+
+
+def test_the_end_waits_for_an_answer_that_does_not_fit_into_the_socket():
+    running = Running(workers=2)
+    running.application.work = lambda job: time.sleep(0.2)
+    with running.connect() as connection:
+        connection.sendall(post(b"x", b"/large"))
+        time.sleep(0.1)
+        running.server.stop()
+        status, body = split(rest_of(connection))
+        assert (status, len(body)) == (200, 20000000)
+    with running:
+        pass
+
+
+def test_a_connection_kept_while_the_end_comes_is_closed_with_its_answer():
+    running = Running(keep_alive=60)
+    with running.connect() as connection:
+        connection.sendall(post(b"x", b"/large"))
+        time.sleep(0.3)  # most of the answer is still to be written
+        running.server.stop()
+        assert split(rest_of(connection))[0] == 200
+    with running:
+        pass
 
 
 def test_a_fault_of_the_server_s_own_ends_the_process(monkeypatch, capfd):
