@@ -5,7 +5,6 @@ import os
 from collections import deque
 from time import monotonic
 
-
 ENOUGH = object()  # in the inbox: there will be no more jobs
 
 
