@@ -54,13 +54,38 @@ TABLE = (
         8080,
         "Port to listen on; 0 picks a free one. It is printed at start. In `web` mode `PORT` is the default.",
     ),
-    Setting("host", "text", "", "The model's interface (`max`). Unset: found by looking at the folder, and logged."),
-    Setting("target", "text", "", "What the host loads: for `max` the file that builds the app. Default `app.py`."),
+    Setting(
+        "host",
+        "text",
+        "",
+        "The model's interface: `max`, `wsgi`, `asgi`, `predictor`, `deployment`, `function`, `onnx` or `command`. "
+        "Unset: found by looking at the folder, and logged.",
+    ),
+    Setting(
+        "target",
+        "text",
+        "",
+        "What the host loads: `module:attribute` for `wsgi` and `asgi`, a file for the others, a command line for "
+        "`command`. Unset: found with the host.",
+    ),
+    Setting(
+        "init_code",
+        ("refuse", "accept"),
+        "refuse",
+        "Whether `/init` may bring code, for an image that runs `main(params)` actions of whoever creates them.",
+    ),
+    Setting(
+        "command_port",
+        "whole",
+        0,
+        "Port on which what the `command` host starts listens. Unset: the one that it opens; 80 for OpenBayes' `start.sh` "
+        "where that opens several.",
+    ),
     Setting(
         "path",
         "text",
         "",
-        "Path of a request that names none. Unset: the host's own, `/model/predict` for `max`.",
+        "Path of a request that names none. Unset: the host's own, as `/model/predict` for `max`.",
         at_init=True,
     ),
     Setting(
@@ -106,7 +131,8 @@ TABLE = (
 
 
 class Settings:
-    """The settings in force, one attribute for each entry of ``TABLE``. Raises ``ValueError`` on an unusable value."""
+    """The settings in force, one attribute for each entry of ``TABLE``, and ``base_command``, the list of words that the
+    model's own image would start. Raises ``ValueError`` on an unusable value."""
 
     def __init__(self, environ):
         for entry in TABLE:
@@ -116,6 +142,7 @@ class Settings:
             self.mode = "web" if environ.get("PORT") and not environ.get("__OW_API_HOST") else "action"
         if self.mode == "web" and not environ.get(PREFIX + "PORT") and environ.get("PORT"):
             self.port = Setting("port", "whole", 0, "").read(environ["PORT"])
+        self.base_command = _words(environ, "BASE_ENTRYPOINT") + _words(environ, "BASE_CMD")
         if not self.concurrency:
             allowed = environ.get("__OW_ALLOW_CONCURRENT", "").lower() in ("true", "1", "yes")
             self.concurrency = 64 if allowed else 1
@@ -135,3 +162,19 @@ class Settings:
                     "when the container starts" % entry.variable
                 )
         return refused
+
+
+def _words(environ, name):
+    """An ENTRYPOINT or CMD as build.sh passes it on: a JSON list, "" or null for none."""
+    text = environ.get(PREFIX + name, "")
+    if not text or text == "null":
+        return []
+    import json
+
+    try:
+        words = json.loads(text)
+    except ValueError:
+        words = None
+    if type(words) is not list or not all(isinstance(word, str) for word in words):
+        raise ValueError("%s is %r; it must be a JSON list of strings" % (PREFIX + name, text))
+    return words

@@ -11,45 +11,31 @@
 
 import os
 
+import modelproxy
+
+# In an image all hosts but MAX's, and what they alone use, lie in an archive (scripts/build/install.py); a checkout has
+# no such file.
+_RARELY = os.path.join(os.path.dirname(os.path.dirname(__path__[0])), "rarely.zip", "modelproxy")
+__path__.append(os.path.join(_RARELY, "hosts"))
+modelproxy.__path__.append(_RARELY)
+
 
 class Unloadable(Exception):
     """There is no model to load here; the text says what was looked for and what to set."""
 
 
-def _is_max(folder):
-    # Every MAX image has these beside its app.py (max-models.md (c)); those before maxfw have core/ and api/ as well.
-    return os.path.isfile(os.path.join(folder, "app.py")) and os.path.isdir(os.path.join(folder, "api"))
-
-
-RULES = (("max", _is_max, "app.py beside a folder api/"),)
-
-
-def choose(settings, folder):
-    """Name of the host and the reason, from the settings or by looking at the folder. Raises ``Unloadable``."""
-    names = [name for name, _, _ in RULES]
-    if settings.host:
-        if settings.host not in names:
-            raise Unloadable("MODELPROXY_HOST is %r; this proxy has: %s" % (settings.host, ", ".join(names)))
-        return settings.host, "MODELPROXY_HOST says so"
-    found = [(name, sign) for name, matches, sign in RULES if matches(folder)]
-    if len(found) == 1:
-        return found[0][0], "found " + found[0][1]
-    if found:
-        raise Unloadable(
-            "%s could be served by %s; set MODELPROXY_HOST to one of them"
-            % (folder, " or ".join(name for name, _ in found))
-        )
-    raise Unloadable(
-        "found no model in %s: looked for %s. Start the proxy in the model's folder, or set MODELPROXY_HOST"
-        % (folder, "; ".join("%s (%s)" % (sign, name) for name, _, sign in RULES))
-    )
-
-
 def make(settings, folder):
-    """The host for this folder, not loaded yet, and the sentence to log about the choice."""
-    name, reason = choose(settings, folder)
-    module = __import__("modelproxy.hosts." + name, fromlist=("Host",))
-    return module.Host(settings), "host %s, since %s" % (name, reason)
+    """The host for this folder, not loaded yet, and the sentence to log about the choice. Raises ``Unloadable``."""
+    from .choice import choose
+
+    choice = choose(settings, folder)
+    settings.target = choice.target
+    module = __import__("modelproxy.hosts." + choice.name, fromlist=("Host",))
+    return module.Host(settings), "host %s%s, since %s" % (
+        choice.name,
+        " of " + choice.target if choice.target else "",
+        choice.reason,
+    )
 
 
 class Missing:
