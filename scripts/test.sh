@@ -90,22 +90,37 @@ run_tools() {
   run_pytest --ignore=tests/runtime || failed+=('tests of the tools')
 }
 
-run_proxy() {
-  local version found=()
-  heading 'Tests of the proxy, on each Python'
+run_proxy() { # prints why it fails
+  local version found=() status=0
   for version in "${all_versions[@]}"; do
     if scripts/lib/find-python.sh "$version" >/dev/null 2>&1; then
       found+=("$version")
     else
       echo "Python $version isn't here: left out"
-      ! is_required MODELWHISK_REQUIRE_PYTHONS || failed+=("Python $version")
+      ! is_required MODELWHISK_REQUIRE_PYTHONS || status=1
     fi
   done
-  [ ${#found[@]} -gt 0 ] || { failed+=('no Python from 3.6 to 3.13') && return; }
+  [ ${#found[@]} -gt 0 ] || { echo 'There is no Python from 3.6 to 3.13 here.' && return 1; }
   [ -z "$fast" ] || [ ${#found[@]} -lt 3 ] || found=("${found[0]}" "${found[${#found[@]} - 1]}")
   # Two at a time.
-  printf '%s\n' "${found[@]}" | xargs -P 2 -I '{version}' scripts/lib/matrix.sh '{version}' "${selection[@]}" ||
-    failed+=('tests of the proxy')
+  printf '%s\n' "${found[@]}" | xargs -P 2 -I '{version}' scripts/lib/matrix.sh '{version}' "${selection[@]}" || status=1
+  return "$status"
+}
+
+# Both spend half of their time waiting, for processes and containers, so they go at the same time.
+run_tools_and_proxy() {
+  local proxy said=$PWD/.cache/proxy.log
+  set -m # a process group of its own, which ends with this script
+  run_proxy >"$said" 2>&1 </dev/null &
+  proxy=$!
+  set +m
+  # shellcheck disable=SC2064 # this process, whatever $! is then
+  trap "kill -TERM -- -$proxy 2>/dev/null || true" EXIT
+  run_tools
+  heading 'Tests of the proxy, on each Python'
+  wait "$proxy" || failed+=('tests of the proxy')
+  trap - EXIT
+  cat "$said"
 }
 
 report_coverage() {
@@ -125,8 +140,11 @@ coverage_settings=tests/runtime/coverage.ini
 rm -rf "${COVERAGE_FILE%/*}"
 mkdir -p "${COVERAGE_FILE%/*}"
 case "$parts" in *lint*) run_lint ;; esac
-case "$parts" in *tools*) run_tools ;; esac
-case "$parts" in *proxy*) run_proxy ;; esac
+case "$parts" in
+  *tools*proxy* | *proxy*tools*) run_tools_and_proxy ;;
+  *tools*) run_tools ;;
+  *proxy*) heading 'Tests of the proxy, on each Python' && { run_proxy || failed+=('tests of the proxy'); } ;;
+esac
 # A part of the tests covers a part.
 if [ "$parts$fast${selection[*]}" = ' lint tools proxy' ]; then report_coverage; fi
 

@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         fate = flaky.fate()
         if flaky.delay:
             time.sleep(flaky.delay)
-        activation = f"{len(flaky.done):032x}" if fate != "answer" else f"{random.getrandbits(120):032x}"
+        activation = f"{random.getrandbits(120):032x}"
         if self.path.startswith(REST):
             self._invoked(number, fate, activation)
         else:

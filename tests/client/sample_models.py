@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from running_platform import running
 
 from modelwhisk.local.actions import Action
@@ -28,3 +30,18 @@ def serving(*names: str, max_containers: int = 4) -> Iterator[dict[str, str]]:
 def _action(name: str) -> Action:
     folder = CHECKOUT / "models" / f"max-{name}"
     return Action(name=folder.name, containers=ProcessFactory(folder))
+
+
+@pytest.fixture(scope="session")
+def models() -> Iterator[dict[str, str]]:
+    """The URLs of the sample models by name."""
+    with serving(*MODELS) as urls:
+        yield urls
+
+
+@pytest.fixture(autouse=True)
+def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's own platform is asked."""
+    for name in [name for name in os.environ if name.startswith(("WHISK_", "__OW_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WSK_CONFIG_FILE", "")

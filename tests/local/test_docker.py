@@ -188,3 +188,28 @@ def test_nothing_stays_behind(docker_client: docker.DockerClient, image: str, nu
     assert (container.name in removed) == (number == signal.SIGKILL)
     assert ours(docker_client, "guest_tidy") == []
     assert again.end(signal.SIGTERM) == ""
+
+
+def test_a_failed_start_leaves_nothing(docker_client: docker.DockerClient, image: str) -> None:
+    """A model that can't be loaded; a port that is taken."""
+    before = {container.id for container in ours(docker_client, "")}
+    made = docker_client.containers.create(image)
+    made.commit(
+        "modelwhisk-test/no-model", "1", conf={"Env": ["MODELPROXY_TARGET=nowhere.py", *made.attrs["Config"]["Env"]]}
+    )
+    made.remove()
+    tool = Tool("modelwhisk-test/no-model:1")
+    url = tool.until("api")["url"]
+    try:
+        black_box = {"kind": "blackbox", "image": "modelwhisk-test/no-model:1"}
+        rest(url, "PUT", "actions/broken", {"exec": black_box, "limits": {"memory": 300}})
+        answer = rest(url, "POST", "actions/broken?blocking=true", {})
+        assert "nowhere.py" in json.dumps(answer["response"]["result"])
+        port = url.rpartition(":")[2]
+        taken = Tool("--port", port, image)
+        assert taken.process.wait(30) != 0
+        assert port in taken.process.communicate()[1]
+    finally:
+        assert tool.end(signal.SIGTERM) == ""
+        docker_client.images.remove("modelwhisk-test/no-model:1", force=True)
+    assert {container.id for container in ours(docker_client, "")} == before

@@ -524,3 +524,33 @@ def test_logs_have_time_and_stream_and_a_limit() -> None:
         assert line.partition(" ")[2] == f"stderr: {limit}"
         desk.create(limits={"logs": 0})
         assert desk.record(desk.invoke())["logs"] == []
+
+
+def test_a_session_of_wsk() -> None:
+    """The requests of its commands, in the form in which openwhisk-client-go makes them."""
+    with a_desk() as desk:
+        assert desk.ask("GET", "/api/v1", None, ("Authorization", "")).json["buildno"] == "standalone"
+        assert desk.ask("GET", "/api/v1/namespaces").json == ["guest"]
+        put = {
+            "namespace": "_",
+            "name": "hello",
+            "exec": BLACK_BOX,
+            "annotations": [{"key": "web-export", "value": True}],
+        }
+        assert desk.ask("PUT", "actions/hello?overwrite=false", put).status == 200
+        assert desk.ask("GET", "actions/hello?code=false").json["exec"] == {**BLACK_BOX, "binary": False}
+        assert desk.ask("GET", "actions/hello?code=true").status == 200
+        assert desk.ask("POST", "actions/hello?blocking=true&result=true", {"x": 1}).json == {"x": 1}
+        assert set(desk.ask("POST", "actions/hello?blocking=false&result=false", {}).json) == {"activationId"}
+        binding = {"namespace": "_", "name": "mine", "binding": {"namespace": "_", "name": "tools"}, "publish": False}
+        assert desk.ask("PUT", "packages/tools?overwrite=false", {"namespace": "_", "name": "tools"}).status == 200
+        assert desk.ask("PUT", "packages/mine?overwrite=false", binding).status == 200
+        for collection in ("packages", "actions", "triggers", "rules"):
+            assert isinstance(desk.ask("GET", f"{collection}?limit=200&skip=0").json, list)
+        wait_until(lambda: len(desk.ask("GET", "activations?docs=false&limit=30&skip=0").json) == 2)
+        polled = desk.ask("GET", "activations?docs=true&limit=0&since=0&skip=0").json
+        assert all({"logs", "response"} <= set(item) for item in polled)
+        last = polled[0]["activationId"]
+        assert desk.ask("GET", f"activations/{last}/logs").json == {"logs": polled[0]["logs"]}
+        assert desk.ask("GET", f"activations/{last}/result").json == polled[0]["response"]
+        assert desk.ask("DELETE", "actions/hello").json["name"] == "hello"

@@ -8,5 +8,5 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "..", "runtime"))
 
-# A shell that starts the tests in the background has them ignore SIGINT, and the processes they start would inherit that.
+# Where a shell started the tests in the background SIGINT is ignored, in the processes that they start as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
