@@ -24,13 +24,13 @@ def own_line(text):
 def line(text):
     """Writes one line of the proxy's own to stdout."""
     _flush()
-    _write(1, own_line(text))
+    write(1, own_line(text))
 
 
 def trouble(text):
     """Several lines on stderr: a traceback."""
     _flush()
-    _write(2, text.encode("utf-8", "backslashreplace"))
+    write(2, text.encode("utf-8", "backslashreplace"))
 
 
 def traceback_of(error):
@@ -43,8 +43,8 @@ def traceback_of(error):
 def markers(closing=b""):
     """Ends the activation's log on both streams; ``closing`` is written to stdout before the marker."""
     _flush()
-    _write(1, closing + MARKER)
-    _write(2, MARKER)
+    write(1, closing + MARKER)
+    write(2, MARKER)
 
 
 def _flush():
@@ -55,7 +55,8 @@ def _flush():
             continue
 
 
-def _write(descriptor, data):
+def write(descriptor, data):
+    """Writes bytes to a descriptor, all of them unless it is closed."""
     while data:
         try:
             data = data[os.write(descriptor, data) :]

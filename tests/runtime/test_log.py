@@ -22,7 +22,7 @@ def test_a_stream_that_does_not_block_is_waited_for(monkeypatch):
 
     thread = threading.Thread(target=read_late)
     thread.start()
-    log._write(writing, b"x" * 200000)
+    log.write(writing, b"x" * 200000)
     thread.join(10)
     assert sum(map(len, taken)) == 200000
     os.close(reading)
@@ -33,4 +33,4 @@ def test_a_closed_stream_is_given_up():
     reading, writing = os.pipe()
     os.close(reading)
     os.close(writing)
-    log._write(writing, b"x")
+    log.write(writing, b"x")
