@@ -1,0 +1,206 @@
+"""Inference requests and responses of the Open Inference Protocol, in JSON and with binary tensor data. Pure.
+
+https://github.com/kserve/open-inference-protocol (inference_rest.md), and NVIDIA Triton's extension_binary_data.md.
+"""
+
+import json
+
+import numpy
+
+from ..messages import BadValue
+from . import tensors
+
+LENGTH = "Inference-Header-Content-Length"
+EXTENSIONS = ["binary_tensor_data"]
+
+# What would change an output's meaning: left unheeded, the client would take the wrong thing for its answer.
+_NOT_OFFERED = ("classification", "shared_memory_region", "shared_memory_byte_size", "shared_memory_offset")
+
+
+class Inference:
+    """What a client asks for: ``id`` (None for none), ``arrays`` by input's name, and ``outputs``, a list of (name,
+    whether its data shall be binary), None for all; then ``binary`` says whether theirs shall be."""
+
+    __slots__ = ("arrays", "binary", "id", "outputs")
+
+    def __init__(self, identity, arrays, outputs, binary):
+        self.id = identity
+        self.arrays = arrays
+        self.outputs = outputs
+        self.binary = binary
+
+
+def loads(body):
+    """Strict JSON: what else Python takes for it is refused. Raises ``BadValue``."""
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except RecursionError:
+        raise BadValue("The body is nested too deep.") from None
+    except ValueError as error:
+        raise BadValue("The body isn't JSON: %s." % error) from None
+
+
+def _no_constant(constant):
+    raise ValueError("JSON has no %s; binary tensor data can carry it" % constant)
+
+
+def inference(body, length, inputs):
+    """The ``Inference`` of a request's body; ``length`` is its Inference-Header-Content-Length, "" for none. Raises
+    ``BadValue``."""
+    if not length:
+        message, binary = loads(body), None
+    elif not length.isdecimal() or int(length) > len(body):
+        raise BadValue("%s is %r, and the body has %d bytes." % (LENGTH, length[:80], len(body)))
+    elif int(length) == 0:
+        return _raw(body, inputs)
+    else:
+        message, binary = loads(body[: int(length)]), body[int(length) :]
+    if type(message) is not dict:
+        raise BadValue('The request must be an object as {"inputs": […]}.')
+    identity = message.get("id")
+    if identity is not None and not isinstance(identity, str):
+        raise BadValue('The "id" must be a string.')
+    all_binary = _flag(_parameters(message, "the request"), "binary_data_output", False)
+    arrays = _arrays(message, binary, inputs)
+    return Inference(identity, arrays, _outputs(message, all_binary), all_binary)
+
+
+def _raw(body, inputs):
+    """A raw binary request: the whole body is the only input's data, from which one open size follows. Further open
+    sizes are 1, as is the batch's."""
+    if len(inputs) != 1:
+        raise BadValue("%s is 0, which says that the body is the only input, but the model has several." % LENGTH)
+    tensor = inputs[0]
+    if tensor.datatype == "BYTES":
+        body = len(body).to_bytes(4, "little") + body
+        shape = [1] * len(tensor.dims)
+    else:
+        shape = [size if isinstance(size, int) else 0 for size in tensor.dims]
+        open_at = [place for place, size in enumerate(tensor.dims) if not isinstance(size, int)]
+        for place in open_at:
+            shape[place] = 1
+        if open_at:
+            shape[open_at[-1]] = len(body) // max(1, tensors.elements(shape) * tensors.size_of(tensor))
+    return Inference(None, {tensor.name: tensors.from_bytes(tensor, body, shape)}, None, True)
+
+
+def _arrays(message, binary, inputs):
+    given = message.get("inputs")
+    if type(given) is not list or not all(type(item) is dict for item in given):
+        raise BadValue('The request must have "inputs", an array of objects.')
+    known = {tensor.name: tensor for tensor in inputs}
+    arrays, place = {}, 0
+    for item in given:
+        name = item.get("name")
+        tensor = known.get(name) if isinstance(name, str) else None
+        if tensor is None:
+            raise BadValue("The model has no input %s; it has %s." % (_shown(name), ", ".join(map(repr, known))))
+        if name in arrays:
+            raise BadValue("The input %r is given twice." % name)
+        if item.get("datatype") != tensor.datatype:
+            got = "no datatype" if "datatype" not in item else "the datatype " + _shown(item["datatype"])
+            raise BadValue("The input %r must have the datatype %s; this one has %s." % (name, tensor.datatype, got))
+        shape = _shape(name, item.get("shape"))
+        size = _binary_size(item, binary)
+        if size is None:
+            arrays[name] = tensors.from_json(tensor, _data(item), shape)
+            continue
+        if len(binary) - place < size:
+            raise BadValue(
+                "The input %r has %d bytes of binary data, but only %d are left in the body."
+                % (name, size, len(binary) - place)
+            )
+        arrays[name] = tensors.from_bytes(tensor, binary[place : place + size], shape)
+        place += size
+    if binary is not None and place != len(binary):
+        raise BadValue("The body has %d bytes of binary data more than the inputs say." % (len(binary) - place))
+    return arrays
+
+
+def _shown(value):
+    return repr(value)[:80] if isinstance(value, str) else json.dumps(value)[:80]
+
+
+def _shape(name, shape):
+    if type(shape) is not list or not all(type(size) is int and 0 <= size < 2**63 for size in shape):
+        raise BadValue("The shape of the input %r must be an array of whole numbers, not %s." % (name, _shown(shape)))
+    return shape
+
+
+def _binary_size(item, binary):
+    """The size of an input's binary data, None where its data lie in the JSON."""
+    size = _parameters(item, "the input %r" % item["name"]).get("binary_data_size")
+    if size is None:
+        return None
+    if type(size) is not int or size < 0:
+        raise BadValue("The binary_data_size of the input %r must be a whole number." % item["name"])
+    if "data" in item:
+        raise BadValue('The input %r has both "data" and a binary_data_size.' % item["name"])
+    if binary is None:
+        raise BadValue(
+            "The input %r has a binary_data_size, but the request has no header %s, which says where the binary data "
+            "begin." % (item["name"], LENGTH)
+        )
+    return size
+
+
+def _data(item):
+    if "data" not in item:
+        raise BadValue('The input %r has neither "data" nor the parameter binary_data_size.' % item["name"])
+    return item["data"]
+
+
+def _outputs(message, all_binary):
+    given = message.get("outputs")
+    if given is None or given == []:
+        return None
+    if type(given) is not list or not all(type(item) is dict and type(item.get("name")) is str for item in given):
+        raise BadValue('"outputs" must be an array of objects with a "name".')
+    wanted = []
+    for item in given:
+        parameters = _parameters(item, "the output %r" % item["name"])
+        for parameter in _NOT_OFFERED:
+            if parameter in parameters:
+                raise BadValue("The parameter %s of the output %r isn't offered here." % (parameter, item["name"]))
+        wanted.append((item["name"], _flag(parameters, "binary_data", all_binary)))
+    return wanted
+
+
+def _parameters(item, whose):
+    parameters = item.get("parameters")
+    if parameters is not None and type(parameters) is not dict:
+        raise BadValue("The parameters of %s must be an object." % whose)
+    return parameters or {}
+
+
+def _flag(parameters, name, default):
+    value = parameters.get(name, default)
+    if type(value) is not bool:
+        raise BadValue("The parameter %s must be true or false." % name)
+    return value
+
+
+def response(head, outputs):
+    """Headers and body of an inference response; ``outputs`` are (Tensor, array, parameters, binary), ``head`` the
+    object without them. Raises ``tensors.NotJson``."""
+    described, tail = [], []
+    for tensor, array, parameters, binary in outputs:
+        item = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(array.shape)}
+        data = ""
+        if binary:
+            tail.append(tensors.bytes_of(array))
+            parameters = dict(parameters, binary_data_size=len(tail[-1]))
+        else:
+            data = ',"data":' + tensors.json_of(tensor.name, numpy.ravel(array))
+        if parameters:
+            item["parameters"] = parameters
+        described.append(_object(item)[:-1] + data + "}")
+    text = (_object(head)[:-1] + ',"outputs":[' + ",".join(described) + "]}").encode("ascii")
+    if not tail:
+        return [("Content-Type", "application/json")], text
+    headers = [("Content-Type", "application/octet-stream"), (LENGTH, str(len(text)))]
+    return headers, text + b"".join(tail)
+
+
+def _object(value):
+    return json.dumps(value, separators=(",", ":"))
