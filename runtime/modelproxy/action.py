@@ -13,7 +13,7 @@ from . import environment, log, plain_action, web_action
 from .activation import Activation
 from .hosts import Unloadable
 from .http1 import Reply, error_reply
-from .messages import BadValue, error_response
+from .messages import BadValue, Request, error_response
 from .percent import mount_point
 from .settings import PREFIX
 
@@ -24,6 +24,10 @@ _HINT = (
     "To serve the model itself over HTTP start it with MODELPROXY_MODE=web."
 )
 
+_NO_CODE_TAKEN = (
+    "This image runs the model that was built into it and takes no code, so that no caller can replace the "
+    "model. Create the action from the image alone: wsk action create NAME --docker IMAGE --web raw"
+)
 _NOT_READY = (
     "The prediction wasn't ready after %d ms, when the platform's deadline was near. Give the action more time "
     "(wsk action update NAME --timeout MILLISECONDS) or send less."
@@ -44,6 +48,8 @@ class Action:
     def __init__(self, settings, host):
         self._settings = settings
         self._host = host
+        self._invoke = getattr(host, "invoke", None)
+        self._takes_code = getattr(host, "takes_code", False)
         self._action_name = os.environ.get("__OW_ACTION_NAME", "")
         self._loaded = False
         self._initialized = False
@@ -108,15 +114,21 @@ class Action:
     def _init(self, job):
         body, job.body = job.body, None
         if self._initialized:
-            log.line(ONLY_ONCE)
-            return error_reply(403, ONLY_ONCE)
+            return _once_more()
         try:
-            self._take_environment(_init_value(body).get("env"))
+            value = _init_value(body)
+            if _brings_code(value) and not self._takes_code:
+                raise BadValue(_NO_CODE_TAKEN)
+            if self._loaded and _brings_code(value):
+                return _once_more()  # a /run has loaded the image's own
+            if self._takes_code:
+                self._host.take(value)
+            self._take_environment(value.get("env"))
             self._load()
         except BadValue as error:
             status, sentence = 400, str(error)
         except BaseException as error:  # a model may raise anything when imported, SystemExit included
-            status, sentence = 502, _why_unloadable(error)
+            status, sentence = self._why_unloadable(error)
         else:
             self._initialized = True
             return Reply(200, [("Content-Type", "application/json")], b'{"ok":true}')
@@ -192,6 +204,8 @@ class Action:
         activation.is_web = web_action.is_web(value)
         if not self._loaded:
             self._load()  # people try images by hand, without /init
+        if self._invoke is not None:
+            return self._invoked(activation, value)
         mount = self._mount(message)
         path = self._settings.path or self._host.default_path
         if activation.is_web:
@@ -203,6 +217,16 @@ class Action:
         value = None  # the body's base64 has served
         activation.decoded = monotonic()
         return self._host.handle(activation.request)
+
+    def _invoked(self, activation, value):
+        """The ``Result`` of a host that takes the value itself; the request is only for the log."""
+        activation.request = _as_request(value) if activation.is_web else Request("plain", "-")
+        activation.decoded = monotonic()
+        if value is not None and type(value) not in (dict, list):
+            raise BadValue(
+                "The value of an activation must be an object or an array, this one is %s." % json.dumps(value)[:80]
+            )
+        return self._invoke({} if value is None else value)
 
     def _describe(self, mount, path):
         if not self._inputs_known:
@@ -216,11 +240,21 @@ class Action:
 
     def _after_failure(self, error):
         if not self._loaded:
-            return error_response(500, _why_unloadable(error))
+            return error_response(500, self._why_unloadable(error)[1])
         log.traceback_of(error)
         return error_response(
             500, "The model failed with %s; the traceback is in the activation's log." % type(error).__name__
         )
+
+    def _why_unloadable(self, error):
+        """Status of /init's answer, and a sentence with what the load failed of; the traceback goes to the log."""
+        if not isinstance(error, Unloadable):
+            reason = _cause(error)
+        elif error.status is None:
+            reason = error
+        else:
+            return error.status, str(error)
+        return 502, getattr(self._host, "unloadable", "The model can't be loaded: %s.") % reason
 
     def _settle(self):
         """After the first answer, when the caller no longer waits: what was loaded is never garbage, so that later
@@ -243,13 +277,23 @@ def _init_value(body):
         return {}
     if not isinstance(value, dict):
         raise BadValue("The value of /init must be an object, this one is %s." % json.dumps(value)[:80])
-    code = value.get("code")
-    if code is not None and (not isinstance(code, str) or code.strip()):
-        raise BadValue(
-            "This image runs the model that was built into it and takes no code, so that no caller can replace the "
-            "model. Create the action from the image alone: wsk action create NAME --docker IMAGE --web raw"
-        )
     return value
+
+
+def _once_more():
+    log.line(ONLY_ONCE)
+    return error_reply(403, ONLY_ONCE)
+
+
+def _brings_code(value):
+    code = value.get("code")
+    return code is not None and (not isinstance(code, str) or bool(code.strip()))
+
+
+def _as_request(value):
+    """Method, path and size of a web activation's ``value`` that nobody decodes."""
+    method, path, body = [value.get("__ow_" + key) for key in ("method", "path", "body")]
+    return Request(str(method).upper(), str(path or "/"), body=body if isinstance(body, str) else b"")
 
 
 def _text_of(error):
@@ -259,10 +303,8 @@ def _text_of(error):
         return "(its text can't be had)"
 
 
-def _why_unloadable(error):
-    """A sentence with what a load failed of: type, message and last frame; the traceback goes to the log."""
-    if isinstance(error, Unloadable):
-        return "The model can't be loaded: %s." % error
+def _cause(error):
+    """Type, message and last frame of an exception, whose traceback goes to the log."""
     log.traceback_of(error)
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
@@ -274,4 +316,4 @@ def _why_unloadable(error):
         code = frame.tb_frame.f_code
         place = " (%s, line %d, in %s)" % (code.co_filename, frame.tb_lineno, code.co_name)
     text = "%s: %s" % (type(error).__name__, _text_of(error))
-    return "The model can't be loaded: %s%s. The traceback is in the activation's log." % (text[:1000], place)
+    return "%s%s. The traceback is in the activation's log" % (text[:1000], place)

@@ -6,7 +6,7 @@ from time import monotonic
 
 from . import log, plain_action, web_action
 from .http1 import Reply
-from .messages import Request
+from .messages import Request, Response, Result
 
 
 class Activation:
@@ -63,10 +63,14 @@ class Activation:
         return self.arrived + given - min(margin / 1000.0, given / 10)
 
     def conclude(self, response, settings):
-        """Encodes the response, writes the log line and the markers, and returns the ``Reply``."""
+        """Encodes the response, writes the log line and the markers, and returns the ``Reply``. A ``Result`` passes as
+        it is."""
         request = self.request or Request("POST", "")
         if self.answered is None:
             self.answered = monotonic()
+        if type(response) is Result:
+            self._end(Response(response.shown, (), response.body), [], settings.log)
+            return Reply(response.status, [("Content-Type", "application/json")], response.body)
         if self.is_web:
             outcome = web_action.encode(
                 response, request, settings.result_limit, settings.cors == "app", self.server_timing

@@ -56,6 +56,21 @@ class Response:
         return ""
 
 
+class Result:
+    """What a host that is called without HTTP answers: ``body``, the result as JSON bytes, passed on as it is.
+
+    status   of /run's reply; anything but 200 costs the container (contract A7).
+    shown    the HTTP status that a web client gets to see, for the log.
+    """
+
+    __slots__ = ("body", "shown", "status")
+
+    def __init__(self, body, status=200, shown=200):
+        self.body = body
+        self.status = status
+        self.shown = shown
+
+
 def error_response(status, sentence, **details):
     """A JSON error: ``{"error": sentence, …details}``."""
     import json

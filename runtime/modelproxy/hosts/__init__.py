@@ -7,6 +7,12 @@
                           aren't known.
 ``close()``               at exit.
 ``default_path``          path of a request that names none.
+
+A host whose interface is OpenWhisk's own has also
+
+``invoke(value)``         an activation's object or array → ``messages.Result``, in place of ``handle``.
+``takes_code``            True where /init may bring code; its ``value`` then goes to ``take(value)`` before ``load``.
+``unloadable``            the sentence for a load that failed, with ``%s`` for the reason.
 """
 
 import os
@@ -21,7 +27,12 @@ modelproxy.__path__.append(_RARELY)
 
 
 class Unloadable(Exception):
-    """There is no model to load here; the text says what was looked for and what to set."""
+    """There is no model to load here; the text says what was looked for and what to set.
+
+    ``status`` of /init's answer; None: 502, with the host's sentence around the text.
+    """
+
+    status = None
 
 
 def make(settings, folder):

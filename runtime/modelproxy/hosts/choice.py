@@ -41,6 +41,9 @@ def choose(settings, folder):
         if settings.host not in NAMES:
             raise Unloadable("MODELPROXY_HOST is %r; this proxy has: %s" % (settings.host, ", ".join(NAMES)))
         return Choice(settings.host, settings.target or _target_for(settings.host, folder), "MODELPROXY_HOST says so")
+    if settings.init_code == "accept":  # which no other host can take
+        target = settings.target or _target_for("function", folder)
+        return Choice("function", target, "MODELPROXY_INIT_CODE is accept")
     if settings.target:
         return _for_target(settings.target, folder)
     found = _certain(folder) or _likely(folder) or _last_resort(folder, settings.base_command)
