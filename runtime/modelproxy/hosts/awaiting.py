@@ -1,0 +1,73 @@
+"""Runs what a model's function returned to its end: coroutines and generators, for a host that isn't async itself."""
+
+import _thread
+import inspect
+
+
+class Loop:
+    """One event loop for all predictions, in a thread of its own: what a model keeps between them belongs to a loop."""
+
+    def __init__(self):
+        self._lock = _thread.allocate_lock()
+        self._loop = None
+
+    def finished(self, result):
+        """The value behind ``result``, which may be awaitable, a generator or both."""
+        if inspect.isawaitable(result):
+            result = self._run(result)
+        if inspect.isasyncgen(result):
+            return _joined(self._run(_gathered(result)))
+        if inspect.isgenerator(result):
+            return _joined(list(result))
+        return result
+
+    def close(self):
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _run(self, awaitable):
+        import asyncio
+
+        with self._lock:
+            if self._loop is None:
+                self._loop = _loop_in_thread()
+        returned, value = asyncio.run_coroutine_threadsafe(_outcome(awaitable), self._loop).result()
+        if returned:
+            return value
+        raise value
+
+
+def _loop_in_thread():
+    import asyncio
+    import threading
+
+    loop = asyncio.new_event_loop()
+
+    def serve():
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+        loop.close()
+
+    threading.Thread(target=serve, name="predictions", daemon=True).start()
+    return loop
+
+
+async def _outcome(awaitable):
+    """Whether it returned, and the value or the exception: SystemExit would end asyncio's loop and leave us waiting."""
+    try:
+        return True, await awaitable
+    except BaseException as error:
+        return False, error
+
+
+async def _gathered(generator):
+    return [piece async for piece in generator]
+
+
+def _joined(pieces):
+    """What a generator yielded: text as one text, bytes (and text among them) as bytes, else a list."""
+    if all(isinstance(piece, str) for piece in pieces):
+        return "".join(pieces)
+    if all(isinstance(piece, (str, bytes, bytearray)) for piece in pieces):
+        return b"".join(piece.encode("utf-8") if isinstance(piece, str) else piece for piece in pieces)
+    return pieces

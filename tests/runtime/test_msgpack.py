@@ -1,0 +1,135 @@
+"""The plain MessagePack against the msgpack package, both ways."""
+
+import math
+import sys
+
+import msgpack as package
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from modelproxy.formats import msgpack
+
+KEYS = st.text(max_size=40) | st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=5) | st.booleans()
+ATOMS = st.none() | st.floats() | st.binary(max_size=300) | KEYS
+VALUES = st.recursive(
+    ATOMS, lambda inner: st.lists(inner, max_size=20) | st.dictionaries(KEYS, inner, max_size=20), max_leaves=15
+)
+
+
+def known(value):
+    """Text to compare by: NaN equals nothing, and a timestamp of the package's is of a class of its own."""
+    if isinstance(value, package.Timestamp):
+        return "at %d.%09d" % (value.seconds, value.nanoseconds)
+    if isinstance(value, msgpack.Timestamp):
+        return "at %d.%09d" % value
+    if isinstance(value, dict):
+        return [(known(key), known(item)) for key, item in value.items()]
+    if isinstance(value, list):
+        return [known(item) for item in value]
+    return repr(tuple(value)) if isinstance(value, tuple) else repr(value)
+
+
+def outcome(reader, data):
+    try:
+        return known(reader(data))
+    except ValueError:
+        return "unreadable"
+
+
+@settings(max_examples=30, deadline=None)
+@given(VALUES)
+def test_values_are_written_and_read_as_the_package_does(value):
+    data = package.packb(value, use_bin_type=True)
+    assert msgpack.write(value) == data
+    assert known(msgpack.read(data)) == known(package.unpackb(data, raw=False, strict_map_key=False))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=40))
+def test_any_bytes_are_read_or_refused_as_the_package_does(data):
+    assert outcome(msgpack.read, data) == outcome(msgpack.unpack, data)
+
+
+def test_each_first_byte():
+    for first in range(256):
+        for rest in (b"\x01\xa1k\xc0", bytes(20), b"\xff" * 6):
+            for end in range(len(rest) + 1):
+                data = bytes((first,)) + rest[:end]
+                assert outcome(msgpack.read, data) == outcome(msgpack.unpack, data), data
+
+
+@pytest.mark.parametrize("size", [0, 15, 16, 31, 32, 255, 256, 65535, 65536])
+def test_the_sizes_at_which_the_form_changes(size):
+    values = ["t" * size, b"b" * size, bytearray(size), memoryview(bytes(size)), [None] * size, tuple([1] * size)]
+    values += [dict.fromkeys(range(size)), package.ExtType(5, b"e" * size)]
+    for value in values:
+        ours = msgpack.ExtType(*value) if isinstance(value, package.ExtType) else value
+        data = msgpack.write(ours)
+        assert data == package.packb(value, use_bin_type=True)
+        assert known(msgpack.read(data)) == known(msgpack.unpack(data))
+
+
+@pytest.mark.parametrize("edge", [2**power for power in (5, 7, 8, 15, 16, 31, 32, 63)])
+def test_the_integers_at_which_the_form_changes(edge):
+    for number in (edge - 1, edge, -edge, -edge - 1, 1 - edge):
+        if -(2**63) <= number:
+            assert msgpack.write(number) == package.packb(number)
+            assert msgpack.read(msgpack.write(number)) == number
+
+
+@pytest.mark.parametrize(
+    "moment", [(0, 0), (2**32 - 1, 0), (2**32, 0), (1, 1), (2**34 - 1, 999999999), (2**34, 5), (-1, 5)]
+)
+def test_timestamps(moment):
+    data = msgpack.write(msgpack.Timestamp(*moment))
+    assert data == package.packb(package.Timestamp(*moment))
+    assert msgpack.read(data) == moment
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xc7\x03\xff123",  # a timestamp of three bytes
+        b"\xd7\xff\xff\xff\xff\xff\xff\xff\xff\xff",  # with too many nanoseconds
+        b"\x81\x90\x01",  # an array as a key
+        b"\xa1\xff",  # text that isn't UTF-8
+        b"\xc1",
+        b"\xdd\xff\xff\xff\xff",  # four thousand million items, of which there are none
+        b"\x91" * 5000,
+        b"\x91" * 5000 + b"\xc0",
+    ],
+)
+def test_what_is_malformed(data):
+    assert outcome(msgpack.read, data) == outcome(msgpack.unpack, data) == "unreadable"
+
+
+def deep():
+    value = []
+    for _ in range(5000):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("writer", [msgpack.write, msgpack.pack])
+@pytest.mark.parametrize(("value", "error"), [(2**64, OverflowError), ({1}, TypeError), (deep(), ValueError)])
+def test_what_cannot_be_written(writer, value, error):
+    with pytest.raises(error):
+        writer(value)
+    assert writer([{1}], list) == b"\x91\x91\x01"
+
+
+def test_a_part_that_is_too_large():
+    class Huge(list):
+        def __len__(self):
+            return 2**32
+
+    with pytest.raises(ValueError, match="4294967296"):
+        msgpack.write(Huge())
+
+
+@pytest.mark.parametrize("there", [None, type(sys)("msgpack")])
+def test_without_the_package_or_with_one_too_old(monkeypatch, there):
+    monkeypatch.setitem(sys.modules, "msgpack", there)
+    assert msgpack.unpack(msgpack.pack({"a": [math.pi]})) == {"a": [math.pi]}
+    with pytest.raises(ValueError, match="it ends too early"):
+        msgpack.unpack(b"")
