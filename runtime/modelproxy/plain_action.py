@@ -112,23 +112,28 @@ def _body(fields, inputs, headers):
 
 
 def _multipart(fields, files, boundary):
-    """RFC 7578, names escaped as browsers do (WHATWG HTML, multipart/form-data encoding)."""
     parts = []
-    for name, item in fields.items():
-        quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").encode("utf-8", "replace")
-        head = b'--%s\r\nContent-Disposition: form-data; name="%s"' % (boundary, quoted)
-        if name in files:
-            content, media_type, suffix = _file(name, item)
-            head += b'; filename="%s.%s"\r\nContent-Type: %s' % (
-                quoted,
-                suffix.encode("ascii"),
-                media_type.encode("ascii"),
-            )
-        else:
-            text = item if isinstance(item, str) else json.dumps(item)
-            content = text.encode("utf-8", "replace")
-        parts.append(head + b"\r\n\r\n" + content + b"\r\n")
+    for name, given in fields.items():
+        several = given if name in files and type(given) is list else [given]
+        parts += [_part(name, item, name in files, boundary) for item in several]
     return b"".join(parts) + b"--" + boundary + b"--\r\n"
+
+
+def _part(name, item, is_file, boundary):
+    """RFC 7578, names escaped as browsers do (WHATWG HTML, multipart/form-data encoding)."""
+    quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").encode("utf-8", "replace")
+    head = b'--%s\r\nContent-Disposition: form-data; name="%s"' % (boundary, quoted)
+    if is_file:
+        content, media_type, suffix = _file(name, item)
+        head += b'; filename="%s.%s"\r\nContent-Type: %s' % (
+            quoted,
+            suffix.encode("ascii"),
+            media_type.encode("ascii"),
+        )
+    else:
+        text = item if isinstance(item, str) else json.dumps(item)
+        content = text.encode("utf-8", "replace")
+    return head + b"\r\n\r\n" + content + b"\r\n"
 
 
 def _file(name, item):

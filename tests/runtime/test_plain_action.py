@@ -160,7 +160,14 @@ def test_text_fields_stand_beside_the_file_as_they_are():
     assert b'name="a%22%0D%0Ab"' in request.body
 
 
-@pytest.mark.parametrize("given", [3, None, {"a": 1}, ["x"]])
+def test_a_list_of_files_is_sent_as_several_of_one_name():
+    inputs = Inputs("POST", "/p", "multipart", ["images"])
+    request = plain_action.request({"images": [b64(PNG), b64(b"GIF89a")], "tags": ["a", "b"]}, inputs)
+    assert request.body.count(b'name="images"; filename=') == 2
+    assert parts_of(request)["tags"].get_payload(decode=True) == b'["a", "b"]'
+
+
+@pytest.mark.parametrize("given", [3, None, {"a": 1}, [3], [["x"]]])
 def test_a_file_that_is_no_text(given):
     with pytest.raises(BadValue, match="'image' is a file: give it as base64"):
         plain_action.request({"image": given}, Inputs("POST", "/p", "multipart", ["image"]))
