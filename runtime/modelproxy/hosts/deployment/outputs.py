@@ -1,0 +1,219 @@
+"""What ``request`` returned → the answer.
+
+Structured output: a dict keyed by the fields' names or ids, checked against their types; a file is a path, or UbiOps'
+``{"file": path}``. Exactly one field that is a file is answered by its bytes, several or mixed ones by JSON with
+``data:`` URLs, or by multipart where the caller's Accept asks for it. Where the fields aren't known, files are the
+values at the top level that name a file in the request's directory. Plain output: text.
+"""
+
+import json
+import os
+
+from ...formats import data_url, multipart
+from ...messages import Response
+from .values import File, Mismatch, checked, flaw_in, mismatch, name_of
+
+_JSON = "application/json"
+_FORM, _MIXED = "multipart/form-data", "multipart/mixed"
+
+
+def answer(result, side, accept, directory):
+    """The ``Response`` to one request. Raises ``Mismatch`` where the result isn't what the specification says."""
+    value = _value(result, side, directory)
+    if isinstance(value, str):
+        if preferred(accept, ("text/plain", _JSON)) == _JSON:
+            return _json(value)
+        return Response(200, [("Content-Type", "text/plain; charset=utf-8")], value.encode("utf-8", "replace"))
+    files = [item for values in value.values() for item in _items(values) if isinstance(item, File)]
+    if len(value) == 1 and files and isinstance(next(iter(value.values())), File):
+        chosen = preferred(accept, (files[0].media_type, _JSON, _FORM, _MIXED))
+        if chosen == files[0].media_type:
+            return _file(files[0])
+    else:
+        chosen = preferred(accept, (_JSON, _FORM, _MIXED))
+    return _json(value) if chosen == _JSON else _multipart(value, chosen)
+
+
+def answers(results, side, directory):
+    """The ``Response`` to a list of requests: a JSON list."""
+    return _json([_value(result, side, directory) for result in results])
+
+
+def _value(result, side, directory):
+    """A text, or a dict of name → value with ``File`` for files."""
+    if isinstance(result, str) and side.type != "structured":
+        return result
+    wanted = "str" if side.is_plain else "dict"
+    if side.is_plain or not isinstance(result, dict):
+        raise Mismatch(
+            "The deployment's request must return a %s, since its output type is %s; it returned a value of the type "
+            "%s." % (wanted, side.type or "structured", type(result).__name__),
+            wanted=wanted,
+            got=type(result).__name__,
+        )
+    return _loose(result, directory) if side.fields is None else _structured(result, side, directory)
+
+
+def _structured(result, side, directory):
+    given = {}
+    for key, value in result.items():
+        field = side.field(key)
+        if field is None:
+            raise Mismatch(
+                "The deployment returned the output field %s, which its specification hasn't." % (key,), field=str(key)
+            )
+        given[field.name] = value
+
+    def file_of(field, value):
+        return _found(field.name, value, directory)
+
+    value = {}
+    for field in side.fields:
+        if given.get(field.name) is not None:
+            value[field.name] = checked(given[field.name], field, "output", file_of)
+        elif not field.required:
+            value[field.name] = None
+        elif field.name in given:
+            raise mismatch(field, "output", field.name, None, field.data_type)
+        else:
+            raise Mismatch(
+                "The deployment didn't return the output field %s (%s)." % (field.name, field.data_type),
+                field=field.name,
+                wanted=field.data_type,
+                got="nothing",
+            )
+    return value
+
+
+def _loose(result, directory):
+    value = {}
+    for name, item in result.items():
+        inside = [_inside(path, directory) for path in _items(item)]
+        if inside and all(inside):
+            files = [_found(str(name), path, directory) for path in inside]
+            value[name] = files if isinstance(item, (list, tuple)) else files[0]
+            continue
+        flaw = flaw_in({name: item}, "the output")
+        if flaw:
+            raise Mismatch(
+                "The deployment's result can't be written as JSON: %s." % flaw, field=str(name), got=name_of(item)
+            )
+        value[name] = item
+    return value
+
+
+def _items(values):
+    return values if isinstance(values, (list, tuple)) else [values]
+
+
+def _inside(value, directory):
+    """The path of an existing file in the request's own directory, "" for any other value."""
+    if not directory or not isinstance(value, (str, os.PathLike)) or not value or "\0" in str(value):
+        return ""
+    path = os.path.realpath(os.path.join(directory, str(value)))
+    return path if path.startswith(directory + os.sep) and os.path.isfile(path) else ""
+
+
+def _found(name, value, directory):
+    """The ``File`` at a path, None where the value is none. Raises ``Mismatch`` where there is no such file."""
+    stated = ""
+    if isinstance(value, dict):
+        stated, value = value.get("bucket_file"), value.get("file")
+    if not isinstance(value, (str, os.PathLike)):
+        return None
+    path = str(value)
+    try:
+        if not os.path.isfile(path):
+            path = os.path.join(directory, path)  # the deployment may have gone elsewhere
+            if not os.path.isfile(path):
+                raise OSError("there is no such file")
+        with open(path, "rb") as file:
+            content = file.read()
+    except (OSError, ValueError) as error:
+        raise Mismatch(
+            "The output field %s is a file, and %r, which the deployment returned, can't be read: %s."
+            % (name, str(value)[:200], getattr(error, "strerror", None) or error),
+            field=name,
+            wanted="file",
+        ) from None
+    shown = os.path.basename(stated if isinstance(stated, str) and stated else path)
+    return File(content, shown, media_type_of(shown))
+
+
+def media_type_of(name):
+    import mimetypes
+
+    kind, encoding = mimetypes.guess_type(name)
+    if encoding is not None:
+        return "application/gzip" if encoding == "gzip" else "application/octet-stream"
+    return kind or "application/octet-stream"
+
+
+def preferred(accept, offers):
+    """The offer that an Accept header likes best (RFC 9110 section 12.5.1), the first of equals, and the first where it
+    likes none. A multipart type that it names comes before others: nobody writes that without meaning it."""
+    if not accept.strip():
+        return offers[0]
+    ranges = [_range(part) for part in accept.lower().split(",")]
+    best, chosen = (0.0, False), offers[0]
+    for offer in offers:
+        fitting = [item for item in ranges if item[0] in (offer, offer.partition("/")[0] + "/*", "*/*")]
+        if fitting:
+            kind, quality = max(fitting, key=lambda item: (item[0] == offer, item[0] != "*/*"))
+            liking = (quality, offer.startswith("multipart/") and kind.startswith("multipart/"))
+            if quality > 0 and liking > best:
+                best, chosen = liking, offer
+    return chosen
+
+
+def _range(part):
+    kind, *parameters = [item.strip() for item in part.split(";")]
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return kind, float(parameter[2:])
+            except ValueError:
+                break
+    return kind, 1.0
+
+
+def _json(value):
+    def as_url(item):
+        return data_url.write(item.content, item.media_type)
+
+    try:
+        body = json.dumps(value, default=as_url, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:  # what flaw_in doesn't look at, as the size of an int
+        raise Mismatch("The deployment's result can't be written as JSON: %s." % error) from None
+    return Response(200, [("Content-Type", _JSON)], body.encode("ascii"))
+
+
+def _file(file):
+    headers = [("Content-Type", file.media_type), ("Content-Disposition", disposition(file.name))]
+    return Response(200, headers, file.content)
+
+
+def disposition(name):
+    """RFC 6266: the name as a quoted string, and as UTF-8 where ASCII can't write it."""
+    plain = "".join(character if " " <= character <= "~" and character not in '"\\%' else "_" for character in name)
+    value = 'inline; filename="%s"' % plain
+    if plain != name:
+        from urllib.parse import quote
+
+        value += "; filename*=UTF-8''" + quote(name.encode("utf-8", "replace"), safe="")
+    return value
+
+
+def _multipart(value, kind):
+    parts = []
+    for name, values in value.items():
+        if isinstance(values, (list, tuple)) and any(isinstance(item, File) for item in values):
+            parts += [multipart.Part(name, item.content, item.name, item.media_type) for item in values]
+        elif isinstance(values, File):
+            parts.append(multipart.Part(name, values.content, values.name, values.media_type))
+        elif isinstance(values, str):
+            parts.append(multipart.Part(name, values.encode("utf-8", "replace")))
+        else:
+            parts.append(multipart.Part(name, _json(values).body, None, _JSON))
+    boundary, body = multipart.write(parts)
+    return Response(200, [("Content-Type", "%s; boundary=%s" % (kind, boundary))], body)
