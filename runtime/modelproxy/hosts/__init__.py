@@ -15,16 +15,6 @@ A host whose interface is OpenWhisk's own has also
 ``unloadable``            the sentence for a load that failed, with ``%s`` for the reason.
 """
 
-import os
-
-import modelproxy
-
-# In an image all hosts but MAX's, and what they alone use, lie in an archive (scripts/build/install.py); a checkout has
-# no such file.
-_RARELY = os.path.join(os.path.dirname(os.path.dirname(__path__[0])), "rarely.zip", "modelproxy")
-__path__.append(os.path.join(_RARELY, "hosts"))
-modelproxy.__path__.append(_RARELY)
-
 
 class Unloadable(Exception):
     """There is no model to load here; the text says what was looked for and what to set.
@@ -47,6 +37,14 @@ def make(settings, folder):
         " of " + choice.target if choice.target else "",
         choice.reason,
     )
+
+
+def is_browser(request):
+    """True for who opens an address in a browser, as the bare URL of a model that predicts on POST."""
+    from ..web_action import accepts
+
+    accept = request.header("accept")
+    return request.method in ("GET", "HEAD") and "html" in accept and accepts(accept, "text/html")
 
 
 class Missing:

@@ -9,8 +9,8 @@ import os
 
 from .. import log
 from ..messages import Request, Response, error_response
-from . import Unloadable
-from .loading import attribute_of
+from . import Unloadable, is_browser
+from .loading import attribute_of, held_by
 
 _AFTERWARDS = 1  # seconds that tasks which a call leaves may still take of it
 _SHUTDOWN = 5  # seconds; docker kills ten after SIGTERM
@@ -51,7 +51,7 @@ class Host:
 
     async def _start(self):
         self._application = self._gateway.single_callable(attribute_of(self._target), self._target)
-        routed = _held_by(self._application, lambda thing: isinstance(getattr(thing, "routes", None), list))
+        routed = held_by(self._application, lambda thing: isinstance(getattr(thing, "routes", None), list))
         routes = list(_routes(routed.routes)) if routed is not None else []
         self.default_path = _default_path(routes)
         self._documentation = _of_get(routes, getattr(routed, "docs_url", None) or "/docs")
@@ -65,7 +65,7 @@ class Host:
         if "websocket" in request.header("upgrade").lower():
             return error_response(501, _NO_WEBSOCKET)
         response = self._answer(request)
-        if request.default and response.status in (404, 405) and _is_browser(request):
+        if request.default and response.status in (404, 405) and is_browser(request):
             # At the bare URL of a model that predicts on POST.
             page = self._documentation or (self.default_path != "/" and "/")
             if page:
@@ -129,35 +129,12 @@ def _found_target():
     )
 
 
-def _held_by(application, wanted):
-    """The first that is ``wanted`` of an application and what its wrappers hold: middleware keeps what it wraps in an
-    attribute, a function's in its closure."""
-    reached = [application]
-    for thing in reached:
-        if wanted(thing):
-            return thing
-        held = list(getattr(thing, "__dict__", {}).values()) + [getattr(thing, "__self__", None)]
-        held += [value for each in held if type(each) is dict for value in each.values()]
-        held += [cell.cell_contents for cell in getattr(thing, "__closure__", None) or () if _is_filled(cell)]
-        reached += [one for one in held if callable(one) and not any(one is known for known in reached)]
-        if len(reached) > 100:
-            return None
-    return None
-
-
-def _is_filled(cell):
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False
-
-
 def _strips_root_path(application):
     def is_known(thing):
         packages = {kind.__module__.partition(".")[0] for kind in type(thing).__mro__}
         return "starlette" in packages or not packages.isdisjoint(_STRIP_ROOT_PATH)
 
-    known = _held_by(application, is_known)
+    known = held_by(application, is_known)
     if known is None or type(known).__module__.partition(".")[0] in _STRIP_ROOT_PATH:
         return known is not None
     import starlette
@@ -193,10 +170,3 @@ def _default_path(routes):
 
 def _of_get(routes, path):
     return path if any(path == known and "GET" in methods for known, methods in routes) else None
-
-
-def _is_browser(request):
-    from ..web_action import accepts
-
-    accept = request.header("accept")
-    return request.method in ("GET", "HEAD") and "html" in accept and accepts(accept, "text/html")

@@ -11,9 +11,8 @@ import sys
 
 from .. import plain_action
 from ..messages import Request, Response
-from ..web_action import accepts
 from ..wsgi_gateway import call
-from . import Unloadable
+from . import Unloadable, is_browser
 
 _PRODUCES_JSON = re.compile(rb'("produces"\s*:\s*\[\s*)"application/json"(\s*\])')
 
@@ -64,18 +63,13 @@ class Host:
         self._app = None
 
     def _for_the_platform(self, request, response):
-        if request.default and response.status in (404, 405) and _is_browser(request):
+        if request.default and response.status in (404, 405) and is_browser(request):
             # At the bare URL of a model that predicts on POST: show the Swagger page.
             return Response(302, [("Location", request.mount + "/")], b"")
         if request.path == "/swagger.json" and response.status == 200:
             # Swagger UI asks for what "produces" says, and the platform answers 406 to a picture that nobody asked for.
             response.body = _PRODUCES_JSON.sub(rb'\1"*/*"\2', response.body)
         return response
-
-
-def _is_browser(request):
-    accept = request.header("accept")
-    return request.method in ("GET", "HEAD") and "html" in accept and accepts(accept, "text/html")
 
 
 def _patch_run(served):

@@ -1,0 +1,491 @@
+"""What a name of a module would be if it were imported, told by reading source with ``ast``: a WSGI or an ASGI
+application, something else, or beyond what can be told. Nothing is imported, so nothing of the model runs twice.
+
+What decides is the call that makes the object, not what else its file imports. Names are followed through assignments,
+functions, classes, and imports of whatever has source on the path.
+"""
+
+import ast
+import os
+import re
+import sys
+
+WSGI = "wsgi"
+ASGI = "asgi"
+NEITHER = ""
+UNKNOWN = "unknown"
+
+_BY_PACKAGE = {}
+for _kind, _packages in (
+    (WSGI, "apiflask bottle cherrypy dash django eve falcon flask flask_openapi3 pecan pyramid webob werkzeug"),
+    (ASGI, "blacksheep channels datasette fastapi fasthtml litestar quart responder sanic starlette"),
+    # Things that are often called app, and that no WSGI or ASGI server can call.
+    (NEITHER, "aiohttp celery chalice click gradio kivy modal slack_bolt streamlit textual tornado typer"),
+):
+    _BY_PACKAGE.update(dict.fromkeys(_packages.split(), _kind))
+# Adapters are named after what they take.
+_BY_NAME = {"a2wsgi.ASGIMiddleware": WSGI, "gradio.mount_gradio_app": ASGI, "gradio.routes.mount_gradio_app": ASGI}
+_NOT_APPLICATIONS = ("APIRouter", "Blueprint")  # but parts of one
+_ADAPTER = re.compile(r"to_?(wsgi|asgi)\Z", re.IGNORECASE)
+_PARTS_OF_APPLICATIONS = ("app", "application", "asgi_app", "server", "wsgi_app")  # which are applications themselves
+
+
+class Found:
+    """``kind``; ``maker``, the (module, name) that the object was first bound to; ``wraps``, the makers of the
+    applications that it was made around; ``attribute``, where the application is an attribute of what was found."""
+
+    __slots__ = ("attribute", "kind", "maker", "wraps")
+
+    def __init__(self, kind, maker=None, wraps=(), attribute=""):
+        self.kind = kind
+        self.maker = maker
+        self.wraps = wraps
+        self.attribute = attribute
+
+    @property
+    def is_application(self):
+        return self.kind in (WSGI, ASGI)
+
+
+class Scope:
+    """The names that a module or a function binds. ``names``: a list of (position, node) for each, where a node is an
+    expression, a definition, an ``Import``, or None for what can't be told."""
+
+    def __init__(self, body, module, package, parent=None):
+        self.module = module
+        self.parent = parent
+        self.names = {}
+        self.stars = []
+        self.returned = []
+        self._package = package
+        for position, node in enumerate(_statements(body)):
+            self._take(node, position)
+
+    def _take(self, node, position):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                self._assign(target, node.value, position)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            self._assign(node.target, node.value, position)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            self.bind(node.name, node, position)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                self.bind(name, Import(alias.name if alias.asname else name), position)
+        elif isinstance(node, ast.ImportFrom):
+            self._import_from(node, position)
+        elif isinstance(node, ast.Return) and node.value is not None:
+            self.returned.append((node.value, position))
+
+    def _assign(self, target, value, position):
+        if isinstance(target, ast.Name):
+            self.bind(target.id, value, position)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            values = [value] * len(target.elts)
+            if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
+                values = value.elts
+            for one, its in zip(target.elts, values):
+                self._assign(one, its, position)
+
+    def _import_from(self, node, position):
+        base = node.module or ""
+        if node.level:
+            above = self._package.split(".")
+            above = above[: len(above) - node.level + 1]
+            base = ".".join(above + ([base] if base else []))
+        for alias in node.names:
+            if alias.name == "*":
+                self.stars.append(base)
+            else:
+                self.bind(alias.asname or alias.name, Import(base + "." + alias.name), position)
+
+    def bind(self, name, node, position):
+        self.names.setdefault(name, []).append((position, node))
+
+    def bound(self, name, before=None):
+        """The nodes bound to a name, the last first."""
+        known = reversed(self.names.get(name, ()))
+        return [(position, node) for position, node in known if before is None or position < before]
+
+
+class Import:
+    """A name bound by an import: ``dotted`` is the module, or the module and what it is asked for."""
+
+    __slots__ = ("dotted",)
+
+    def __init__(self, dotted):
+        self.dotted = dotted
+
+
+def _statements(body):
+    """The statements that an import would run, those of blocks included; not what only a script's start runs."""
+    for node in body:
+        yield node
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        for handler in getattr(node, "handlers", ()):  # before the body, which is what counts where all goes well
+            yield from _statements(handler.body)
+        blocks = (
+            ("orelse",) if isinstance(node, ast.If) and _asks_for_main(node.test) else ("body", "orelse", "finalbody")
+        )
+        for block in blocks:
+            yield from _statements(getattr(node, block, ()))
+
+
+def _asks_for_main(test):
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(_asks_for_main(value) for value in test.values)
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq):
+        return False
+    sides = [test.left, test.comparators[0]]
+    names = [side.id for side in sides if isinstance(side, ast.Name)]
+    return names == ["__name__"] and any(_text_of(side) == "__main__" for side in sides)
+
+
+def _text_of(node):
+    fields = vars(node)
+    return fields.get("s", fields.get("value"))  # Str before Python 3.8, Constant since
+
+
+class Reader:
+    """Reads the modules of a folder, and what they import of what is installed. ``broken`` are the files that aren't
+    Python."""
+
+    def __init__(self, folder):
+        self.broken = []
+        self._folder = folder
+        self._modules = {}
+        self._found = {}
+
+    def module(self, name):
+        """The scope of a module, None where its source isn't to be had."""
+        if name not in self._modules:
+            self._modules[name] = None
+            for place in [self._folder] + sys.path:
+                path = os.path.join(place, *name.split("."))
+                if os.path.isfile(os.path.join(path, "__init__.py")):
+                    self._modules[name] = self._read(os.path.join(path, "__init__.py"), name, name)
+                    break
+                if os.path.isfile(path + ".py"):
+                    self._modules[name] = self._read(path + ".py", name, name.rpartition(".")[0])
+                    break
+        return self._modules[name]
+
+    def _read(self, file, name, package):
+        try:
+            with open(file, "rb") as source:
+                return Scope(ast.parse(source.read(), file).body, name, package)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            self.broken.append(file)
+            return None
+
+    # --- what a name is -------------------------------------------------------------------------------------------
+
+    def application(self, scope, name, before=None):
+        """What a name is once the module is imported, None where it isn't bound. Of several bindings the last that
+        may be an application counts: ``app = None`` is only for where an import fails."""
+        last = None
+        for position, node in scope.bound(name, before):
+            found = self._bound(scope, name, node, position)
+            if found.kind != NEITHER:
+                return found
+            last = last or found
+        for star in scope.stars if last is None else ():
+            if self._exports(star, name):
+                return self._dotted(star + "." + name)
+        if last is None and scope.parent is not None:
+            return self.application(scope.parent, name)
+        return last
+
+    def returned(self, scope, name):
+        """What calling a name without arguments gives; NEITHER where it is no function or wants some."""
+        for place, node in self._definitions(scope, name):
+            if isinstance(node, ast.FunctionDef) and takes(node.args, 0):
+                return self._result(place, node)
+        return Found(NEITHER)
+
+    def function(self, scope, name):
+        """The definition behind a name, where that is a function (not ``async``), else None."""
+        for _, node in self._definitions(scope, name):
+            return node if isinstance(node, (ast.FunctionDef, ast.Lambda)) else None
+        return None
+
+    def _definitions(self, scope, name):
+        """The (scope, node) behind a name, the last first, imports followed."""
+        for _, node in scope.bound(name):
+            if not isinstance(node, Import):
+                yield scope, node
+                continue
+            site = self._site(node.dotted)
+            for _, other in site[0].bound(site[1][0]) if site is not None and len(site[1]) == 1 else ():
+                if not isinstance(other, Import):
+                    yield site[0], other
+
+    def _bound(self, scope, name, node, position):
+        if node is None:
+            return Found(UNKNOWN)
+        if isinstance(node, Import):
+            return self._dotted(node.dotted)
+        found = self._value(scope, node, position)
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            return found  # another name for what was made elsewhere
+        maker = (scope.module, name) if scope.parent is None else None
+        return Found(found.kind, found.maker or maker, found.wraps, found.attribute)
+
+    def _value(self, scope, node, before):
+        """What an expression or a definition gives, worked out once."""
+        if id(node) not in self._found:
+            self._found[id(node)] = Found(UNKNOWN)  # where it depends on itself
+            self._found[id(node)] = self._worked_out(scope, node, before)
+        return self._found[id(node)]
+
+    def _worked_out(self, scope, node, before):
+        found = Found(NEITHER)
+        if isinstance(node, ast.Name):
+            found = self.application(scope, node.id, before) or found
+        elif isinstance(node, ast.Attribute):
+            found = self._attribute(scope, node, before)
+        elif isinstance(node, ast.Call):
+            found = self._call(scope, node, before)
+        elif isinstance(node, ast.IfExp):
+            found = _likeliest([self._value(scope, part, before) for part in (node.body, node.orelse)])
+        elif isinstance(node, ast.BoolOp):
+            found = _likeliest([self._value(scope, part, before) for part in node.values])
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            found = self._defined(scope, node, before)
+        elif isinstance(node, ast.ClassDef):
+            found = Found(WSGI if _is_class_of_pep_3333(node) else NEITHER)
+        elif isinstance(node, (ast.Subscript, ast.Await)):
+            found = Found(UNKNOWN)
+        return found
+
+    def _defined(self, scope, node, before):
+        for decorator in getattr(node, "decorator_list", ()):
+            path = self._path(scope, decorator, before)
+            if path is not None and not self._is_in_folder(path) and named(path) is not None:
+                return Found(named(path))  # werkzeug's Request.application, webob's wsgify
+        return Found(_kind_by_arguments(node))
+
+    def _attribute(self, scope, node, before):
+        path = self._path(scope, node, before)
+        if path is not None:
+            return self._dotted(path)
+        return _part(self._value(scope, node.value, before), node.attr)
+
+    def _dotted(self, path):
+        """What an absolute name such as ``package.module.app`` is."""
+        if path not in self._found:
+            self._found[path] = Found(UNKNOWN)  # where it leads to itself
+            self._found[path] = self._imported(path)
+        return self._found[path]
+
+    def _imported(self, path):
+        if path.partition(".")[0] in _BY_PACKAGE and not self._is_in_folder(path):
+            return Found(NEITHER)  # such as flask.current_app
+        site = self._site(path)
+        if site is None:
+            return Found(NEITHER if _is_standard(path) else UNKNOWN, ("", path))
+        scope, rest = site
+        if not rest:
+            return Found(NEITHER)  # a module
+        found = self.application(scope, rest[0]) or Found(UNKNOWN)
+        for name in rest[1:]:
+            found = _part(found, name)
+        return found
+
+    # --- calls ----------------------------------------------------------------------------------------------------
+
+    def _call(self, scope, node, before):
+        inner = [self._value(scope, part, before) for part in node.args + [keyword.value for keyword in node.keywords]]
+        inner = [found for found in inner if found.is_application]
+        wraps = tuple(found.maker for found in inner if found.maker)
+        made = self._made(scope, node.func, before)
+        if made.kind == UNKNOWN and inner:
+            made = Found(inner[0].kind)  # middleware that nothing is known of
+        maker = made.maker
+        if maker is not None and (node.args or node.keywords):
+            maker = (maker[0], maker[1] + ast.dump(ast.Call(node.func, node.args, node.keywords)))
+        return Found(made.kind, maker, wraps + tuple(made.wraps), made.attribute)
+
+    def _made(self, scope, function, before):
+        """What calling ``function`` gives."""
+        path = self._path(scope, function, before)
+        if path is not None:
+            return self._made_by_path(path)
+        if isinstance(function, ast.Name):
+            place = scope
+            while place is not None:
+                for _, node in place.bound(function.id, before if place is scope else None):
+                    return self._result(place, node)
+                place = place.parent
+            return Found(NEITHER)  # a builtin
+        if isinstance(function, ast.Attribute):
+            kind = named(function.attr)
+            if kind is not None:
+                return Found(kind)  # config.make_wsgi_app()
+            base = self._value(scope, function.value, before)
+            return base if base.is_application else Found(UNKNOWN)
+        return Found(UNKNOWN)
+
+    def _made_by_path(self, path):
+        is_own = self._is_in_folder(path)
+        kind = named(path)
+        if kind is not None and not is_own:
+            return Found(kind, attribute=".server" if path.endswith(".Dash") else "")
+        site = self._site(path)
+        found = Found(NEITHER if _is_standard(path) and not is_own else UNKNOWN)
+        if site is not None and len(site[1]) == 1:
+            for _, node in site[0].bound(site[1][0]):
+                found = self._result(site[0], node)
+                break
+        return Found(kind) if found.kind == UNKNOWN and kind is not None else found
+
+    def _result(self, scope, node):
+        """What calling what is defined by ``node`` gives."""
+        if isinstance(node, ast.ClassDef):
+            return Found(self._kind_of_instances(scope, node))
+        if not isinstance(node, ast.FunctionDef):
+            return Found(NEITHER if isinstance(node, ast.AsyncFunctionDef) else UNKNOWN)
+        body = Scope(node.body, scope.module, "", scope)
+        for argument in _arguments(node.args) + node.args.kwonlyargs:
+            body.names.setdefault(argument.arg, []).insert(0, (-1, None))
+        found = _likeliest([self._value(body, value, position) for value, position in body.returned])
+        return Found(found.kind, found.maker or (scope.module, node.name + "()"), found.wraps, found.attribute)
+
+    def _kind_of_instances(self, scope, node):
+        """Of a class: by its ``__call__``, or its bases."""
+        for item in node.body:
+            if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)) and item.name == "__call__":
+                return _kind_by_arguments(item, 1)
+        key = (id(node), "instances")
+        if key not in self._found:
+            self._found[key] = UNKNOWN  # where a class is its own base
+            before = [position for position, bound in scope.bound(node.name) if bound is node]
+            bases = [self._made(scope, base, before[0] if before else None) for base in node.bases]
+            self._found[key] = _likeliest(bases).kind
+        return self._found[key]
+
+    # --- where a name leads ---------------------------------------------------------------------------------------
+
+    def _path(self, scope, node, before):
+        """The absolute dotted name of an expression that leads through an import, else None."""
+        if isinstance(node, ast.Attribute):
+            path = self._path(scope, node.value, before)
+            return None if path is None else path + "." + node.attr
+        if isinstance(node, ast.Name):
+            for position, bound in scope.bound(node.id, before):
+                if isinstance(bound, Import):
+                    return bound.dotted
+                is_alias = isinstance(bound, (ast.Name, ast.Attribute))
+                return self._path(scope, bound, position) if is_alias else None
+            for star in scope.stars:
+                if self._exports(star, node.id) or named(star) is not None:
+                    return star + "." + node.id
+            return None if scope.parent is None else self._path(scope.parent, node, None)
+        return None
+
+    def _site(self, path, seen=()):
+        """The scope in which a dotted name is bound, other than by an import, and what of it is left from there on; as
+        Python would find it: what a package binds comes before its submodules. None where there is no source."""
+        if path in seen or (_is_standard(path) and not self._is_in_folder(path)):
+            return None
+        parts = path.split(".")
+        scope = None
+        for index, part in enumerate(parts):
+            if scope is not None:
+                for _, node in scope.bound(part):
+                    if not isinstance(node, Import):
+                        return scope, parts[index:]
+                    site = self._site(".".join([node.dotted] + parts[index + 1 :]), seen + (path,))
+                    if site is not None:
+                        return site
+                for star in scope.stars if not scope.bound(part) else ():
+                    if self._exports(star, part):
+                        return self._site(".".join([star] + parts[index:]), seen + (path,))
+            scope = self.module(".".join(parts[: index + 1]))
+            if scope is None:
+                return None
+        return scope, []
+
+    def _exports(self, module, name, seen=()):
+        """True where ``from module import *`` binds a name."""
+        scope = None if module in seen else self.module(module)
+        if scope is None:
+            return False
+        return bool(scope.bound(name)) or any(self._exports(star, name, seen + (module,)) for star in scope.stars)
+
+    def _is_in_folder(self, path):
+        first = os.path.join(self._folder, path.partition(".")[0])
+        return os.path.isfile(first + ".py") or os.path.isdir(first)
+
+
+def named(path):
+    """The kind of what a call of this dotted name gives, by the names that libraries go by; None where unknown."""
+    if path in _BY_NAME:
+        return _BY_NAME[path]
+    first, *between = path.split(".")
+    last = between.pop() if between else first
+    if last in _NOT_APPLICATIONS:
+        return NEITHER
+    adapter = _ADAPTER.search(last)
+    if adapter is not None:
+        return adapter.group(1).lower()
+    if last == "WSGIMiddleware":  # of a2wsgi, Starlette, FastAPI and Uvicorn
+        return ASGI
+    for kind in (WSGI, ASGI):
+        if kind in between or kind in last.lower():
+            return kind
+    return _BY_PACKAGE.get(first)
+
+
+def takes(arguments, count, own=0):
+    """True where a function can be called with ``count`` positional arguments, after ``own`` that it is bound to."""
+    known = len(_arguments(arguments)) - own
+    needed = known - len(arguments.defaults)
+    return needed <= count and (count <= known or arguments.vararg is not None) and None not in arguments.kw_defaults
+
+
+def _arguments(arguments):
+    return getattr(arguments, "posonlyargs", []) + arguments.args
+
+
+def _kind_by_arguments(node, own=0):
+    """PEP 3333: ``(environ, start_response)``; ASGI 3: ``(scope, receive, send)``."""
+    needed = len(_arguments(node.args)) - own - len(node.args.defaults)
+    if node.args.vararg is not None and needed <= 0:
+        return UNKNOWN
+    if needed == 2 and not isinstance(node, ast.AsyncFunctionDef):
+        return WSGI
+    return ASGI if needed == 3 else NEITHER
+
+
+def _is_class_of_pep_3333(node):
+    """True for a class that is an application itself: its instances are the iterables that answer."""
+    methods = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
+    return "__iter__" in methods and "__init__" in methods and takes(methods["__init__"].args, 2, 1)
+
+
+def _likeliest(found):
+    """Of the ways in which something may come about the first that gives an application."""
+    for wanted in ((WSGI, ASGI), (UNKNOWN,)):
+        for one in found:
+            if one.kind in wanted:
+                return one
+    return Found(NEITHER)
+
+
+def _part(found, name):
+    """An attribute of what was found."""
+    if found.is_application and name in _PARTS_OF_APPLICATIONS:
+        return Found(found.kind, found.maker, found.wraps)
+    return Found(UNKNOWN)
+
+
+def _is_standard(path):
+    """True for a module of the standard library; wsgiref's are read like any other."""
+    first = path.partition(".")[0]
+    library = os.path.join(os.path.dirname(os.__file__), first)
+    return first != "wsgiref" and (
+        first in sys.builtin_module_names or os.path.isfile(library + ".py") or os.path.isfile(library + "/__init__.py")
+    )
