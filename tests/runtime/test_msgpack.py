@@ -60,25 +60,25 @@ def test_each_first_byte():
 
 @pytest.mark.parametrize("size", [0, 15, 16, 31, 32, 255, 256, 65535, 65536])
 def test_the_sizes_at_which_the_form_changes(size):
-    values = ["t" * size, b"b" * size, bytearray(size), memoryview(bytes(size)), [None] * size, tuple([1] * size)]
-    values += [dict.fromkeys(range(size)), package.ExtType(5, b"e" * size)]
+    values = ["t" * size, b"b" * size, [None] * size, dict.fromkeys(range(size)), package.ExtType(5, b"e" * size)]
+    values += [bytearray(size), memoryview(bytes(size)), tuple([1] * size)] if size < 300 else []
     for value in values:
         ours = msgpack.ExtType(*value) if isinstance(value, package.ExtType) else value
         data = msgpack.write(ours)
         assert data == package.packb(value, use_bin_type=True)
-        assert known(msgpack.read(data)) == known(msgpack.unpack(data))
+        assert msgpack.read(data) == msgpack.unpack(data)
 
 
 @pytest.mark.parametrize("edge", [2**power for power in (5, 7, 8, 15, 16, 31, 32, 63)])
 def test_the_integers_at_which_the_form_changes(edge):
     for number in (edge - 1, edge, -edge, -edge - 1, 1 - edge):
-        if -(2**63) <= number:
+        if number >= -(2**63):
             assert msgpack.write(number) == package.packb(number)
             assert msgpack.read(msgpack.write(number)) == number
 
 
 @pytest.mark.parametrize(
-    "moment", [(0, 0), (2**32 - 1, 0), (2**32, 0), (1, 1), (2**34 - 1, 999999999), (2**34, 5), (-1, 5)]
+    "moment", [(0, 0), (2**32 - 1, 0), (2**32, 0), (1, 1), (2**34 - 1, 10**9 - 1), (2**34, 5), (-1, 5)]
 )
 def test_timestamps(moment):
     data = msgpack.write(msgpack.Timestamp(*moment))
