@@ -33,7 +33,9 @@ def value_of(request):
     """
     headers = {name: value for name, value in request.headers if name not in _NEVER_SHOWN}  # the last one counts
     parsed = media_types.parse(headers.get("content-type", ""))
-    if parsed is None and request.body:
+    if parsed is not None:
+        headers["content-type"] = _shown(parsed)
+    elif request.body:
         headers["content-type"] = "application/octet-stream"
     value = {
         "__ow_method": request.method.lower(),
@@ -48,6 +50,13 @@ def value_of(request):
     if type(body) is not dict:
         value["__ow_body"] = body[0]
     return value
+
+
+def _shown(parsed):
+    """A Content-Type as the platform writes it: a charset only where the type may have several."""
+    charset = parsed.charset if parsed.charset.lower().startswith("windows") else parsed.charset.upper()
+    fixed = parsed.name in media_types.ALWAYS_UTF8 or parsed.form == media_types.BYTES
+    return parsed.name + parsed.parameters + ("; charset=" + charset if charset and not fixed else "")
 
 
 def _body(body, parsed):
@@ -68,7 +77,7 @@ def _body(body, parsed):
 
 
 def _fields(encoded):
-    pairs = [part.partition("=") for part in encoded.split("&") if part]
+    pairs = [part.partition("=") for part in encoded.split("&")] if encoded else ()
     return {unquote_plus(name): unquote_plus(text) for name, _, text in pairs}
 
 
@@ -106,7 +115,7 @@ def _response(result):
     stated = next((value for name, value in headers if name.lower() == "content-type"), None)
     headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
     status = _status(result["statusCode"]) if "statusCode" in result else None
-    body = result.get("body")
+    body = result.get("body") if status not in (204, 205, 304) else None
     if body is None or body == "":
         return Response(204 if status is None else status, headers, b"")
     media_type, content = _string(stated, body) if isinstance(body, str) else _json(stated, body)
@@ -144,7 +153,7 @@ def _string(stated, text):
     if parsed.form == media_types.BYTES:
         return parsed.rendered(), _from_base64(text)
     if parsed.is_json and _LOOKS_LIKE_BASE64.match(text.strip()):
-        return parsed.rendered(), _from_base64(text.strip())
+        return parsed.rendered(), _from_base64(text)
     declared = "; charset=UTF-8" if parsed.name in media_types.OPEN_CHARSET else ""
     return parsed.rendered() + declared, text.encode("utf-8", "replace")
 

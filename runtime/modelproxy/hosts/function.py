@@ -76,17 +76,17 @@ class Host:
             returned = self._main(value)
         except Exception as error:
             log.traceback_of(error)
-            return _result({"error": _text_of(error)})
+            return _result({"error": _text_of(error)}, is_web(value))
         except BaseException as error:  # sys.exit, which ended upstream's process
             log.line("the function ended with %s" % type(error).__name__)
-            return self._broken(EXITED, 400)
+            return self._broken(EXITED, value, 400)
         try:
             text = _json(returned)
         except Exception as error:  # a function's own classes may fail at this in any way
-            return self._broken("The action's result can't be written as JSON: %s" % _text_of(error))
+            return self._broken("The action's result can't be written as JSON: %s" % _text_of(error), value)
         if text[:1] not in ("{", "["):
-            return self._broken(NOT_A_RESULT)
-        result = Result(escaped_mark(text.encode("utf-8")), shown=_status_shown(returned))
+            return self._broken(NOT_A_RESULT, value)
+        result = Result(escaped_mark(text.encode("utf-8")), shown=_status_shown(returned, is_web(value)))
         if len(result.body) > self._settings.result_limit:
             return _too_large(len(result.body), self._settings.result_limit, is_web(value))
         return result
@@ -183,11 +183,11 @@ class Host:
                 sys.modules[name] = module
         self.close()
 
-    def _broken(self, sentence, status=502):
+    def _broken(self, sentence, value, status=502):
         """The function isn't one. Upstream says so by a status that costs the container; what the image has loaded may
         be dear, so its own function's container stays (design, decision 8)."""
         log.line(sentence)
-        return _result({"error": sentence}, status if self._from_init else 200)
+        return _result({"error": sentence}, is_web(value), status if self._from_init else 200)
 
 
 def _only_one_here():
@@ -317,8 +317,8 @@ def _short_enough(number):
         raise ValueError("a number has %d digits, and the platform takes 100" % len(number))
 
 
-def _result(error, status=200):
-    return Result(json.dumps(error).encode("ascii"), status, 400)
+def _result(error, web, status=200):
+    return Result(json.dumps(error).encode("ascii"), status, _status_shown(error, web))
 
 
 def _too_large(size, limit, web):
@@ -326,14 +326,19 @@ def _too_large(size, limit, web):
     log.line(sentence)
     headers = {"Content-Type": "application/json"}
     body = {"error": sentence, "size": size, "limit": limit}
-    return _result({"error": {"statusCode": 500, "headers": headers, "body": body} if web else sentence})
+    return _result({"error": {"statusCode": 500, "headers": headers, "body": body} if web else sentence}, web)
 
 
-def _status_shown(returned):
-    """The HTTP status that a web client gets, for the log."""
-    shown = returned.get("error", returned) if isinstance(returned, dict) else returned
-    status = shown.get("statusCode", 200) if isinstance(shown, dict) else 400
-    return int(status) if str(status).isdecimal() else 400
+def _status_shown(returned, web):
+    """The HTTP status that the caller gets, for the log (contract C2 and D)."""
+    failed = isinstance(returned, dict) and "error" in returned
+    if not web:
+        return 502 if failed else 200
+    shown = returned["error"] if failed else returned
+    if not isinstance(shown, dict):
+        return 400 if failed else 500
+    status = str(shown.get("statusCode", 200 if shown.get("body") else 204))
+    return int(status) if status.isdecimal() else 400
 
 
 def _text_of(error):
