@@ -122,8 +122,9 @@ def _image(picture, content):
         from PIL import Image, ImageOps
     except ImportError as error:
         raise NoPillow(str(error)) from None
+    upright = getattr(ImageOps, "exif_transpose", Image.Image.copy)  # new in Pillow 6
     try:
-        image = ImageOps.exif_transpose(Image.open(BytesIO(content)))
+        image = upright(Image.open(BytesIO(content)))
         image.load()
     except Exception as error:  # Pillow raises anything on a broken file
         raise BadValue("What was sent for the input %r is no picture: %s." % (picture.name, error)) from None

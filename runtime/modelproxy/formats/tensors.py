@@ -189,7 +189,7 @@ def _floats(tensor, flat, shape, dtype):
         index = int(finite.argmin())
     except OverflowError:  # a whole number beyond the largest double
         index = next(place for place, item in enumerate(flat) if abs(item) > 1e308)
-    raise _wrong(tensor, flat, shape, "numbers up to %s" % numpy.finfo(dtype).max, index)
+    raise _wrong(tensor, flat, shape, "numbers up to %r" % float(numpy.finfo(dtype).max), index)
 
 
 def _check(tensor, flat, shape, wanted, types):
