@@ -3,14 +3,14 @@
 Runs in the Dockerfile's first stage with the model's own Python (3.6 to 3.13, nothing but the standard library):
 ``install.py SOURCE ROOT HOME PYTHON`` reads SOURCE and writes HOME under ROOT, whose content the image takes over.
 
-The image gets the byte-code alone, where the source would lie: only this one Python will ever read it, it is half the
-size, and importing it asks the file system once instead of thrice. Tracebacks keep their files and line numbers.
+The image gets byte-code alone, which only this one Python will ever read: what opens the port lies where its source
+would, the rest in a few archives (runtime/modelproxy/packed.py). Tracebacks keep their files and line numbers.
 """
 
+import marshal
 import os
 import py_compile
 import sys
-import zipfile
 
 # The same time everywhere makes layers with the same content the same layer, in every builder: those that rewrite times
 # (SOURCE_DATE_EPOCH) only lower them. Python 3.6 records its source's time in byte-code as well.
@@ -28,38 +28,49 @@ def modules_of(source):
     return sorted(found)
 
 
-def compile_module(source, target, shown_as):
+def compiled(source, shown_as):
+    """The code of a module, without docstrings, which nobody can ask for here."""
+    with open(source, "rb") as file:
+        return compile(file.read(), shown_as, "exec", dont_inherit=True, optimize=2)
+
+
+def write_module(source, target, shown_as):
+    """Writes the byte-code of a module where Python looks for its source."""
     options = {}
     if sys.version_info >= (3, 7):
         options["invalidation_mode"] = py_compile.PycInvalidationMode.UNCHECKED_HASH
     os.utime(source, (EPOCH, EPOCH))
-    # Without docstrings, which nobody can ask for here.
+    os.makedirs(os.path.dirname(target), exist_ok=True)
     py_compile.compile(source, cfile=target, dfile=shown_as, doraise=True, optimize=2, **options)
 
 
-def is_rarely_used(module):
-    """True for what a MAX model never imports: packed, it takes less than half the room, and importing it only little
-    longer. (Unpacked, all hosts together would make the layer too large on Python 3.11 and later.)"""
-    parts = module.split(os.sep)
-    return parts[1:2] == ["formats"] or (parts[1:2] == ["hosts"] and parts[2] not in ("__init__.py", "max.py", "choice.py"))
-
-
-def pack(root, modules, archive):
-    """Moves modules from under ``root`` into one archive, from which Python imports them (zipimport)."""
+def compressed(content, group):
+    """What every start reads is compressed for speed, the rest for size; as this Python, which reads it, is able to."""
     try:
-        import zlib  # noqa: F401 - a Python without it can't unpack either
+        if group == "core":
+            import zlib
+
+            return b"z" + zlib.compress(content, 9)
+        import lzma
+
+        # No check: nobody but the image's own layer brings it.
+        return b"x" + lzma.compress(content, check=lzma.CHECK_NONE, preset=9 | lzma.PRESET_EXTREME)
     except ImportError:
-        compression = zipfile.ZIP_STORED
-    else:
-        compression = zipfile.ZIP_DEFLATED
-    with zipfile.ZipFile(archive, "w", compression) as packed:
-        for module in modules:
-            path = os.path.join(root, module + "c")
-            with open(path, "rb") as code:
-                entry = zipfile.ZipInfo(module.replace(os.sep, "/") + "c")  # of 1980-01-01
-                entry.compress_type = compression
-                packed.writestr(entry, code.read())
-            os.remove(path)
+        return b"-" + content
+
+
+def write_archives(source, modules, folder, home):
+    """The modules that runtime/modelproxy/packed.py finds; ``modules`` is a list of (name, path)."""
+    from modelproxy.packed import group_of
+
+    groups = {}
+    for name, path in modules:
+        code = marshal.dumps(compiled(os.path.join(source, path), os.path.join(home, path)))
+        groups.setdefault(group_of(name), []).append((name, path.endswith("__init__.py"), code))
+    os.makedirs(folder)
+    for group, members in groups.items():
+        with open(os.path.join(folder, group), "wb") as archive:
+            archive.write(compressed(marshal.dumps(members), group))
 
 
 def start_file(python, home, main_source):
@@ -89,15 +100,18 @@ def main(source, root, home, python):
     if "__main__.py" not in modules:
         sys.exit("modelproxy: runtime/ has no __main__.py: is the checkout complete?")
     out = root + home
-    for module in modules:
-        target = os.path.join(out, module + "c")
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        compile_module(os.path.join(source, module), target, os.path.join(home, module))
-    rarely = [module for module in modules if is_rarely_used(module)]
-    pack(out, rarely, os.path.join(out, "rarely.zip"))
-    for folder in {os.path.dirname(os.path.join(out, module)) for module in rarely}:
-        if not os.listdir(folder):
-            os.rmdir(folder)
+    sys.path.insert(0, source)
+    from modelproxy.packed import UNPACKED
+
+    packed = []
+    for path in modules:
+        name = path[: -len(".py")].replace(os.sep, ".")
+        name = name[: -len(".__init__")] if name.endswith(".__init__") else name
+        if name == "__main__" or name.partition(".")[2] in UNPACKED:
+            write_module(os.path.join(source, path), os.path.join(out, path + "c"), os.path.join(home, path))
+        else:
+            packed.append((name, path))
+    write_archives(source, packed, os.path.join(out, "modelproxy", "packed"), home)
     with open(os.path.join(source, "__main__.py"), encoding="utf-8") as file:
         text = start_file(python, home, file.read())
     with open(os.path.join(out, "start"), "w", encoding="utf-8") as file:
