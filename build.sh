@@ -2,7 +2,8 @@
 # Wraps packaged models as OpenWhisk actions: builds, tests and pushes one image for each. See --help.
 #
 # bash (3.2 will do, which is what macOS has) and the docker command are all it needs. The parts, by what they know:
-# options, reference (names of images), sources (what to wrap), wrap (one image's way), registry, smoke, output.
+# options, reference (names of images), sources (what to wrap), folder (models that are no image yet), wrap (one image's
+# way), registry, smoke, output.
 set -Eeuo pipefail
 set -f # no word here is ever a pattern for file names
 
@@ -27,6 +28,8 @@ source "$HERE/reference.sh"
 source "$HERE/options.sh"
 # shellcheck source=scripts/build/sources.sh
 source "$HERE/sources.sh"
+# shellcheck source=scripts/build/folder.sh
+source "$HERE/folder.sh"
 # shellcheck source=scripts/build/registry.sh
 source "$HERE/registry.sh"
 # shellcheck source=scripts/build/smoke.sh
@@ -67,7 +70,8 @@ describe_adapter() {
 # The standard variables for builds behind a proxy, by name alone: docker reads the values, which may hold passwords.
 find_proxies() {
   local name
-  PROXY_ARGS=()
+  PROXY_ARGS=() PIP_ARGS=()
+  for name in "${PIP_SETTINGS[@]}"; do [[ -z ${!name-} ]] || PIP_ARGS+=("$name"); done
   for name in HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy ftp_proxy no_proxy all_proxy; do
     [[ -z ${!name-} ]] || PROXY_ARGS+=("$name")
   done

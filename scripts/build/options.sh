@@ -7,12 +7,21 @@ Wraps packaged models as OpenWhisk actions: builds, tests and pushes one image f
 
   MODELS="max-ocr max-object-detector me/other:1.2" USERNAME=me ./build.sh
   ./build.sh --username me max-ocr max-object-detector me/other:1.2
+  ./build.sh --username me ./my-folder ./my-deployment.zip
 
 A bare name is a MAX model: codait/NAME, or quay.io/codait/NAME where that can't be had. A name with a slash or a tag is
 an image reference as it stands. An image that no registry has is taken from this machine (for a bare name, NAME itself
 too), and the output says so. The wrapper is [REGISTRY/]USERNAME/NAME, tagged with a version, `latest`, and `mw-HASH`,
 which names base and adapter by content: what the registry has under it already is not built again. Where that would be the
 model's own repository, as for me/other above, the wrapper is NAME-action.
+
+A path (./x, ../x, /x, ~/x, or x.zip) is a folder or zip with a model of any interface that the proxy knows. It becomes an image
+on the base that --base names, called after its last word: requirements.txt (also of deployment_package/) is installed
+first, in layers that stay while it stays; then the code comes to /model, root's, run by the user 10001 with HOME=/tmp. Left out are
+version control, caches, virtual environments and what looks like a secret (.env, *.pem, id_rsa…; scripts/build/exclude
+lists them all), and what the folder's .dockerignore names; its line !NAME takes something back. Links may not lead out of the folder.
+pip gets PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_TRUSTED_HOST, PIP_DEFAULT_TIMEOUT, PIP_RETRIES and the certificates of
+PIP_CERT (REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE); none of them gets into the image. A zip's one top folder is stepped into.
 
 Needs bash and the docker command, logged in to the registry. Changes nothing in the model's image but adds one layer.
 
@@ -21,7 +30,9 @@ true or yes.
 
 What to wrap
   MODEL...              models; or --models "A B" [MODELS]; `all` is every published model of models/catalogue.tsv
-  --models-from FILE    one model a line: IMAGE [NAME] [SETTING=VALUE...], # begins a comment     [MODELS_FROM]
+  --models-from FILE    one model a line: IMAGE|PATH [NAME] [SETTING=VALUE...], # begins a comment
+                                                                                                  [MODELS_FROM]
+  --base IMAGE          for folders and zips: an image with Python and pip; python:3.13-slim      [BASE]
   --local               take the models' images from this machine, ask no registry for them       [LOCAL]
   --platform OS/ARCH    linux/amd64, which is what MAX images are                                 [PLATFORM]
   --build-arg K=V       setting of the proxy for all, as MODELPROXY_PATH=/predict; repeatable     [BUILD_ARGS, a line each]
@@ -41,13 +52,14 @@ How
   --force               build and push also what is up to date                                    [FORCE]
   --fail-fast           start no further image after a failure                                    [FAIL_FAST]
   --no-test             don't start the wrapper before it is pushed                               [NO_TEST]
-  --test-path PATH      what the test asks the model for: /model/metadata                         [TEST_PATH]
+  --test-path PATH      what the test asks the model for, which must answer 2xx: /model/metadata; of a folder or zip,
+                        where nobody knows such a path, / is asked, and any answer of the model will do  [TEST_PATH]
   --memory MB           limit in the test: the catalogue's, else 2048                             [MEMORY]
   --init-timeout S      seconds that the model may take to load in the test: 300                  [INIT_TIMEOUT]
 
 What is shown
   --dry-run             print the commands instead of running them                                [DRY_RUN]
-  --print               print the Dockerfile and stop
+  --print               print the Dockerfile and stop: the one for folders, if one is among the models
   --list                print the names of the catalogue and stop
   --summary FILE        write the results as JSON                                                 [SUMMARY]
   --verbose             show what docker prints, too                                              [VERBOSE]
@@ -61,9 +73,11 @@ HELP
 }
 
 read_options() {
-  local models='' tags='' text value
+  local tags='' text value printing=0
+  WORDS=()
   MODELS=${MODELS-} MODELS_FROM=${MODELS_FROM-} USERNAME=${USERNAME-} REGISTRY=${REGISTRY-} SUMMARY=${SUMMARY-}
-  JOBS=${JOBS:-2} RETRIES=${RETRIES:-3} RETRY_DELAY=${RETRY_DELAY:-1} TEST_PATH=${TEST_PATH:-/model/metadata}
+  JOBS=${JOBS:-2} RETRIES=${RETRIES:-3} RETRY_DELAY=${RETRY_DELAY:-1} TEST_PATH=${TEST_PATH-}
+  FOLDER_BASE=${BASE:-python:3.13-slim}
   MEMORY=${MEMORY-} INIT_TIMEOUT=${INIT_TIMEOUT:-300}
   PLATFORM_GIVEN=1
   [[ -n ${PLATFORM-} ]] || PLATFORM=linux/amd64 PLATFORM_GIVEN=0
@@ -87,14 +101,15 @@ read_options() {
       set -- "${value%%=*}" "${value#*=}" "$@"
     fi
     case $1 in
-      --models | --models-from | --platform | --build-arg | --username | --registry | --tag | --jobs | --retries | \
+      --models | --models-from | --base | --platform | --build-arg | --username | --registry | --tag | --jobs | --retries | \
         --retry-delay | --test-path | --memory | --init-timeout | --summary)
         (($# > 1)) || die "$1 needs a value (see --help)"
         ;;
     esac
     case $1 in
-      --models) models+=" $2" && shift ;;
+      --models) add_words "$2" && shift ;;
       --models-from) MODELS_FROM=$2 && shift ;;
+      --base) FOLDER_BASE=$2 && shift ;;
       --platform) PLATFORM=$2 PLATFORM_GIVEN=1 && shift ;;
       --build-arg) BUILD_ARGS+=("$2") && shift ;;
       --username) USERNAME=$2 && shift ;;
@@ -114,21 +129,48 @@ read_options() {
       --fail-fast) FAIL_FAST=1 ;;
       --dry-run) DRY_RUN=1 ;;
       --verbose) VERBOSE=1 ;;
-      --print) cat -- "$DOCKERFILE" && exit ;;
+      --print) printing=1 ;;
       --list) catalogue_names && exit ;;
       --version) printf '%s\n' "$ADAPTER_VERSION" && exit ;;
       -h | --help) print_help && exit ;;
-      --) shift && models+=" $*" && break ;;
+      --)
+        shift
+        for value; do add_word "$value"; done
+        break
+        ;;
       -*) die "no such option: $1 (see --help)" ;;
-      *) models+=" $1" ;;
+      *) add_word "$1" ;;
     esac
     shift
   done
   # Models named by flags or as words replace those of the environment, and so do tags.
-  MODELS=${models:-$MODELS}
+  ((${#WORDS[@]} > 0)) || add_words "$MODELS"
+  if ((printing)); then print_dockerfile && exit; fi
   # shellcheck disable=SC2206 # words by definition
   TAGS=(${tags:-${TAGS-}})
   check_options
+}
+
+# A path is one word, blanks and all; other words may be several models.
+add_word() { # WORD
+  if is_path "$1"; then WORDS+=("$1"); else add_words "$1"; fi
+}
+
+add_words() { # WORDS
+  local word
+  # shellcheck disable=SC2086 # a list of words by definition
+  for word in $1; do WORDS+=("$word"); done
+}
+
+print_dockerfile() {
+  local word
+  for word in ${WORDS[@]+"${WORDS[@]}"}; do
+    if is_path "$word"; then
+      folder_dockerfile
+      return
+    fi
+  done
+  cat -- "$DOCKERFILE"
 }
 
 read_switch() { # NAME VALUE
@@ -152,7 +194,8 @@ check_options() {
   [[ -z $MEMORY ]] || check_number --memory "$MEMORY" 64
   matches "$PLATFORM" '[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?' ||
     die "--platform is OS/ARCH, as linux/amd64, not: $PLATFORM"
-  matches "$TEST_PATH" '/[A-Za-z0-9._~/%-]*' ||
+  is_reference "$FOLDER_BASE" || die "--base is not the name of an image: $FOLDER_BASE"
+  [[ -z $TEST_PATH ]] || matches "$TEST_PATH" '/[A-Za-z0-9._~/%-]*' ||
     die "--test-path is the path of a URL, as /model/metadata, not: $TEST_PATH"
   [[ $REGISTRY != *://* ]] || die "--registry is HOST[:PORT], without http:// or https://: $REGISTRY"
   REGISTRY=${REGISTRY%/}

@@ -1,11 +1,12 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
 # What to wrap: from the words of the user to a checked list of sources, each with the name of its wrapper.
 #
-# A source is an image now; other kinds (a folder, an archive) have their place in add_source and in resolve_base.
+# A source is an image, or a path (folder.sh).
 
 # One entry for each source, in parallel: what the user wrote, the wrapper's repository, the label in the output, the
-# build arguments of this source alone (one a line), and why it can't be built ('' where nothing is wrong).
-SOURCES=() TARGETS=() LABELS=() SOURCE_ARGS=() SOURCE_ERRORS=()
+# build arguments of this source alone (one a line), why it can't be built ('' where nothing is wrong), and whether it is a
+# path (1 or 0).
+SOURCES=() TARGETS=() LABELS=() SOURCE_ARGS=() SOURCE_ERRORS=() SOURCE_PATHS=()
 
 # Sets CATALOGUE_IMAGE, _PATH and _MEMORY for a bare name, '' where the catalogue says nothing.
 look_up() { # NAME
@@ -24,7 +25,7 @@ catalogue_names() {
 
 # A bare name is a MAX model; anything with a slash, a tag or a digest is a reference as it stands.
 is_bare() {
-  [[ $1 != */* && $1 != *:* && $1 != *@* ]]
+  [[ $1 != */* && $1 != *:* && $1 != *@* ]] && ! is_path "$1"
 }
 
 # The images that may be meant, the preferred one first. Docker Hub comes first by convention; the catalogue has the
@@ -43,23 +44,31 @@ candidates_of() { # SOURCE
 }
 
 add_source() { # SOURCE [NAME] [SETTING=VALUE...]
-  local source=$1 name='' target='' label error='' args='' i
+  local source=$1 name='' target='' label error='' args='' path=0 i
   shift
   if (($# > 0)) && [[ $1 != *=* ]]; then
     name=$1
     shift
   fi
-  if ! is_reference "$source"; then
-    error="not the name of an image: ${source:0:80}"
-  else
+  if is_path "$source"; then
+    path=1
+    error=$(path_error "$source")
+    [[ -n $name ]] || name=$(name_of_path "$source")
+    [[ -n $name || -n $error ]] ||
+      error="its name can't be an image's: ${source:0:80}; give it one by a line PATH NAME in --models-from"
+  elif is_reference "$source"; then
     [[ -n $name ]] || name=$(default_name "$source")
+  else
+    error="not the name of an image: ${source:0:80}" name=''
+  fi
+  if [[ -n $name ]]; then
     target="$(target_of "$name")"
     is_name "$target" || error="not the name of an image: ${target:0:80}" target=''
     for ((i = 0; i < ${#TARGETS[@]}; i++)); do
       [[ -z $target || ${TARGETS[i]} != "$target" ]] ||
         error="${SOURCES[i]} is made into $target already; give one of them another name (--models-from)"
     done
-    if [[ -z $error ]] && is_own_repository "$source" "$target"; then
+    if [[ -z $error ]] && ((!path)) && is_own_repository "$source" "$target"; then
       error="$target is the model's own image, which the wrapper would replace; give the wrapper another name"
     fi
   fi
@@ -72,7 +81,7 @@ add_source() { # SOURCE [NAME] [SETTING=VALUE...]
     args+=$1$'\n'
     shift
   done
-  SOURCES+=("$source") TARGETS+=("$target") SOURCE_ARGS+=("$args") SOURCE_ERRORS+=("$error")
+  SOURCES+=("$source") TARGETS+=("$target") SOURCE_ARGS+=("$args") SOURCE_ERRORS+=("$error") SOURCE_PATHS+=("$path")
   # A name tells the wrappers of one run apart; where there is none, what was given is shown, so far as it can be.
   label=${target##*/}
   LABELS+=("${label:-$(plain "${source:0:60}")}")
@@ -126,8 +135,7 @@ add_sources_from() { # FILE
 
 collect_sources() {
   local word
-  # shellcheck disable=SC2086 # a list of words by definition
-  for word in $MODELS; do
+  for word in ${WORDS[@]+"${WORDS[@]}"}; do
     if [[ $word == all ]]; then
       add_catalogue
     else

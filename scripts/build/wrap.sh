@@ -17,10 +17,16 @@ fail_with_log() {
 }
 
 wrap() { # INDEX
-  local target=${TARGETS[$1]} tag
+  local source=${SOURCES[$1]} target=${TARGETS[$1]} tag
+  CONTEXT=$ROOT MODEL_DIGEST=''
   [[ -z ${SOURCE_ERRORS[$1]} ]] || fail "${SOURCE_ERRORS[$1]}"
   if ((DRY_RUN)); then printf '# %s\n' "$target"; fi
-  resolve_base "${SOURCES[$1]}"
+  if ((SOURCE_PATHS[$1])); then
+    resolve_base "$FOLDER_BASE" 0
+    make_context "$source"
+  else
+    resolve_base "$source" 1
+  fi
   read_source_args "${SOURCE_ARGS[$1]}"
   name_result "$target"
   if ((!FORCE)) && up_to_date; then
@@ -38,9 +44,12 @@ wrap() { # INDEX
 
 # Sets BASE (a reference that always means the same image), BASE_NAME, BASE_DIGEST ('' for an image that no registry
 # has) and BASE_ID, which tells one base from another.
-resolve_base() { # SOURCE
-  local candidate candidates=() unasked=() errors='' status
-  while IFS= read -r candidate; do candidates+=("$candidate"); done < <(candidates_of "$1")
+resolve_base() { # SOURCE IS-A-MODEL
+  local candidate candidates=("$1") unasked=() errors='' status
+  if (($2)); then
+    candidates=()
+    while IFS= read -r candidate; do candidates+=("$candidate"); done < <(candidates_of "$1")
+  fi
   if ((!LOCAL)); then
     for candidate in "${candidates[@]}"; do
       status=0
@@ -52,7 +61,7 @@ resolve_base() { # SOURCE
       if ((status == 1)); then errors+="; $candidate: $REMOTE_ERROR"; else unasked+=("$candidate"); fi
     done
   fi
-  if is_bare "$1"; then candidates+=("$1"); fi
+  if (($2)) && is_bare "$1"; then candidates+=("$1"); fi
   for candidate in "${candidates[@]}"; do
     if take_local "$candidate"; then return; fi
   done
@@ -68,6 +77,7 @@ resolve_base() { # SOURCE
       errors+="; $candidate: $(why)"
     fi
   done
+  [[ ! -d $1 ]] || (($2 == 0)) || errors+="; for the folder $1 write ./$1"
   fail "no image for $1: ${errors#; }"
 }
 
@@ -110,9 +120,9 @@ read_source_args() { # LINES
 # Sets MW_TAG and ALL_TAGS. The tag names all that is in the wrapper, so that a registry which has it has the wrapper.
 name_result() { # TARGET
   local version=${TAGS[0]-}
-  MW_TAG="mw-$(printf '%s\n' wrapper-1 "$BASE_ID" "$PLATFORM" "$ADAPTER_DIGEST" ${ARGS[@]+"${ARGS[@]}"} | sha256 | cut -c 1-16)"
+  MW_TAG="mw-$(printf '%s\n' wrapper-1 "$BASE_ID" "$PLATFORM" "$ADAPTER_DIGEST" ${MODEL_DIGEST:+"$MODEL_DIGEST"} ${ARGS[@]+"${ARGS[@]}"} | sha256 | cut -c 1-16)"
   if [[ -z $version ]]; then
-    version=$(tag_of "${SOURCES[INDEX]}")
+    [[ -n $MODEL_DIGEST ]] || version=$(tag_of "${SOURCES[INDEX]}")
     [[ -n $version && $version != latest ]] || version=$ADAPTER_VERSION
     VERSION_TAGS=("$version")
   else
@@ -125,7 +135,9 @@ name_result() { # TARGET
   note base_name "$BASE_NAME"
   note base_digest "$BASE_DIGEST"
   note tags "${ALL_TAGS[*]}"
-  note version_image "$1:${VERSION_TAGS[0]}"
+  # A folder changes under its version, and a platform pulls a tag once.
+  if [[ -n $MODEL_DIGEST ]]; then version=$MW_TAG; else version=${VERSION_TAGS[0]}; fi
+  note version_image "$1:$version"
 }
 
 up_to_date() {
@@ -179,11 +191,16 @@ build() { # TARGET
   options+=(--build-arg "MODEL_IMAGE=$BASE")
   options+=(--build-arg "MODELPROXY_BASE_ENTRYPOINT=$entrypoint" --build-arg "MODELPROXY_BASE_CMD=$command")
   for argument in ${ARGS[@]+"${ARGS[@]}"} ${PROXY_ARGS[@]+"${PROXY_ARGS[@]}"}; do options+=(--build-arg "$argument"); done
+  if [[ -n $MODEL_DIGEST ]]; then
+    for argument in ${PIP_ARGS[@]+"${PIP_ARGS[@]}"}; do options+=(--build-arg "$argument"); done
+    ((!DRY_RUN)) || printf '# %s is a copy of %s, made and removed by build.sh\n' "$(quoted "$CONTEXT")" "$(quoted "${SOURCES[INDEX]}")"
+  fi
   while IFS= read -r label; do options+=(--label "$label"); done < <(labels_of "$1")
   say "building on $BASE"
-  act docker build --platform "$PLATFORM" --file "$DOCKERFILE" --tag "$UNTESTED" "${options[@]}" -- "$ROOT" ||
+  act docker build --platform "$PLATFORM" --file "$CONTEXT/Dockerfile" --tag "$UNTESTED" "${options[@]}" -- "$CONTEXT" ||
     fail_with_log "docker build: $(why)"
   if ((!DRY_RUN)); then
+    [[ -z $MODEL_DIGEST ]] || show_notes
     measure
     say "built in $((SECONDS - started)) s"
   fi
@@ -210,7 +227,8 @@ labels_of() { # TARGET
   printf '%s\n' "$prefix.title=${1##*/}" "$prefix.version=${VERSION_TAGS[0]}" "$prefix.created=$CREATED" \
     "$prefix.source=$SOURCE_URL" "$prefix.revision=$REVISION" \
     "$prefix.base.name=$BASE_NAME" "$prefix.base.digest=$BASE_DIGEST" "modelwhisk.base.id=$BASE_ID" \
-    "modelwhisk.adapter.version=$ADAPTER_VERSION" "modelwhisk.adapter.digest=$ADAPTER_DIGEST"
+    "modelwhisk.adapter.version=$ADAPTER_VERSION" "modelwhisk.adapter.digest=$ADAPTER_DIGEST" \
+    "modelwhisk.model.digest=$MODEL_DIGEST"
 }
 
 # What the wrapper adds to its base, unpacked: the sizes of the history's lines that the base hasn't.
