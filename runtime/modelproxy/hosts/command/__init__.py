@@ -13,7 +13,7 @@ from .. import Unloadable
 from . import ports
 from .child import Child
 from .command_line import environment, is_script, port_to_offer, words_of
-from .exchange import BadAnswer, connect, exchange
+from .http_exchange import BadAnswer, connect, exchange
 from .waiting import Waiting
 
 REFUSING_PATIENCE = 10.0  # seconds for a server that has stopped listening, but not ended
@@ -110,7 +110,7 @@ class Host:
 
     def _without_answer(self, child, error):
         """Not asked again, since what was asked for may have been done (RFC 9110 section 9.2.2)."""
-        if child.wait(NOTICING_PATIENCE):
+        if child.wait(NOTICING_PATIENCE) and child.status != 0:  # 0 is that of a command that leaves a daemon
             child.broken = True  # children that it left behind may hold its port
             what = "%s before it had answered; the next call starts it again" % child.how_it_ended()
         else:

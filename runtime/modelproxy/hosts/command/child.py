@@ -1,10 +1,10 @@
 """A command as a child process: its start, its streams, how it ended, and the end of all that it started."""
 
-import _thread
 import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections import deque
 from time import monotonic
@@ -19,7 +19,7 @@ _ATOMIC = 4096  # PIPE_BUF: what is written to a pipe at once isn't torn apart b
 _LONGEST_LINE = 65536
 
 _children = {}  # pid → Child, of those that run
-_children_lock = _thread.allocate_lock()
+_children_lock = threading.Lock()
 
 
 class Child:
@@ -52,7 +52,7 @@ class Child:
             self.pid = self._process.pid
             _children[self.pid] = self
         self.leader = self.pid if apart else os.getpid()
-        _thread.start_new_thread(_reap, (self.pid,))
+        threading.Thread(target=_reap, args=(self.pid,), daemon=True).start()
 
     def family(self):
         """The pids of all that it is or started, as far as can be told."""
@@ -74,7 +74,7 @@ class Child:
         self.output.drain()
 
     def _tell(self, number, patience):
-        end, told = monotonic() + patience, set()
+        end, told, pause = monotonic() + patience, set(), 0.005
         while True:
             members = self.family()
             for pid in members - told:
@@ -85,7 +85,8 @@ class Child:
             told |= members
             if not members or monotonic() >= end:
                 return not members
-            time.sleep(0.01)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
 
     def how_it_ended(self):
         if os.WIFSIGNALED(self.status):
@@ -130,7 +131,7 @@ class Output:
 
     def __init__(self):
         self._lines = deque(maxlen=TAIL_LINES)
-        self._lock = _thread.allocate_lock()
+        self._lock = threading.Lock()
         self._poll = select.poll()
         self._streams = {}  # our end of a pipe → [our own stream, what of a line has come]
         self.theirs = []
@@ -145,7 +146,7 @@ class Output:
         """Called once the child has its ends of the pipes."""
         for theirs in self.theirs:
             os.close(theirs)
-        _thread.start_new_thread(self._pump, ())
+        threading.Thread(target=self._pump, daemon=True).start()
 
     def tail(self):
         """The last lines, as one text."""

@@ -9,7 +9,7 @@ from ...messages import Request
 from .. import Unloadable
 from . import ports
 from .command_line import OPENBAYES_PORT, is_script
-from .exchange import BadAnswer, connect, exchange
+from .http_exchange import BadAnswer, connect, exchange
 
 # Where servers listen that aren't told otherwise: gunicorn and uvicorn, Flask, web servers, application servers, Node.
 USUAL_PORTS = (8000, 5000, 80, 8080, 3000)
@@ -129,8 +129,8 @@ class Waiting:
     def _hint(self, said):
         if "in use" in said or "eaddrinuse" in said:
             return (
-                ". A port that it wants is taken; the proxy itself has %d. Have the command listen elsewhere (it is given "
-                "PORT=%d), or the proxy with MODELPROXY_PORT" % (self._own, self._offered)
+                ". A port that it wants is taken; the proxy itself has %d. Have the command listen elsewhere (it is "
+                "given PORT=%d), or the proxy with MODELPROXY_PORT" % (self._own, self._offered)
             )
         if "denied" in said or "eacces" in said or "not permitted" in said:
             return (
