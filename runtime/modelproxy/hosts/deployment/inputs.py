@@ -30,6 +30,9 @@ _SIGNATURES = (
     (b"PK\x03\x04", ".zip"),
 )
 
+# Where Python 3.6 picks any of several.
+_ENDINGS = {"text/plain": ".txt", "image/jpeg": ".jpg", "image/tiff": ".tiff", "audio/mpeg": ".mp3"}
+
 
 class Unsupported(BadValue):
     """A body of a type that this deployment can't take."""
@@ -232,10 +235,16 @@ def _of_url(name, text):
         raise _no_file(name, str(error)) from None
     stated = url.parameters.get("name") or url.parameters.get("filename") or ""
     if not stated:
-        import mimetypes
-
-        stated = name + (mimetypes.guess_extension(url.media_type) or "")
+        stated = name + _ending(url.media_type)
     return File(url.content, safe_name(stated) or "file", url.media_type)
+
+
+def _ending(media_type):
+    if media_type in _ENDINGS:
+        return _ENDINGS[media_type]
+    import mimetypes
+
+    return mimetypes.guess_extension(media_type) or ""
 
 
 def _no_file(name, why):

@@ -112,9 +112,7 @@ def read(folder):
     names = sorted(os.listdir(folder))
     found, remarks = Specification(), []
     for name in sorted(filter(_WHOLE.match, names), key=lambda name: not name.startswith("deployment.")):
-        document = _document(os.path.join(folder, name), remarks)
-        if isinstance(document, dict):
-            _take(found, name, document)
+        _take(found, name, _document(os.path.join(folder, name), remarks))
     for name in filter(_SIDE.match, names):
         document = _document(os.path.join(folder, name), remarks)
         if document is not None:
@@ -142,6 +140,8 @@ def _document(path, remarks):
 
 
 def _take(found, file, document):
+    if not isinstance(document, dict):
+        return
     found.deployment = str(document.get("deployment_name", document.get("name", found.deployment)) or "")
     found.version = str(document.get("version_name", document.get("version", found.version)) or "")
     for name, side in (("input", found.input), ("output", found.output)):
