@@ -15,12 +15,12 @@ from .loading import attribute_of, held_by
 _AFTERWARDS = 1  # seconds that tasks which a call leaves may still take of it
 _SHUTDOWN = 5  # seconds; docker kills ten after SIGTERM
 _NO_WEBSOCKET = (
-    "There are no websockets here: a call is one HTTP request with one response. Ask without the header Upgrade: websocket, "
-    "or run the application's own server for its websocket routes."
+    "There are no websockets here: a call is one HTTP request with one response. Ask without the header Upgrade: "
+    "websocket, or run the application's own server for its websocket routes."
 )
 # Of these ``path`` is taken to begin with ``root_path``, as Uvicorn and Hypercorn have it; Starlette from 0.33 on. All
 # others route by ``path`` as it is (github.com/django/asgiref/issues/424).
-_STRIP_ROOT_PATH = frozenset(("channels", "django", "litestar", "quart"))
+_STRIP_ROOT_PATH = frozenset(("channels", "django", "litestar", "quart", "starlette"))
 
 
 class Host:
@@ -75,7 +75,8 @@ class Host:
     def _answer(self, request):
         exchange = self._gateway.Exchange(request)
         scope = self._gateway.scope_of(request, self._lifespan.state, self._whole_path)
-        error = self._runner.run(self._perform(exchange, scope))
+        runner = self._runner
+        error = runner.run(self._perform(runner, exchange, scope))
         if error is None:
             return exchange.response()
         try:
@@ -86,11 +87,11 @@ class Host:
         finally:
             del error  # its traceback holds this frame, and the request's body
 
-    async def _perform(self, exchange, scope):
+    async def _perform(self, runner, exchange, scope):
         error = await exchange.run(self._application, scope)
         if os.getpid() != self._process:
             os._exit(0)  # a child that the model forked has come out of the prediction, as in jobs.Job.claim
-        await self._runner.rest(_AFTERWARDS)
+        await runner.rest(_AFTERWARDS)
         return error
 
     def describe(self, mount, path):
@@ -130,17 +131,16 @@ def _found_target():
 
 
 def _strips_root_path(application):
-    def is_known(thing):
-        packages = {kind.__module__.partition(".")[0] for kind in type(thing).__mro__}
-        return "starlette" in packages or not packages.isdisjoint(_STRIP_ROOT_PATH)
-
-    known = held_by(application, is_known)
-    if known is None or type(known).__module__.partition(".")[0] in _STRIP_ROOT_PATH:
+    known = held_by(application, lambda thing: not _STRIP_ROOT_PATH.isdisjoint(_packages(thing)))
+    if known is None or "starlette" not in _packages(known):
         return known is not None
     import starlette
 
-    version = [int(part) if part.isdecimal() else 0 for part in starlette.__version__.split(".")]
-    return version >= [0, 33]
+    return [int(part) for part in starlette.__version__.split(".")[:2]] >= [0, 33]
+
+
+def _packages(thing):
+    return {kind.__module__.partition(".")[0] for kind in type(thing).__mro__}
 
 
 def _routes(routes, prefix=""):

@@ -40,8 +40,8 @@ class StartupFailed(Exception):
 
 
 def single_callable(application, target, called=False):
-    """The application as ASGI 3's ``application(scope, receive, send)``: it may be of ASGI 2, or a factory, which is told
-    by the arguments that it takes. Raises ``Unloadable``."""
+    """The application as ASGI 3's ``application(scope, receive, send)``: it may be of ASGI 2, or a factory, as the
+    arguments that it takes tell. Raises ``Unloadable``."""
     if not callable(application):
         raise Unloadable("%s is no ASGI application but of type %s" % (target, type(application).__name__))
     if _takes(application, 3):
@@ -100,8 +100,8 @@ def _decoded(path):
 
 
 def _headers_for(request):
-    """Names with ``_`` are kept out as they are from a WSGI environ: applications under ``WsgiToAsgi`` would take ``X_Y``
-    for ``X-Y``. The length is the body's, whatever was announced."""
+    """Names with ``_`` are kept out as from a WSGI environ: what runs under ``WsgiToAsgi`` would take ``X_Y`` for
+    ``X-Y``. The length is the body's, whatever was announced."""
     headers, has_length = [], bool(request.body)
     for name, value in request.headers:
         if name == "content-length":
@@ -121,7 +121,7 @@ def _server(host, scheme):
 
 
 class Exchange:
-    """One request's ``receive`` and ``send``, and what was sent. ``complete`` once the last piece of the body is there."""
+    """One request's ``receive`` and ``send``, and what was sent; ``complete`` once the body's last piece is there."""
 
     def __init__(self, request):
         self._method = request.method
@@ -238,7 +238,8 @@ class Lifespan:
         if self._answer == "lifespan.startup.failed":
             await asyncio.wait([self._task], timeout=1)  # Starlette says so, then raises the reason
             raise self._error or StartupFailed(self._reason or "the application gave no reason")
-        if self._error is not None and (self._asked or not isinstance(self._error, Exception)):
+        knows_lifespans = self._asked or not isinstance(self._error, Exception)
+        if self._error is not None and self._answer is None and knows_lifespans:
             raise self._error
 
     async def shutdown(self, limit):

@@ -15,13 +15,12 @@ class Runner:
         asyncio.set_event_loop(self._loop)  # for libraries that ask for one while they are imported
         self._root = None
         self._awaited = None
-        self._stopped = False
         self._thread = None
         self._leaving = False
         self._lasting = weakref.WeakSet()
 
     def run(self, coroutine):
-        """The coroutine's result; raises what it raises. Whatever another task raises through the loop, the loop goes on."""
+        """The coroutine's result; raises what it raises. What another task raises doesn't cost the loop."""
         if self._thread is not None:
             return self._run_elsewhere(coroutine)
         task = self._awaited = self._loop.create_task(coroutine)
@@ -57,25 +56,20 @@ class Runner:
         """
         if self._root is None or self._root.done():
             self._root = self._loop.create_task(_for_ever(self._loop))
-        self._stopped = False
         try:
             self._loop.run_until_complete(self._root)
-        except RuntimeError:  # "Event loop stopped before Future completed"
-            if not self._stopped:
-                raise
+        except RuntimeError:  # "Event loop stopped before Future completed": here, or by the application for nothing
+            if self._loop.is_running() or asyncio._get_running_loop() is not None:
+                raise  # it can't run, as another does
         except asyncio.CancelledError:
             pass  # the application cancels all tasks that it finds; its own then tells how that ended
 
     def _stop_for(self, task):
         if task is self._awaited:
-            self._stop()
-
-    def _stop(self):
-        self._stopped = True
-        self._loop.stop()
+            self._loop.stop()
 
     async def rest(self, limit):
-        """Lets the tasks that a call has left come to their end, for at most ``limit`` seconds. What takes longer goes on
+        """Lets the tasks that a call has left come to their end, ``limit`` seconds at most. What takes longer goes on
         whenever the loop runs, and isn't waited for again."""
         if self._thread is not None:
             return
@@ -111,7 +105,7 @@ class Runner:
         if self._thread is None:
             return True
         self._leaving = True
-        self._loop.call_soon_threadsafe(self._stop)
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(limit)
         if self._thread.is_alive():
             return False
