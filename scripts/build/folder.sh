@@ -158,6 +158,16 @@ add_certificates() {
   fi
 }
 
+# All labels in one step at the end: as options each would be a step, which takes the older builder a moment.
+label_context() { # TARGET
+  local label
+  printf 'LABEL' >>"$CONTEXT/Dockerfile"
+  while IFS= read -r label; do
+    printf ' %s=%s' "${label%%=*}" "$(json_string "${label#*=}" | sed 's/\$/\\$/g')" >>"$CONTEXT/Dockerfile"
+  done < <(labels_of "$1")
+  printf '\n' >>"$CONTEXT/Dockerfile"
+}
+
 # What prepare.py has to say to the user, once.
 show_notes() {
   local note

@@ -195,7 +195,11 @@ build() { # TARGET
     for argument in ${PIP_ARGS[@]+"${PIP_ARGS[@]}"}; do options+=(--build-arg "$argument"); done
     ((!DRY_RUN)) || printf '# %s is a copy of %s, made and removed by build.sh\n' "$(quoted "$CONTEXT")" "$(quoted "${SOURCES[INDEX]}")"
   fi
-  while IFS= read -r label; do options+=(--label "$label"); done < <(labels_of "$1")
+  if [[ -n $MODEL_DIGEST ]]; then
+    label_context "$1"
+  else
+    while IFS= read -r label; do options+=(--label "$label"); done < <(labels_of "$1")
+  fi
   say "building on $BASE"
   act docker build --platform "$PLATFORM" --file "$CONTEXT/Dockerfile" --tag "$UNTESTED" "${options[@]}" -- "$CONTEXT" ||
     fail_with_log "docker build: $(why)"
