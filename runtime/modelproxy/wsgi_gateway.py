@@ -24,7 +24,8 @@ _NOT_FORWARDED = frozenset(
 )
 
 
-_STATUS = re.compile(r"([0-9]{3})(?: |\Z)")
+_STATUS = re.compile(r"([1-9][0-9]{2})(?: |\Z)")
+_NUMBER = re.compile(r"[0-9]{1,18}\Z")
 
 
 class BadApplication(Exception):
@@ -82,26 +83,83 @@ def _host_and_port(host, scheme):
 
 def call(application, request, multithread=False):
     """The application's response, gathered whole. What the application raises passes through, after its ``close()``."""
-    started = []
-    written = []
-
-    def start_response(status, headers, exc_info=None):
-        if started and exc_info is None:
-            raise BadApplication("start_response was called twice without exc_info")
-        started[:] = [status, headers]  # with exc_info too: nothing has been sent, so the application may start over
-        return written.append
-
-    body = application(environ_of(request, multithread), start_response)
+    answer = _Answer(request.method)
+    body = application(environ_of(request, multithread), answer.start_response)
     try:
-        whole = b"".join(body)
-        if not started:
-            raise BadApplication("the application returned without calling start_response")
-        headers = [(str(name), str(value)) for name, value in started[1]]
-        return Response(_status_code(started[0]), headers, b"".join(written) + whole if written else whole)
+        answer.take(body)
+        return answer.response()
     finally:
         close = getattr(body, "close", None)
         if close is not None:
             _close(close)
+
+
+class _Answer:
+    """What an application answers, as far as it has. Nothing is sent before it ends, yet PEP 3333 holds as if each
+    piece were: an application that has begun its body can't start over, and what fails midway is no answer."""
+
+    def __init__(self, method):
+        self._method = method
+        self._status = None
+        self._headers = None
+        self._left = None  # bytes that Content-Length still allows, None without one
+        self._pieces = []
+
+    def start_response(self, status, headers, exc_info=None):
+        if self._pieces and exc_info is not None:
+            try:
+                # "if exc_info is provided, and the HTTP headers have already been sent, start_response must raise an
+                # error, and should re-raise using the exc_info tuple" (PEP 3333, The start_response() Callable). They
+                # are sent with the first piece of the body that isn't empty.
+                again = BadApplication("start_response was called again after the body had begun")
+                raise (again if exc_info[1] is None else exc_info[1]).with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # which would hold this frame in a circle
+        if self._status is not None and exc_info is None:
+            raise BadApplication("start_response was called twice without exc_info")
+        status, headers = _status_code(status), _checked(headers)
+        length = _content_length(headers)
+        has_body = self._method != "HEAD" and status not in (204, 304)
+        self._status, self._headers, self._left = status, headers, length if has_body else None
+        return self.write
+
+    def write(self, data):
+        if not self._add(data):
+            raise BadApplication("write() was given more than the Content-Length allows")
+
+    def take(self, body):
+        if body is None or isinstance(body, (str, bytes)):
+            raise BadApplication("the application returned a %s instead of an iterable of bytes" % type(body).__name__)
+        for piece in body:
+            # "should stop iterating over the response when enough data has been sent" (Handling the Content-Length
+            # Header), which is when there is more: what comes after the last piece may be work of the application's.
+            if not self._add(piece):
+                break
+
+    def _add(self, piece):
+        """False where there was no room for all of it."""
+        if type(piece) is not bytes:
+            if not isinstance(piece, (bytes, bytearray, memoryview)):
+                raise BadApplication("the application's body has a %s; it must be bytes" % type(piece).__name__)
+            piece = bytes(piece)  # now, since the application may use its buffer again
+        if not piece:
+            return True
+        if self._status is None:
+            raise BadApplication("the application began its body without calling start_response")
+        fits = self._left is None or len(piece) <= self._left
+        if self._left is not None:
+            piece = piece[: self._left]
+            self._left -= len(piece)
+        if piece:
+            self._pieces.append(piece)
+        return fits
+
+    def response(self):
+        if self._status is None:
+            raise BadApplication("the application returned without calling start_response")
+        if self._left:
+            raise BadApplication("the body ends %d bytes before its Content-Length" % self._left)
+        return Response(self._status, self._headers, b"".join(self._pieces))
 
 
 def _close(close):
@@ -115,7 +173,26 @@ def _close(close):
 
 
 def _status_code(status):
-    match = _STATUS.match(status)
+    match = _STATUS.match(status) if isinstance(status, str) else None
     if match is None:
-        raise BadApplication("the status line is %r; PEP 3333 wants three digits and a reason" % (status,))
+        raise BadApplication("the status line is %r; PEP 3333 wants a str of three digits and a reason" % (status,))
     return int(match.group(1))
+
+
+def _checked(headers):
+    if not isinstance(headers, (list, tuple)):
+        raise BadApplication("the headers are a %s; they must be a list" % type(headers).__name__)
+    for field in headers:
+        if not isinstance(field, tuple) or len(field) != 2 or not all(isinstance(part, str) for part in field):
+            raise BadApplication("the header %r isn't a tuple of two str" % (field,))
+    return [(str(name), str(value)) for name, value in headers]
+
+
+def _content_length(headers):
+    lengths = {value.strip() for name, value in headers if name.lower() == "content-length"}
+    if not lengths:
+        return None
+    length = lengths.pop()
+    if lengths or not _NUMBER.match(length):
+        raise BadApplication("the Content-Length is %r; it must be one number" % length)
+    return int(length)
