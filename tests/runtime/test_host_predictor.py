@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import sys
 import threading
 
@@ -16,6 +17,7 @@ from modelproxy.settings import Settings
 
 from proxy_process import MARKER, Proxy
 
+SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "models", "predictor-wine-cultivar")
 JSON = [("content-type", "application/json")]
 GUARD = "\n\nif __name__ == '__main__':\n    serv.run(Predictor)\n"
 
@@ -557,6 +559,17 @@ def test_no_model_file_or_several(serve, tmp_path):
         tmp_path.joinpath(name).write_bytes(b"")
     with pytest.raises(Unloadable, match=r"there are a.onnx, b.onnx: keep one"):
         serve(ONNX % "=None")
+
+
+def test_a_real_model_in_onnxruntime(serve, tmp_path):
+    pytest.importorskip("onnxruntime")
+    for name in os.listdir(SAMPLE):
+        if os.path.isfile(os.path.join(SAMPLE, name)):
+            shutil.copy(os.path.join(SAMPLE, name), str(tmp_path))
+    host = serve(tmp_path.joinpath("predictor.py").read_text())
+    with open(os.path.join(SAMPLE, "samples", "wines.json"), "rb") as file:
+        found = value(host, file.read())["predictions"]
+    assert [wine["cultivar"] for wine in found] == ["Barolo", "Grignolino", "Barbera"]
 
 
 # --- predictors that misbehave ------------------------------------------------------------------------------------

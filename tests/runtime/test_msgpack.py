@@ -12,7 +12,7 @@ from modelproxy.formats import msgpack
 KEYS = st.text(max_size=40) | st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=5) | st.booleans()
 ATOMS = st.none() | st.floats() | st.binary(max_size=300) | KEYS
 VALUES = st.recursive(
-    ATOMS, lambda inner: st.lists(inner, max_size=20) | st.dictionaries(KEYS, inner, max_size=20), max_leaves=15
+    ATOMS, lambda inner: st.lists(inner, max_size=20) | st.dictionaries(KEYS, inner, max_size=20), max_leaves=10
 )
 
 
@@ -36,7 +36,7 @@ def outcome(reader, data):
         return "unreadable"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(VALUES)
 def test_values_are_written_and_read_as_the_package_does(value):
     data = package.packb(value, use_bin_type=True)
