@@ -8,6 +8,8 @@ from fastapi import Body, FastAPI, File, Form, Query, UploadFile
 from modelproxy.hosts.openapi import inputs_of_openapi
 from pydantic import BaseModel
 
+FILE, NO_FILE, BODY = File(...), File(None), Body(...)
+
 
 def seen(inputs):
     return inputs and (inputs.method, inputs.path, inputs.form, sorted(inputs.files), sorted(inputs.query))
@@ -38,20 +40,20 @@ def fastapi_app():
 
     @app.post("/upload")
     def upload(
-        image: UploadFile = File(...),
-        mask: Optional[UploadFile] = File(None),
-        raw: bytes = File(None),
+        image: UploadFile = FILE,
+        mask: Optional[UploadFile] = NO_FILE,
+        raw: bytes = NO_FILE,
         note: str = Form(""),
         top: int = Query(3),
     ):
         """A form."""
 
     @app.post("/uploads")
-    def uploads(images: List[UploadFile] = File(...)):
+    def uploads(images: List[UploadFile] = FILE):
         """Several files."""
 
     @app.post("/text")
-    def text(item: Item = Body(...), top: int = 3):
+    def text(item: Item = BODY, top: int = 3):
         """JSON."""
 
     @app.post("/form")

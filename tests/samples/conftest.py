@@ -28,6 +28,7 @@ from running_platform import running  # noqa: E402
 
 from modelwhisk.local import Action  # noqa: E402
 from modelwhisk.local.actions import WebMode, web_annotations  # noqa: E402
+from modelwhisk.local.credentials import GUEST_KEY  # noqa: E402
 from modelwhisk.local.process_container import ProcessFactory  # noqa: E402
 
 START_SECONDS = 60
@@ -91,7 +92,9 @@ def sides() -> Iterator[Callable[[str], Sides]]:
                 mode: Action(f"{sample}-{mode}", ProcessFactory(folder), annotations=web_annotations(kind))
                 for mode, kind in WEB_MODES.items()
             }
-            platform = stack.enter_context(running(*actions.values(), max_containers=8, idle_pause=600))
+            platform = stack.enter_context(
+                running(*actions.values(), max_containers=8, idle_pause=600, credentials={GUEST_KEY: "guest"})
+            )
             both = Sides(corpus, functools.cache(functools.partial(ask, usual)))
             address = ("127.0.0.1", int(platform.url.rpartition(":")[2]))
             for mode, action in actions.items():
