@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib
 import json
 from collections.abc import Callable, Iterator
@@ -90,7 +91,8 @@ def test_a_plain_call(sample: str, call: Call, sides: Callable[[str], Any]) -> N
         text = result.get("body", "")
         bodies = [json.dumps(text).encode() if not isinstance(text, str) else text.encode()]
         if isinstance(text, str):
-            bodies.append(base64.b64decode(text + "===", validate=False))
+            with contextlib.suppress(ValueError):  # it is text
+                bodies.append(base64.b64decode(text + "===", validate=False))
         assert any(
             body == usual.body or same(body, usual.body) or _as_json(body) == _as_json(usual.body) for body in bodies
         )
