@@ -519,7 +519,8 @@ def test_a_daemon(make, folder):
         time.sleep(0.01)
     again = seen(get(host))["pid"]
     assert again != pid
-    os.kill(again, signal.SIGKILL)
+    host.close()
+    assert is_gone(again)
 
 
 def test_a_server_left_in_the_background(make, folder):
@@ -589,22 +590,22 @@ def test_a_command_that_opens_no_port_is_told_of_once(make, monkeypatch, capfd):
 
 SSH = """
 import _socket, os, sys, time
-listeners = []
-for port in sys.argv[1:]:
-    listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-    listener.bind(("0.0.0.0", int(port)))
-    listener.listen(4)
+listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+listener.bind(("0.0.0.0", int(sys.argv[1])))
+listener.listen(4)
 while True:
     connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, listener._accept()[0])
     connection.sendall(%r)
     time.sleep(0.02)
     connection.close()
+    if os.environ.get("THEN"):
+        os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-S", os.environ.pop("THEN")])
 """
 
 
 def test_a_port_that_does_not_speak_http_is_passed_over(make, folder, capfd):
     folder.joinpath("ssh.py").write_text(SSH % b"SSH-2.0-x\r\n")
-    target = script(folder, "PYTHON ssh.py %d &\nsleep 0.2\nexec PYTHON server.py\n" % command_line._bound(0))
+    target = script(folder, "THEN=server.py exec PYTHON ssh.py %d\n" % command_line._bound(0))
     host = make(target)
     host.load()
     assert seen(get(host))
@@ -638,11 +639,15 @@ def test_where_there_is_no_proc(make, monkeypatch):
 
 
 def test_processes_that_hide_their_sockets(make, monkeypatch):
-    def of_processes(sockets, pids):
-        return [], False
-
-    monkeypatch.setattr(ports, "of_processes", of_processes)
+    open_files = ports._open_files
     host = make(words=SERVE)
+
+    def hidden(folder):
+        if int(folder.split("/")[2]) in host._child.family():
+            raise PermissionError
+        return open_files(folder)
+
+    monkeypatch.setattr(ports, "_open_files", hidden)
     host.load()
     assert seen(get(host))
 

@@ -1,5 +1,6 @@
 """A command as a child process: its start, its streams, how it ended, and the end of all that it started."""
 
+import binascii
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ from ... import log
 from .. import Unloadable
 from . import ports
 
+MARK = "MODELWHISK_COMMAND"  # the variable by which a daemon is known
 TAIL_LINES = 20
 TAIL_CHARACTERS = 2000
 _ATOMIC = 4096  # PIPE_BUF: what is written to a pipe at once isn't torn apart by another thread's line
@@ -35,6 +37,11 @@ class Child:
         # `kill 0` in a script must not reach us. But where we lead a group, and aren't all that there is, who pauses or
         # kills us as a group means the command too (`modelwhisk local` without docker).
         apart = os.getpid() == 1 or os.getpgrp() != os.getpid()
+        self._mark = None
+        if os.getpid() != 1:  # else all daemons are children of ours
+            value = "%d-%s" % (os.getpid(), binascii.b2a_hex(os.urandom(8)).decode("ascii"))
+            environ = dict(environ, **{MARK: value})
+            self._mark = ("%s=%s" % (MARK, value)).encode("ascii")
         with _children_lock:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - the image's own command
@@ -51,13 +58,13 @@ class Child:
                 self.output.begin()
             self.pid = self._process.pid
             _children[self.pid] = self
-        self.leader = self.pid if apart else os.getpid()
+        self._leader = self.pid if apart else None  # of a group that has others in it as well
         threading.Thread(target=_reap, args=(self.pid,), daemon=True).start()
 
     def family(self):
         """The pids of all that it is or started, as far as can be told."""
         if ports.are_known():
-            return ports.family(self.leader)
+            return ports.family(self._leader, self._mark)
         return {self.pid} if self.status is None else set()
 
     def wait(self, seconds):

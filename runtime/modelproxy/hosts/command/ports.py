@@ -68,8 +68,9 @@ def _address(digits):
     return _socket.inet_ntop(_socket.AF_INET if len(raw) == 4 else _socket.AF_INET6, raw)
 
 
-def family(leader):
-    """The processes, but for this one, that descend from this one or are of the group or session ``leader``."""
+def family(leader, mark=None):
+    """The processes, but for this one, that descend from this one, are of the group or session ``leader``, or have the
+    variable ``mark`` (b"NAME=value") in their environment, as a daemon has that nobody is the parent of."""
     processes = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -82,11 +83,28 @@ def family(leader):
                 processes[int(name)] = [int(number) for number in numbers]  # parent, group, session
     own = os.getpid()
     ours = {pid for pid, (_, group, session) in processes.items() if leader in (group, session)} | {own}
+    if mark is not None:
+        ours.update(pid for pid in processes if _has_mark(pid, mark))
     more = True
     while more:
         more = {pid for pid, (parent, _, _) in processes.items() if parent in ours} - ours
         ours |= more
     return ours - {own}
+
+
+def _has_mark(pid, mark):
+    try:
+        with open("/proc/%d/environ" % pid, "rb") as environ:
+            return mark in environ.read().split(b"\0")
+    except OSError:  # it has ended, or is another user's
+        return False
+
+
+def of_nobody(sockets, pids):
+    """Those of ``sockets`` that no other process than ``pids`` is known to hold."""
+    others = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in pids]
+    held = {listener.inode for listener in of_processes(sockets, others)[0]}
+    return [listener for listener in sockets.values() if listener.inode not in held]
 
 
 def of_processes(sockets, pids):

@@ -101,10 +101,9 @@ class Waiting:
         new = {inode: now[inode] for inode in now if inode not in self._before and inode not in self._refuted}
         if self._told or not new:
             return [listener for listener in new.values() if listener.port == self._told]
-        held, all_seen = ports.of_processes(new, self._child.family())
-        # A daemon, which isn't to be told from other processes unless those without parents come to us.
-        is_daemon = self._child.status == 0 and os.getpid() != 1
-        return held if held or (all_seen and not is_daemon) else list(new.values())
+        family = self._child.family()
+        held, all_seen = ports.of_processes(new, family)
+        return held if held or all_seen else ports.of_nobody(new, family)
 
     def _check(self):
         """Raises ``Unloadable`` where nothing will listen any more."""
