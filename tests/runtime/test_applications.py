@@ -1,7 +1,5 @@
 """Finding applications by their source: what each idiom is taken for, by name and kind."""
 
-import sys
-
 import pytest
 from modelproxy.hosts import applications
 
@@ -46,24 +44,32 @@ def kinds(folder, text):
         "import falcon\napp = application = falcon.API()\n",
         "from django.core.wsgi import get_wsgi_application\napp = get_wsgi_application()\n",
         "from pyramid.config import Configurator\nconfig = Configurator()\napp = config.make_wsgi_app()\n",
-        "from werkzeug.wrappers import Request, Response\n@Request.application\ndef app(request):\n    return Response('')\n",
+        "from werkzeug.wrappers import Request, Response\n"
+        "@Request.application\ndef app(request):\n    return Response('')\n",
         "from webob.dec import wsgify\n@wsgify\ndef app(req):\n    return 'x'\n",
         "import web\napp = web.application(urls, globals()).wsgifunc()\n",
-        "from flask import Flask\nfrom werkzeug.middleware.proxy_fix import ProxyFix\napp = ProxyFix(Flask(__name__))\n",
-        "from flask import Flask\nfrom whitenoise import WhiteNoise\napp = Flask('a')\napp = WhiteNoise(app, root='s')\n",
-        "from a2wsgi import ASGIMiddleware\nfrom starlette.applications import Starlette\napp = ASGIMiddleware(Starlette())\n",
+        "from flask import Flask\nfrom werkzeug.middleware.proxy_fix import ProxyFix\n"
+        "app = ProxyFix(Flask(__name__))\n",
+        "from flask import Flask\nfrom whitenoise import WhiteNoise\n"
+        "app = Flask('a')\napp = WhiteNoise(app, root='s')\n",
+        "from a2wsgi import ASGIMiddleware\n"
+        "from starlette.applications import Starlette\napp = ASGIMiddleware(Starlette())\n",
         PLAIN,
         "def app(environ, start_response, more=None):\n    return []\n",
         "app = lambda environ, start_response: []\n",
         "class Model:\n    def __call__(self, environ, start_response):\n        return []\n\n\napp = Model()\n",
-        "class app:\n    def __init__(self, environ, start):\n        pass\n    def __iter__(self):\n        yield b''\n",
+        "class app:\n    def __init__(self, environ, start):\n"
+        "        pass\n    def __iter__(self):\n        yield b''\n",
         "from flask import Flask\nclass Server(Flask):\n    pass\nclass More(Server):\n    pass\napp = More('x')\n",
         "from flask import Flask\nclass Flask(Flask):\n    pass\napp = Flask('x')\n",
         # A WSGI file that imports what ASGI applications are made of, and the other way about below.
         "import starlette.status\nimport flask\napp = flask.Flask('x')\n",
-        "def create_app(name='x'):\n    import flask\n    made = flask.Flask(name)\n    return made\napp = create_app()\n",
-        "import flask\ndef make():\n    def application(environ, start_response):\n        return []\n    return application\napp = make()\n",
-        "try:\n    import uwsgi\nexcept ImportError:\n    uwsgi = None\nelse:\n    pass\nfinally:\n    import flask\n    app = flask.Flask('x')\n",
+        "def create_app(name='x'):\n    import flask\n"
+        "    made = flask.Flask(name)\n    return made\napp = create_app()\n",
+        "import flask\ndef make():\n    def application(environ, start_response):\n"
+        "        return []\n    return application\napp = make()\n",
+        "try:\n    import uwsgi\nexcept ImportError:\n    uwsgi = None\nelse:\n"
+        "    pass\nfinally:\n    import flask\n    app = flask.Flask('x')\n",
         "import flask, os\nif os.environ.get('A'):\n    app = flask.Flask('a')\nelse:\n    app = flask.Flask('b')\n",
         "import flask\nwith open('x'):\n    app = flask.Flask('a')\n",
         "import flask\napp = None\napp = flask.Flask('a') if flask else None\n",
@@ -96,7 +102,8 @@ def test_wsgi(tmp_path, text):
         "from datasette.app import Datasette\napp = Datasette(['x.db']).app()\n",
         "from asgiref.wsgi import WsgiToAsgi\nfrom flask import Flask\napp = Flask('x')\napp = WsgiToAsgi(app)\n",
         "from a2wsgi import WSGIMiddleware\nfrom flask import Flask\napp = WSGIMiddleware(Flask('x'))\n",
-        "import gradio as gr\nfrom fastapi import FastAPI\napp = FastAPI()\napp = gr.mount_gradio_app(app, x, path='/')\n",
+        "import gradio as gr\nfrom fastapi import FastAPI\n"
+        "app = FastAPI()\napp = gr.mount_gradio_app(app, x, path='/')\n",
         "import socketio\napp = socketio.ASGIApp(socketio.AsyncServer())\n",
         "import unheard_of\nfrom fastapi import FastAPI\napp = unheard_of.Middleware(app=FastAPI())\n",
         "from fasthtml.common import fast_app\napp, rt = fast_app()\n",
@@ -135,7 +142,7 @@ def test_asgi(tmp_path, text):
         "def app(args):\n    return {}\n",
         "async def app(a, b):\n    pass\n",
         "async def make():\n    pass\napp = make()\n",
-        "app = open('x').name\n" if sys.version_info < (3,) else "app = [1][0:0] + []\n",
+        "app = [1] + []\n",
         "class A(A):\n    pass\napp = A()\n",
         "def make():\n    print()\napp = make()\n",
         "def create_app(config):\n    return Flask(config)\n",
@@ -189,8 +196,9 @@ def test_other_files_are_not_looked_at(tmp_path):
 
 def test_dash_is_served_by_its_flask(tmp_path):
     dash = "from dash import Dash\napp = Dash(__name__)\n"
+    server = dash.replace("app =", "x =") + "application = x.server\n"
     assert found_in(tmp_path, app=dash) == [("wsgi", "app:app.server")]
-    assert found_in(tmp_path, app=dash.replace("app =", "x =") + "application = x.server\n") == [("wsgi", "app:application")]
+    assert found_in(tmp_path, app=server) == [("wsgi", "app:application")]
 
 
 # --- several files ------------------------------------------------------------------------------------------------
@@ -332,8 +340,10 @@ def test_a_package_of_the_name_app(tmp_path):
 )
 def test_django(tmp_path, files, expected):
     texts = {
-        "wsgi.py": "import os\nfrom django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
-        "asgi.py": "import os\nfrom django.core.asgi import get_asgi_application\napplication = get_asgi_application()\n",
+        "wsgi.py": "import os\nfrom django.core.wsgi import get_wsgi_application\n"
+        "application = get_wsgi_application()\n",
+        "asgi.py": "import os\nfrom django.core.asgi import get_asgi_application\n"
+        "application = get_asgi_application()\n",
         "urls.py": "",
     }
     folder = write(tmp_path, {name: texts[name.partition("/")[2]] for name in files})
@@ -344,7 +354,7 @@ def test_django(tmp_path, files, expected):
 @pytest.mark.parametrize("text", ["a b\n", "print 'x'\n", "x = '\0'\n", "\xff = (\n"])
 def test_a_file_that_is_not_python(tmp_path, text):
     assert found_in(tmp_path, app=text, wsgi=IMPORTED) in ([], [("wsgi", "wsgi:app"), ("asgi", "wsgi:app")])
-    assert applications.broken_in(str(tmp_path)) == "app:app"
+    assert applications.broken_in(str(tmp_path)) == "app.py"
     assert found_in(tmp_path, wsgi="", server=FASTAPI) == [("asgi", "server:app")]
 
 
@@ -377,7 +387,8 @@ def test_the_kind_of_a_target(tmp_path, target, expected):
     server = (
         FASTAPI
         + "import flask, dash, nowhere_installed\ndef make(a='', b=0):\n    return flask.Flask('x')\n"
-        + "def needs(a):\n    return flask.Flask(a)\ndashed = dash.Dash()\nunknown = nowhere_installed.x()\nnumber = 3\n"
+        + "def needs(a):\n    return flask.Flask(a)\ndashed = dash.Dash()\nunknown = nowhere_installed.x()\n"
+        + "number = 3\n"
     )
     folder = write(tmp_path, {"server.py": server, "package/module.py": PLAIN})
     assert applications.kind_of(folder, target) == expected

@@ -54,13 +54,13 @@ def found_in_file(folder, file):
 
 
 def broken_in(folder):
-    """A target, as ``found_in`` gives them, for the first file that isn't Python: its import will say why. Or None."""
+    """The first file that isn't Python, so that only its import can say what is wrong, or None."""
     reader = Reader(folder)
-    for file in FILES:
+    for file in (*FILES, "__main__.py"):
         if os.path.isfile(os.path.join(folder, file)):
             reader.module(file[:-3])
             if reader.broken:
-                return file[:-3] + ":app"
+                return file
     return None
 
 

@@ -49,8 +49,11 @@ def _called(factory, arguments, target):
         call = ast.parse("f" + arguments, mode="eval").body
         positional = [ast.literal_eval(value) for value in call.args]
         named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        is_plain = call.func.id == "f" and None not in named  # not make()(), not make(**{})
     except (AttributeError, SyntaxError, ValueError):
-        raise Unloadable("the target %r has arguments that are no literals" % target) from None
+        is_plain = False
+    if not is_plain:
+        raise Unloadable("the target %r has arguments that are no literals" % target)
     return factory(*positional, **named)
 
 
@@ -88,7 +91,7 @@ def _module_until(name, ends):
         return sys.modules[name]
     try:
         spec = importlib.util.find_spec(name)
-    except ValueError:
+    except (AttributeError, ValueError):  # the first up to Python 3.6, where what is above is no package
         spec = None
     if spec is None or spec.loader is None:
         return importlib.import_module(name)  # which tells what is wrong
@@ -108,8 +111,12 @@ def _module_until(name, ends):
     return module
 
 
-def module_in(file, name):
-    """The module ``name``, imported from ``file``, whose folder comes first on the path, as for a script."""
+def module_in(file, name, ends=(), as_main=False):
+    """The module ``name``, imported from ``file``, whose folder comes first on the path, as for a script.
+
+    ends      as for ``module_named``.
+    as_main   whether it stands for ``__main__`` too, where pickles made by running the file look for their classes.
+    """
     path = os.path.abspath(file)
     if not os.path.isfile(path):
         raise Unloadable("there is no file %s" % path)
@@ -118,11 +125,17 @@ def module_in(file, name):
         sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
+    main = sys.modules["__main__"]
     sys.modules[name] = module
+    if as_main:
+        sys.modules["__main__"] = module
     try:
         spec.loader.exec_module(module)
+    except ends:
+        pass
     except BaseException:
         del sys.modules[name]
+        sys.modules["__main__"] = main
         raise
     return module
 
