@@ -22,6 +22,9 @@ _SIGNATURES = (
 # spray-json refuses a number of more than a hundred characters (JsonParserSettings.scala, maxNumberCharacters).
 _LONG_NUMBER = re.compile(rb"[-+.0-9eE]{101}")
 _DATA_URL = re.compile(r"data:([^,;]*(?:;[^,;=]+=[^,;]*)*)(;base64)?,", re.IGNORECASE)
+_SURE_DATA_URL = re.compile(
+    r"data:(?:;base64|[\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[^,;]*)*(?:;base64)?),", re.ASCII | re.IGNORECASE
+)
 
 
 class Inputs:
@@ -72,12 +75,14 @@ def _is_stub(operations):
 def request(value, inputs, mount="", activation=None, default_path=""):
     """The request that hands ``value`` (an object or an array) to the model. Raises ``BadValue``.
 
-    Without a description of the inputs (None) the parameters are a JSON body for ``default_path``, whose query, if it
-    has one, is always sent.
+    Without a description of the inputs (None) they go to ``default_path``, whose query, if it has one, is always sent:
+    as a form where the value of any parameter is a ``data:`` URL, or a list of nothing but such, which are its files
+    then and all else is text; as a JSON body otherwise. A URL counts only with a media type or ``;base64``: "data:, …"
+    may be somebody's text.
     """
     path, _, default_query = default_path.partition("?")
     default = inputs is None
-    inputs = inputs or Inputs("POST", path, "json")
+    inputs = inputs or _guessed_inputs(value, path)
     headers = [("host", "localhost")]
     query = ""
     if type(value) is list:
@@ -96,6 +101,15 @@ def request(value, inputs, mount="", activation=None, default_path=""):
         headers.append(("content-type", "application/json"))
     query = "&".join(part for part in (default_query, query) if part)
     return Request(inputs.method, quoted_path(inputs.path), query, headers, body, mount, "http", activation, default)
+
+
+def _guessed_inputs(value, path):
+    files = []
+    for name, item in value.items() if type(value) is dict else ():
+        several = item if type(item) is list and item else [item]
+        if all(isinstance(one, str) and _SURE_DATA_URL.match(one) for one in several):
+            files.append(name)
+    return Inputs("POST", path, "multipart" if files else "json", files)
 
 
 def _body(fields, inputs, headers):

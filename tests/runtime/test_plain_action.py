@@ -98,6 +98,61 @@ def test_without_a_description_the_default_path_is_asked_with_json():
     assert (request.method, request.path, request.default, request.body) == ("POST", "", True, b'{"a": 1}')
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "data:image/png;base64," + base64.b64encode(PNG).decode("ascii"),
+        "DATA:application/x-npy;a=b;BASE64," + base64.b64encode(PNG).decode("ascii"),
+        "data:;base64," + base64.b64encode(PNG).decode("ascii"),
+        "data:text/plain,%89PNG%0D%0A%1A%0Arest",
+        "data:text/plain;charset=utf-8,%89PNG%0D%0A%1A%0Arest",
+    ],
+)
+def test_without_a_description_a_data_url_makes_it_a_form(given):
+    request = plain_action.request({"image": given, "note": "x", "n": [1, {}], "top": 3}, None, default_path="/p?a=1")
+    assert (request.method, request.path, request.query, request.default) == ("POST", "/p", "a=1", True)
+    parts = parts_of(request)
+    assert parts["image"].get_payload(decode=True) == PNG
+    assert parts["image"].get_filename().startswith("image.")
+    assert {name: parts[name].get_payload() for name in ("note", "n", "top")} == {
+        "note": "x",
+        "n": "[1, {}]",
+        "top": "3",
+    }
+    assert parts["note"].get_filename() is None
+
+
+def test_without_a_description_a_list_of_data_urls_is_several_files():
+    url = "data:image/png;base64," + base64.b64encode(PNG).decode("ascii")
+    body = plain_action.request({"images": [url, url]}, None).body
+    assert body.count(b'name="images"; filename="images.png"') == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"text": "data: the new oil, they say"},
+        {"text": "data:,x"},
+        {"text": "data:image/png;base64"},
+        {"text": " data:image/png;base64,AAAA"},
+        {"text": "see data:image/png;base64,AAAA"},
+        {"text": ["data:image/png;base64,AAAA", "x"], "more": [], "n": 3, "inner": {"a": "data:image/png;base64,AAAA"}},
+        ["data:image/png;base64,AAAA"],
+        {},
+    ],
+)
+def test_without_a_description_what_is_no_data_url_stays_json(value):
+    request = plain_action.request(value, None)
+    assert request.header("content-type") == "application/json"
+    assert json.loads(request.body.decode("ascii")) == value
+
+
+def test_with_a_description_a_data_url_changes_nothing():
+    value = {"image": "data:image/png;base64,AAAA"}
+    request = plain_action.request(value, Inputs("POST", "/p", "json"))
+    assert json.loads(request.body.decode("ascii")) == value
+
+
 def test_query_and_form_models():
     request = plain_action.request({"a": "x y", "b": [1]}, Inputs("GET", "/p", "query"))
     assert (request.method, request.query, request.body) == ("GET", "a=x+y&b=%5B1%5D", b"")
