@@ -29,6 +29,7 @@ def serve(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "path", list(sys.path))
     for name in ("predictor", "openbayes_serving", "helper"):
         monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     hosts = []
 
     def serving(source, file="predictor.py", target="predictor.py", **settings):
@@ -436,6 +437,20 @@ def test_the_platform_s_package_is_stood_in_for(serve, tmp_path):
     )
     assert ask(host, b"1")[2] == b"b"
     assert pickle.loads(pickle.dumps(sys.modules["predictor"].Predictor)).__module__ == "predictor"
+
+
+def test_a_pickle_made_by_running_the_file_finds_its_class(serve):
+    made_by_running = b"c__main__\nNet\n)\x81."
+    host = serve(
+        "import pickle\n\n\nclass Net(object):\n    answer = 42\n\n\nNET = pickle.loads(%r)\n\n\n" % made_by_running
+        + returning("[NET.answer, __name__]")
+        + "\n\nif __name__ == '__main__':\n    raise SystemExit\n"
+    )
+    assert value(host, b"1") == [42, "predictor"]
+    main = sys.modules["__main__"]
+    with pytest.raises(ZeroDivisionError):
+        serve("1 / 0\n")
+    assert sys.modules["__main__"] is main
 
 
 def test_serv_run_without_a_guard_hands_the_class_over(serve):

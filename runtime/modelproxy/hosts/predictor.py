@@ -159,23 +159,17 @@ class _Handed(BaseException):
 def _imported(path):
     """The module of a predictor.py, and the class that it gave to ``serv.run`` while it was imported, or None."""
     name = os.path.splitext(os.path.basename(path))[0]
-    handed_over = []
-    modules = []
+    handed_over = [None]
 
     def run(predictor_cls, *_, **__):
         handed_over.append(predictor_cls)
-        modules.append(sys.modules[name])
         raise _Handed
 
     folder = os.path.dirname(path)
     if folder not in sys.path[:1]:
         sys.path.insert(0, folder)
     _serving_package().run = run
-    try:
-        return module_in(path, name), None
-    except _Handed:
-        sys.modules[name] = modules[0]  # pickles of its classes must find it
-        return modules[0], handed_over[0]
+    return module_in(path, name, (_Handed,), as_main=True), handed_over[-1]
 
 
 def _serving_package():
