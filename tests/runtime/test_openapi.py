@@ -8,8 +8,6 @@ from fastapi import Body, FastAPI, File, Form, Query, UploadFile
 from modelproxy.hosts.openapi import inputs_of_openapi
 from pydantic import BaseModel
 
-FILE, NO_FILE, BODY = File(...), File(None), Body(...)
-
 
 def seen(inputs):
     return inputs and (inputs.method, inputs.path, inputs.form, sorted(inputs.files), sorted(inputs.query))
@@ -40,20 +38,20 @@ def fastapi_app():
 
     @app.post("/upload")
     def upload(
-        image: UploadFile = FILE,
-        mask: Optional[UploadFile] = NO_FILE,
-        raw: bytes = NO_FILE,
+        image: UploadFile = File(...),  # noqa: B008
+        mask: Optional[UploadFile] = File(None),  # noqa: B008
+        raw: bytes = File(None),
         note: str = Form(""),
         top: int = Query(3),
     ):
         """A form."""
 
     @app.post("/uploads")
-    def uploads(images: List[UploadFile] = FILE):
+    def uploads(images: List[UploadFile] = File(...)):  # noqa: B008
         """Several files."""
 
     @app.post("/text")
-    def text(item: Item = BODY, top: int = 3):
+    def text(item: Item = Body(...), top: int = 3):  # noqa: B008
         """JSON."""
 
     @app.post("/form")

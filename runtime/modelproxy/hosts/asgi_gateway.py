@@ -244,8 +244,6 @@ class Lifespan:
 
     async def shutdown(self, limit):
         """Waits at most ``limit`` seconds; what goes wrong is logged."""
-        if self._task is None:
-            return
         if not self._task.done() and not await self._pass("shutdown", limit):
             log.line("the application's shutdown isn't done after %d s; it is left" % limit)
         if self._answer == "lifespan.shutdown.failed":

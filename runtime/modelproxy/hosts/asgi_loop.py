@@ -13,7 +13,7 @@ class Runner:
     def __init__(self):
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)  # for libraries that ask for one while they are imported
-        self._root = None
+        self._root = self._loop.create_task(_for_ever(self._loop))
         self._awaited = None
         self._thread = None
         self._leaving = False
@@ -30,6 +30,7 @@ class Runner:
             try:
                 self._turn()
             except Exception:
+                task.cancel()  # or the next call would do this one's work
                 raise
             except BaseException as error:  # SystemExit in a task of this call's, or Ctrl-C
                 interrupt = error
@@ -54,7 +55,7 @@ class Runner:
         anyio ends its worker threads together with the task that ``run_until_complete`` was given, so this is one that
         outlasts the calls: threads are costly to make, and models keep things in them.
         """
-        if self._root is None or self._root.done():
+        if self._root.done():
             self._root = self._loop.create_task(_for_ever(self._loop))
         try:
             self._loop.run_until_complete(self._root)
@@ -115,8 +116,7 @@ class Runner:
     def close(self):
         """Cancels what still runs, and closes the loop."""
         try:
-            if self._root is not None:
-                self._root.cancel()
+            self._root.cancel()
             self._loop.run_until_complete(self._cancel_others())
         finally:
             asyncio.set_event_loop(None)
