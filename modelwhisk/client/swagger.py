@@ -149,7 +149,10 @@ class _Reader:
                 if form == "json":
                     fields, whole = self._body(schema, bool(body.get("required")))
                     return fields, form, whole
-                fields = [replace(field, place="form") for field in self._properties(self._resolved(schema))]
+                # OpenAPI 3.0.3, "Special Considerations for multipart Content": an array is a part for each element.
+                fields = [
+                    replace(field, place="form", repeated=True) for field in self._properties(self._resolved(schema))
+                ]
                 return fields, form, False
         raise InterfaceError(f"predictions take {', '.join(content) or 'no known type'}, which has no fields")
 

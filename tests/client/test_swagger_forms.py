@@ -44,6 +44,13 @@ def test_lists_in_a_query():
     assert sent(swagger({**field, "collectionFormat": "multi"}), filter=["a", "b"]).url.query == b"filter=a&filter=b"
 
 
+def test_lists_in_an_openapi_form():
+    schema = {"properties": {"n": {"type": "array", "items": {"type": "integer"}}}}
+    content = {"application/x-www-form-urlencoded": {"schema": schema}}
+    document = {"openapi": "3.0.3", "paths": {"/": {"post": {"requestBody": {"content": content}}}}}
+    assert sent(document, n=[1, 2]).content == b"n=1&n=2"
+
+
 def test_get_and_booleans():
     document = swagger({"name": "on", "in": "query", "type": "boolean"}, method="get")
     asked = sent(document, on=True)
