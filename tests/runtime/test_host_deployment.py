@@ -201,6 +201,15 @@ def test_a_list_is_several_requests(package):
     assert value_of(ask(one, [])) == []
 
 
+def test_the_requests_of_a_list_have_each_a_directory_of_their_own(package):
+    code = "import pathlib\n" + SPECIFIED + "{'out': 'a.txt', 'n': pathlib.Path('a.txt').write_text(data['t'])}"
+    host = package(code, output_fields=[field("out", "file"), field("n", "int")])
+    assert value_of(ask(host, [{"t": "x"}, {"t": "yz"}])) == [
+        {"out": "data:text/plain;base64,eA==", "n": 1},
+        {"out": "data:text/plain;base64,eXo=", "n": 2},
+    ]
+
+
 def test_requests_takes_the_list_at_once(package):
     code = HEAD + "    def requests(self, data):\n        return [{'n': len(data), 'a': d['a']} for d in data]\n"
     host = package(code)
@@ -332,12 +341,13 @@ def test_later_files_have_the_last_word(package, tmp_path):
 
 def test_yaml_is_read_where_the_image_can(package, tmp_path, monkeypatch, capfd):
     tmp_path.joinpath("deployment.yaml").write_text("input_fields:\n- name: a\n  data_type: int\n")
+    tmp_path.joinpath("output_fields.yml").write_text("- name: data_type\n")
 
     class Yaml:
         @staticmethod
         def safe_load(file):
             assert "data_type" in file.read()
-            return {"input_fields": [field("a", "int")]}
+            return {"input_fields": [field("a", "int")]} if file.name.endswith("yaml") else []
 
     monkeypatch.setitem(sys.modules, "yaml", None)
     assert value_of(ask(package(SPECIFIED + "data"), {"b": 1})) == {"b": 1}
@@ -516,7 +526,7 @@ def test_fields_that_are_missing_unknown_or_given_twice(package):
         (b"{}", "text/plain", 415, "has the type text/plain; send JSON"),
         (PNG, "image/png", 415, "has the type image/png"),
         (b"--x", "multipart/form-data", 400, "boundary"),
-        (b"--x", "multipart/form-data; boundary=x", 400, "is it whole"),
+        (b"--x", "multipart/form-data; boundary=x", 400, "cut off"),
         (b"a=%ff", "application/x-www-form-urlencoded", 400, "charset utf-8"),
         (b"a&" * 1001, "application/x-www-form-urlencoded", 400, "more than 1000 fields"),
     ],

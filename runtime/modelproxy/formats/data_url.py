@@ -60,7 +60,7 @@ def read_base64(text):
     text = "".join(text.split())
     bare = text.rstrip("=")
     if len(text) - len(bare) > 2 or len(bare) % 4 == 1:
-        raise ValueError("the length of the base64 text is wrong; is it whole?")
+        raise ValueError("the length of the base64 text is wrong, as if it was cut off")
     bare = bare.translate(_STANDARD)
     if _BASE64.match(bare) is None:
         raise ValueError("there are characters in it that base64 hasn't")

@@ -53,7 +53,7 @@ def read(body, boundary):
     while True:
         found = delimiter.search(body, position)
         if found is None:
-            raise ValueError("the form ends before its closing boundary, or never has it; is it whole?")
+            raise ValueError("the form has no closing boundary: it was cut off, or its lines don't end in CRLF")
         if start is not None:
             parts.append(_part(body, start, max(start, found.start())))
             if len(parts) > MAX_PARTS:

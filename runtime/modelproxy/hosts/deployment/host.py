@@ -92,38 +92,41 @@ class Host:
             data = inputs.read(request, self._specification.input)
         except BadValue as error:
             return error_response(getattr(error, "status", 400), str(error), **getattr(error, "details", {}))
-        with Workspace(self._folder) as workspace:
-            try:
-                several = isinstance(data, list)
-                result = self._call(_stored(data, workspace), several, request)
-                return self._response(result, several, request, workspace)
-            except (BadValue, NoPlace) as error:
-                log.line(str(error))
-                return error_response(500, str(error), **getattr(error, "details", {}))
-            except Exception as error:
-                told = getattr(error, "public_error_message", None)
-                if not told:
-                    raise
-                log.traceback_of(error)  # UbiOps tells the caller this attribute's text, and no other exception's
-                return error_response(500, str(told))
+        try:
+            value = self._value(data, request)
+            if isinstance(value, list):
+                return outputs.as_json(value)
+            return outputs.answer(value, request.header("accept"))
+        except (BadValue, NoPlace) as error:
+            log.line(str(error))
+            return error_response(500, str(error), **getattr(error, "details", {}))
+        except Exception as error:
+            told = getattr(error, "public_error_message", None)
+            if not told:
+                raise
+            log.traceback_of(error)  # UbiOps tells the caller this attribute's text, and no other exception's
+            return error_response(500, str(told))
 
-    def _response(self, result, several, request, workspace):
+    def _value(self, data, request):
+        """What is answered to ``data``; a list where that is one and ``requests`` didn't make one answer of it."""
+        if isinstance(data, list) and not callable(getattr(self._deployment, "requests", None)):
+            return [self._value(item, request) for item in data]
         side = self._specification.output
-        if several and isinstance(result, list):
-            return outputs.answers(result, side, workspace.path)
-        return outputs.answer(result, side, request.header("accept"), workspace.path)
+        with Workspace(self._folder) as workspace:
+            result = self._call(_stored(data, workspace), request)
+            if isinstance(data, list) and isinstance(result, list):
+                return [outputs.value_of(item, side, workspace.path) for item in result]
+            return outputs.value_of(result, side, workspace.path)
 
-    def _call(self, data, several, request):
-        """What ``request`` returns, or ``requests``, which takes a list; each stands in for the other."""
+    def _call(self, data, request):
+        """What ``request`` returns, or ``requests``, which takes a list of them."""
         context = _request_context(request)
-        one = getattr(self._deployment, "request", None)
-        many = getattr(self._deployment, "requests", None)
-        if several and not callable(many):
-            return [self._awaited(_with_context(one, item, context)) for item in data]
-        if several or not callable(one):
-            result = self._awaited(_with_context(many, data if several else [data], context))
-            return result[0] if not several and isinstance(result, list) and len(result) == 1 else result
-        return self._awaited(_with_context(one, data, context))
+        if isinstance(data, list):
+            return self._awaited(_with_context(self._deployment.requests, data, context))
+        if callable(getattr(self._deployment, "request", None)):
+            return self._awaited(_with_context(self._deployment.request, data, context))
+        result = self._awaited(_with_context(self._deployment.requests, [data], context))
+        return result[0] if isinstance(result, list) and len(result) == 1 else result
 
     def _awaited(self, result):
         """The result, awaited where the method is ``async``: on one loop for all calls, to which clients stay bound."""

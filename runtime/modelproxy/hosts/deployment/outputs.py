@@ -17,30 +17,9 @@ _JSON = "application/json"
 _FORM, _MIXED = "multipart/form-data", "multipart/mixed"
 
 
-def answer(result, side, accept, directory):
-    """The ``Response`` to one request. Raises ``Mismatch`` where the result isn't what the specification says."""
-    value = _value(result, side, directory)
-    if isinstance(value, str):
-        if preferred(accept, ("text/plain", _JSON)) == _JSON:
-            return _json(value)
-        return Response(200, [("Content-Type", "text/plain; charset=utf-8")], value.encode("utf-8", "replace"))
-    files = [item for values in value.values() for item in _items(values) if isinstance(item, File)]
-    if len(value) == 1 and files and isinstance(next(iter(value.values())), File):
-        chosen = preferred(accept, (files[0].media_type, _JSON, _FORM, _MIXED))
-        if chosen == files[0].media_type:
-            return _file(files[0])
-    else:
-        chosen = preferred(accept, (_JSON, _FORM, _MIXED))
-    return _json(value) if chosen == _JSON else _multipart(value, chosen)
-
-
-def answers(results, side, directory):
-    """The ``Response`` to a list of requests: a JSON list."""
-    return _json([_value(result, side, directory) for result in results])
-
-
-def _value(result, side, directory):
-    """A text, or a dict of name → value with ``File`` for files."""
+def value_of(result, side, directory):
+    """What ``request`` returned as a text, or as a dict of name → value with ``File`` for files. Raises ``Mismatch``
+    where it isn't what the specification says."""
     if isinstance(result, str) and side.type != "structured":
         return result
     wanted = "str" if side.is_plain else "dict"
@@ -149,6 +128,24 @@ def media_type_of(name):
     return kind or "application/octet-stream"
 
 
+def answer(value, accept):
+    """The ``Response`` to one request. Raises ``Mismatch``."""
+    if isinstance(value, str):
+        if preferred(accept, ("text/plain", _JSON)) == _JSON:
+            return as_json(value)
+        return Response(200, [("Content-Type", "text/plain; charset=utf-8")], value.encode("utf-8", "replace"))
+    offers = (_JSON, _FORM, _MIXED)
+    sole = next(iter(value.values())) if len(value) == 1 else None
+    if isinstance(sole, File):
+        offers = (sole.media_type,) + offers
+    elif not any(isinstance(item, File) for items in value.values() for item in _items(items)):
+        return as_json(value)
+    chosen = preferred(accept, offers)
+    if chosen == _JSON:
+        return as_json(value)
+    return _multipart(value, chosen) if chosen in (_FORM, _MIXED) else _file(sole)
+
+
 def preferred(accept, offers):
     """The offer that an Accept header likes best (RFC 9110 section 12.5.1), the first of equals, and the first where it
     likes none. A multipart type that it names comes before others: nobody writes that without meaning it."""
@@ -177,7 +174,7 @@ def _range(part):
     return kind, 1.0
 
 
-def _json(value):
+def as_json(value):
     def as_url(item):
         return data_url.write(item.content, item.media_type)
 
@@ -214,6 +211,6 @@ def _multipart(value, kind):
         elif isinstance(values, str):
             parts.append(multipart.Part(name, values.encode("utf-8", "replace")))
         else:
-            parts.append(multipart.Part(name, _json(values).body, None, _JSON))
+            parts.append(multipart.Part(name, as_json(values).body, None, _JSON))
     boundary, body = multipart.write(parts)
     return Response(200, [("Content-Type", "%s; boundary=%s" % (kind, boundary))], body)
