@@ -5,6 +5,7 @@ section 4), or a command line. It is started again by the next call where it has
 """
 
 import _thread
+import time
 from time import monotonic
 
 from ... import log
@@ -110,10 +111,12 @@ class Host:
 
     def _without_answer(self, child, error):
         """Not asked again, since what was asked for may have been done (RFC 9110 section 9.2.2)."""
-        if child.wait(NOTICING_PATIENCE) and child.status != 0:  # 0 is that of a command that leaves a daemon
+        if child.wait(NOTICING_PATIENCE) and child.status != 0:
             child.broken = True  # children that it left behind may hold its port
             what = "%s before it had answered; the next call starts it again" % child.how_it_ended()
         else:
+            if child.status == 0:  # its daemon may be ending; once that is done, the next call sees it
+                time.sleep(NOTICING_PATIENCE)
             what = str(error)
             log.line("the command " + what)
         return error_response(502, "The model's server %s. What it printed is in the log." % what)
