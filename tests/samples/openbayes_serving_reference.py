@@ -1,5 +1,6 @@
 """OpenBayes' serving as its documents describe it (model-interfaces.md, section 4), on Flask: the usual server of the
-Predictor sample. Written from the documents alone, so that it can disagree with the host.
+Predictor sample. It shares no code with the host, but its author: where the documents are silent (GET, text/plain,
+Accept) both do what the platform's package 0.2 was seen to do.
 
     cd FOLDER_WITH_PREDICTOR_PY && python openbayes_serving_reference.py PORT
 """

@@ -1,7 +1,7 @@
 """Serves an OpenBayes ``Predictor`` (model-interfaces.md, section 4), in whatever image, with or without the platform's
 own package.
 
-Where section 4 says nothing, it is as on the platform (openbayes.com/docs/serving/predictor and its example models):
+Where section 4 says nothing, it is as on the platform (the behaviour of openbayes-serving 0.2, and its example models):
 the service is at ``/``, GET there tells that it works, a ``str`` is text/plain, a client whose ``Accept`` prefers
 MessagePack gets it, bytes within JSON are base64, the class may have another name, ``__init__`` may take ``config``.
 """
