@@ -58,6 +58,8 @@ def kinds(folder, text):
         "def app(environ, start_response, more=None):\n    return []\n",
         "app = lambda environ, start_response: []\n",
         "class Model:\n    def __call__(self, environ, start_response):\n        return []\n\n\napp = Model()\n",
+        "from functools import wraps\nfrom nowhere_installed import logged\n@logged\n@wraps(3)\n" + PLAIN,
+        "import os\nfrom nowhere_installed import *\nfrom os.path import *\n" + PLAIN + "app.name = os.name\n",
         "class app:\n    def __init__(self, environ, start):\n"
         "        pass\n    def __iter__(self):\n        yield b''\n",
         "from flask import Flask\nclass Server(Flask):\n    pass\nclass More(Server):\n    pass\napp = More('x')\n",
@@ -302,6 +304,20 @@ def test_a_star_import(tmp_path):
     assert applications.found_in(write(tmp_path, files)) == [("asgi", "main:app")]
     files = {"main.py": "from other import *\n", "other.py": "x = 1\n"}
     assert applications.found_in(write(tmp_path, files)) == []
+
+
+def test_stars_in_a_circle(tmp_path):
+    files = {
+        "main.py": "from one import *\napp = make()\n",
+        "one.py": "from two import *\nfrom nowhere_installed import *\n",
+        "two.py": "from one import *\n",
+    }
+    assert applications.found_in(write(tmp_path, files)) == []
+    made = "def make():\n    return FastAPI()\ntry:\n    from nowhere_installed import make\nfinally:\n    pass\n"
+    files["two.py"] += "from fastapi import FastAPI\n" + made
+    assert applications.found_in(write(tmp_path, files)) == [("asgi", "main:app")]
+    files["main.py"] = "from two import make as create_app\n"
+    assert applications.found_in(write(tmp_path, files)) == [("asgi", "main:create_app()")]
 
 
 def test_modules_that_import_each_other(tmp_path):

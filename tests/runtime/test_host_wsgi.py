@@ -342,8 +342,9 @@ def test_the_default_path_of_werkzeug_s_own_maps(folder):
 
 FALCON = """
 class App:
-    def __init__(self):
-        self._router = None
+    __slots__ = ()
+    def add_route(self, path, resource):
+        pass
     def __call__(self, environ, start_response):
         pass
 
@@ -361,7 +362,7 @@ def inspect_routes(app):
 
 
 def test_falcon(folder):
-    text = "import falcon\napp = falcon.App()\n"
+    text = "import falcon\nclass Own(falcon.App):\n    pass\napp = Own()\n"
     host = loaded(folder, "held:app", {"held.py": text, "falcon/__init__.py": FALCON, "falcon/inspect.py": INSPECT})
     assert host.default_path == "/items"
 

@@ -91,7 +91,7 @@ def _module_until(name, ends):
         return sys.modules[name]
     try:
         spec = importlib.util.find_spec(name)
-    except (AttributeError, ValueError):  # the first up to Python 3.6, where what is above is no package
+    except AttributeError:  # up to Python 3.6, where what is above is no package
         spec = None
     if spec is None or spec.loader is None:
         return importlib.import_module(name)  # which tells what is wrong

@@ -336,9 +336,8 @@ class Reader:
         site = self._site(path)
         found = Found(NEITHER if _is_standard(path) and not is_own else UNKNOWN)
         if site is not None and len(site[1]) == 1:
-            for _, node in site[0].bound(site[1][0]):
-                found = self._result(site[0], node)
-                break
+            definitions = [node for _, node in site[0].bound(site[1][0]) if not isinstance(node, Import)]
+            found = self._result(site[0], definitions[0])
         return Found(kind) if found.kind == UNKNOWN and kind is not None else found
 
     def _result(self, scope, node):

@@ -236,7 +236,8 @@ def _table(thing):
     if type(routes) is list and routes and all(hasattr(route, "rule") for route in routes):  # Bottle
         methods = [("GET", "POST") if route.method == "ANY" else (route.method,) for route in routes]
         return [(route.rule, its) for route, its in zip(routes, methods) if not set("<:") & set(route.rule)]
-    if "_router" in held and type(thing).__module__.partition(".")[0] == "falcon":
+    packages = [kind.__module__.partition(".")[0] for kind in type(thing).__mro__]
+    if "falcon" in packages and hasattr(thing, "add_route"):
         return _of_falcon(thing)
     return None
 
