@@ -407,9 +407,10 @@ def test_lifespan_is_run_once_and_its_state_is_copied(serve):
         (["shutdown.complete"], BadApplication, "sent where lifespan.startup.complete or lifespan.startup.failed"),
     ],
 )
-def test_startup_that_fails(serve, startup, error, says):
+def test_startup_that_fails(serve, startup, error, says, capfd):
     with pytest.raises(error, match=says):
         serve(lifespan_app([], startup, ["shutdown.complete"]))
+    assert capfd.readouterr() == ("", "")  # who loads the model logs what was raised
 
 
 async def asks_for_a_path(scope, receive, send):
@@ -778,6 +779,27 @@ def test_the_application_is_imported_inside_the_loop(tmp_path, monkeypatch):
     host = asgi.Host(Settings({"MODELPROXY_TARGET": "inside_the_loop:app"}))
     host.load()
     host.close()
+
+
+def test_a_file_that_runs_uvicorn_when_imported(tmp_path, monkeypatch):
+    uvicorn = types.ModuleType("uvicorn")
+
+    def run(app):
+        raise RuntimeError("asyncio.run() cannot be called from a running event loop")
+
+    uvicorn.run = run
+    monkeypatch.setitem(sys.modules, "uvicorn", uvicorn)
+    tmp_path.joinpath("runs_uvicorn.py").write_text(
+        "import uvicorn\nfrom starlette.applications import Starlette\napp = Starlette()\nuvicorn.run(app)\n"
+    )
+    tmp_path.joinpath("fails_otherwise.py").write_text("raise RuntimeError('no model')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    host = asgi.Host(Settings({"MODELPROXY_TARGET": "runs_uvicorn:app"}))
+    host.load()
+    assert get(host).status == 404
+    host.close()
+    with pytest.raises(RuntimeError, match="no model"):
+        asgi.Host(Settings({"MODELPROXY_TARGET": "fails_otherwise:app"})).load()
 
 
 def test_a_module_that_exits_while_it_is_imported(tmp_path, monkeypatch):

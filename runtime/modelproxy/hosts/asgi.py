@@ -6,6 +6,7 @@ container does. As a web server, and where calls come from several threads, it h
 """
 
 import os
+import sys
 
 from .. import log
 from ..messages import Request, Response, error_response
@@ -50,7 +51,7 @@ class Host:
             raise
 
     async def _start(self):
-        self._application = self._gateway.single_callable(attribute_of(self._target), self._target)
+        self._application = self._gateway.single_callable(_imported(self._target), self._target)
         routed = held_by(self._application, lambda thing: isinstance(getattr(thing, "routes", None), list))
         routes = list(_routes(routed.routes)) if routed is not None else []
         self.default_path = _default_path(routes)
@@ -58,8 +59,9 @@ class Host:
         self._description = _of_get(routes, getattr(routed, "openapi_url", None) or "/openapi.json")
         # An application with a root_path of its own (FastAPI's parameter) puts it into the scope itself.
         self._whole_path = _strips_root_path(self._application) and not getattr(routed, "root_path", "")
-        self._lifespan = self._gateway.Lifespan(self._application)
-        await self._lifespan.startup()
+        lifespan = self._gateway.Lifespan(self._application)
+        await lifespan.startup()
+        self._lifespan = lifespan
 
     def handle(self, request):
         if "websocket" in request.header("upgrade").lower():
@@ -105,14 +107,15 @@ class Host:
 
     def close(self):
         runner, self._runner = self._runner, None
+        lifespan, self._lifespan = self._lifespan, None
         if runner is None:
             return
         try:
             if not runner.come_back(_SHUTDOWN):
                 log.line("a prediction holds the event loop, so the application's shutdown can't run")
                 return
-            if self._lifespan is not None:
-                runner.run(self._lifespan.shutdown(_SHUTDOWN))
+            if lifespan is not None:
+                runner.run(lifespan.shutdown(_SHUTDOWN))
             runner.close()
         except BaseException as error:
             log.traceback_of(error)
@@ -121,13 +124,26 @@ class Host:
 def _found_target():
     from . import applications
 
-    found = [target for kind, target in applications.found_in(os.getcwd())]
-    if len(found) == 1:
-        return found[0]
+    found = applications.found_in(os.getcwd())
+    targets = {target for kind, target in found if kind == "asgi"} or {target for _, target in found}
+    if len(targets) == 1:
+        return targets.pop()
     raise Unloadable(
         "which application to serve isn't clear (%s): set MODELPROXY_TARGET to module:attribute"
-        % (", ".join(found) or "none was found in %s" % ", ".join(applications.FILES))
+        % (", ".join(sorted(targets)) or "none was found in %s" % ", ".join(applications.FILES))
     )
+
+
+def _imported(target):
+    """The application. A file that ends in ``uvicorn.run(app)`` whoever imports it can't start that inside the loop, so
+    it is imported once more without."""
+    try:
+        return attribute_of(target)
+    except RuntimeError as error:
+        if "event loop" not in str(error) or "uvicorn" not in sys.modules:
+            raise
+    sys.modules["uvicorn"].run = lambda *given, **more: None
+    return attribute_of(target)
 
 
 def _strips_root_path(application):

@@ -70,7 +70,7 @@ def _takes(application, count):
 
 
 def scope_of(request, state, whole_path):
-    """The scope of a request.
+    """The scope of a request. In an action ``extensions`` has the activation's metadata as ``openwhisk.activation``.
 
     state        of the lifespan; each request gets a copy (Lifespan 2.0, "Lifespan State").
     whole_path   True where ``path`` begins with ``root_path``, False where it is what follows (WSGI's PATH_INFO).
