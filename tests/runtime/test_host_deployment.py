@@ -339,6 +339,14 @@ def test_later_files_have_the_last_word(package, tmp_path):
     assert value_of(ask(host, {"7": 1})) == {"out": 1}
 
 
+def test_files_beside_the_package_s_folder_are_read_too(package, tmp_path):
+    about = {"deployment_name": "digits", "version_name": "v1", "input": [field("a", "int")]}
+    tmp_path.joinpath("deployment.json").write_text(json.dumps(about))
+    host = package(SPECIFIED + "data", "deployment_package", specification={"version_name": "v2"})
+    shown = value_of(ask(host, method="GET"))
+    assert (shown["deployment"], shown["version"], len(shown["input_fields"])) == ("digits", "v2", 1)
+
+
 def test_yaml_is_read_where_the_image_can(package, tmp_path, monkeypatch, capfd):
     tmp_path.joinpath("deployment.yaml").write_text("input_fields:\n- name: a\n  data_type: int\n")
     tmp_path.joinpath("output_fields.yml").write_text("- name: data_type\n")
@@ -469,6 +477,8 @@ def test_each_type_in_a_form(typed):
         "'array_string': ['[not json']",
     ):
         assert part in seen["repr"]
+    latin = ask_form(typed, ("string", b"\xfc", None, "text/plain; charset=latin-1"))
+    assert "'string': '\u00fc'" in value_of(latin)["repr"]
     body = b"array_double=1&array_double=2.5&string=a+b%26&any=text&&double=x"[:-9] + b"&double=.5"
     seen = value_of(ask(typed, body=body, kind="application/x-www-form-urlencoded"))
     for part in ("'array_double': [1.0, 2.5]", "'string': 'a b&'", "'any': 'text'", "'double': 0.5"):

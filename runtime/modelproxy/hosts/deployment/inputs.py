@@ -119,7 +119,7 @@ def _form(parts, side):
 
 def _content(part):
     if part.file_name is None:
-        return _text(part.content)
+        return _text(part.content, part.content_type)
     return File(part.content, safe_name(part.file_name) or safe_name(part.name) or "file")
 
 

@@ -67,9 +67,9 @@ def _structured(result, side, directory):
 def _loose(result, directory):
     value = {}
     for name, item in result.items():
-        inside = [_inside(path, directory) for path in _items(item)]
-        if inside and all(inside):
-            files = [_found(str(name), path, directory) for path in inside]
+        items = _items(item)
+        if items and all(_inside(path, directory) for path in items):
+            files = [_found(str(name), _inside(path, directory), directory) for path in items]
             value[name] = files if isinstance(item, (list, tuple)) else files[0]
             continue
         flaw = flaw_in({name: item}, "the output")

@@ -5,6 +5,7 @@ These are read, fields in any of UbiOps' ways to write them, and the later ones 
 1. ``deployment.yaml`` or ``.yml`` (``ubiops deployments get`` writes it; needs PyYAML), ``deployment.json``,
    ``specification.json``: an object with ``deployment_name``, ``version_name``, ``input_type``, ``output_type``
    ("structured" or "plain"), ``input_fields``, ``output_fields``; also ``name``, ``version``, ``inputs``, ``outputs``.
+   Those beside a folder ``deployment_package`` are read as well.
 2. ``input_specification.json`` and ``output_specification.json`` (or ``…_spec``, ``…_fields``): a list of fields
    ``{"name": "img", "id": "0000", "data_type": {"value": "file"}}``; the type may be the bare word, ``required`` false
    allows null, ``default`` is taken where an input is missing.
@@ -19,6 +20,7 @@ import re
 from .. import Unloadable
 
 STRUCTURED, PLAIN = "structured", "plain"
+PACKAGE = "deployment_package"  # as UbiOps calls the folder; what UbiOps' command line writes lies beside it
 ARRAY = "array_"
 FILES = ("file", "blob")  # the second is what UbiOps called it first
 _ELEMENTS = frozenset(("int", "double", "string", "bool", "dict", "any") + FILES)
@@ -108,9 +110,16 @@ class Specification:
 
 
 def read(folder):
-    """The ``Specification`` in a package's folder, and sentences for the log. Raises ``Unloadable``."""
-    names = sorted(os.listdir(folder))
+    """The ``Specification`` of the package in a folder, and sentences for the log. Raises ``Unloadable``."""
     found, remarks = Specification(), []
+    if os.path.basename(folder) == PACKAGE:
+        _read(os.path.dirname(folder), found, remarks)
+    _read(folder, found, remarks)
+    return found, remarks
+
+
+def _read(folder, found, remarks):
+    names = sorted(os.listdir(folder))
     for name in sorted(filter(_WHOLE.match, names), key=lambda name: not name.startswith("deployment.")):
         _take(found, name, _document(os.path.join(folder, name), remarks))
     for name in filter(_SIDE.match, names):
@@ -119,7 +128,6 @@ def read(folder):
             side = getattr(found, name.partition("_")[0])
             side.fields = _fields(name, document)
             side.type = STRUCTURED
-    return found, remarks
 
 
 def _document(path, remarks):
@@ -149,9 +157,9 @@ def _take(found, file, document):
         if stated not in (STRUCTURED, PLAIN, ""):
             raise Unloadable("%s: the %s_type is %r; there are structured and plain" % (file, name, stated))
         side.type = stated
-        fields = document.get(name + "_fields", document.get(name + "s"))
-        if fields is not None and not side.is_plain:
-            side.fields = _fields(file, fields)
+        stated = [document[key] for key in (name + "_fields", name + "s", name) if document.get(key) is not None]
+        if stated and not side.is_plain:
+            side.fields = _fields(file, stated[0])
             side.type = STRUCTURED
 
 
