@@ -49,26 +49,40 @@ def plainly(args):
 # --- over the web ---
 
 def route(args):
-    path, method = args['__ow_path'].rstrip('/'), args['__ow_method']
-    if path == '':
-        if method in ('get', 'head') and not any(name in NAMES for name in query_of(args)):
-            return {'body': {'model': MODEL['about'], 'fields': FIELDS}}
-        sent = sent_by(args)
-        return {'body': many(sent) if isinstance(sent, list) else predict(sent)}
-    if path == '/chart':
-        svg = chart(predict(sent_by(args)))
-        return {'headers': {'Content-Type': 'image/svg+xml', 'Cache-Control': 'no-store'},
-                'body': base64.b64encode(svg.encode()).decode()}
-    if path == '/table':
-        if method not in ('post', 'put'):
-            return {'statusCode': 405, 'headers': {'Allow': 'POST, PUT', 'Content-Type': 'application/json'},
-                    'body': {'error': 'POST a CSV file here.'}}
-        return {'headers': {'Content-Type': 'text/csv'}, 'body': table(text_of(args))}
-    if path == '/docs':
-        return {'statusCode': 302, 'headers': {'Location': 'https://hastie.su.domains/Papers/LARS/'}}
-    if path == '/ping':
-        return {}
-    raise Bad('There is nothing at %s.' % path, 404, paths=['/', '/chart', '/table', '/docs', '/ping'])
+    path = args['__ow_path'].rstrip('/')
+    if path not in ROUTES:
+        raise Bad('There is nothing at %s.' % path, 404, paths=sorted(ROUTES))
+    return ROUTES[path](args)
+
+
+def predictions(args):
+    sending = args['__ow_method'] not in ('get', 'head') or any(name in NAMES for name in query_of(args))
+    if not sending:
+        return {'body': {'model': MODEL['about'], 'fields': FIELDS}}
+    sent = sent_by(args)
+    return {'body': many(sent) if isinstance(sent, list) else predict(sent)}
+
+
+def picture(args):
+    svg = chart(predict(sent_by(args)))
+    return {'headers': {'Content-Type': 'image/svg+xml', 'Cache-Control': 'no-store'},
+            'body': base64.b64encode(svg.encode()).decode()}
+
+
+def tables(args):
+    if args['__ow_method'] not in ('post', 'put'):
+        return {'statusCode': 405, 'headers': {'Allow': 'POST, PUT', 'Content-Type': 'application/json'},
+                'body': {'error': 'POST a CSV file here.'}}
+    return {'headers': {'Content-Type': 'text/csv'}, 'body': table(text_of(args))}
+
+
+ROUTES = {
+    '': predictions,
+    '/chart': picture,
+    '/table': tables,
+    '/docs': lambda args: {'statusCode': 302, 'headers': {'Location': 'https://hastie.su.domains/Papers/LARS/'}},
+    '/ping': lambda args: {},
+}
 
 
 def query_of(args):
@@ -173,7 +187,7 @@ def table(text):
         raise Bad('The table is empty.')
     target = io.StringIO()
     writer = csv.writer(target, lineterminator='\n')
-    writer.writerow(rows.fieldnames + ['progression', 'low', 'high'])
+    writer.writerow([*rows.fieldnames, 'progression', 'low', 'high'])
     for number, row in enumerate(rows, 2):
         try:
             answer = predict(row)

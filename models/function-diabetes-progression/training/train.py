@@ -45,7 +45,8 @@ def main():
     mean = np.abs(known_target.mean() - held_target).mean()
     inside = ((guessed + low <= held_target) & (held_target <= guessed + high)).mean()
     r2 = 1 - ((guessed - held_target) ** 2).sum() / ((held_target - held_target.mean()) ** 2).sum()
-    print(f'held out: {len(off)}, mean error {off.mean():.1f} (of the mean alone {mean:.1f}), R2 {r2:.2f}, in range {inside:.1%}')
+    print(f'held out: {len(off)}, mean error {off.mean():.1f} (of the mean alone {mean:.1f})')
+    print(f'R2 {r2:.2f}, in range {inside:.1%}')
     names = [name for name, *_ in FIELDS] + ['ratio']
     (MODEL / 'model.json').write_text(json.dumps({
         'about': 'Progression of diabetes after a year (a demonstration, not a medical device)',
@@ -54,14 +55,15 @@ def main():
         'interval': [round(float(low), 2), round(float(high), 2)],
         'weights': [
             [name, round(float(weight), 5), round(float(centre), 5), round(float(spread), 5)]
-            for name, weight, centre, spread in zip(names, model.coef_, scaler.mean_, scaler.scale_)
+            for name, weight, centre, spread in zip(names, model.coef_, scaler.mean_, scaler.scale_, strict=True)
         ],
     }, indent=1) + '\n')
     with open(MODEL / 'samples' / 'held-out.csv', 'w', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow([*names[:-1], 'after_a_year'])
-        writer.writerows([[f'{value:g}' for value in row] + [f'{after:g}'] for row, after in zip(held_out, held_target)])
-    one = {name: float(f'{value:g}') for name, value in zip(names, held_out[0])}
+        for row, after in zip(held_out, held_target, strict=True):
+            writer.writerow([f'{value:g}' for value in (*row, after)])
+    one = {name: float(f'{value:g}') for name, value in zip(names[:-1], held_out[0], strict=True)}
     (MODEL / 'samples' / 'one.json').write_text(json.dumps(one) + '\n')
     assert all(math.isfinite(value) for value in one.values())
 
