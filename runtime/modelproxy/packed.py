@@ -10,21 +10,19 @@ import sys
 
 PREFIX = "modelproxy."
 CORE = "core"
-SHARED = "shared"
+HOSTS = "hosts"
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "packed")
 # What is imported before the port is open, and so isn't packed.
 UNPACKED = frozenset(("", "start", "listener", "settings", "log", "packed"))
-_HOSTS = frozenset(("wsgi", "asgi", "predictor", "deployment", "function", "onnx", "command"))
 _ModuleSpec = type(__spec__)  # that of importlib.machinery, which nobody else needs here
 
 
 def group_of(name):
-    """The archive of a module: "core" is for every model, "shared" for all hosts but MAX's, the rest for one host."""
+    """The archive of a module: "core" has what every model needs and MAX's host, "hosts" the other hosts."""
     parts = name[len(PREFIX) :].split(".")
-    if parts[0] == "hosts" and parts[1:] not in ([], ["choice"], ["max"]):
-        word = parts[1].partition("_")[0]
-        return word if word in _HOSTS else SHARED
-    return SHARED if parts[0] == "formats" else CORE
+    if parts[0] == "formats" or (parts[0] == "hosts" and parts[1:] not in ([], ["choice"], ["max"])):
+        return HOSTS
+    return CORE
 
 
 class Archives:

@@ -46,15 +46,18 @@ def write_module(source, target, shown_as):
 
 def compressed(content, group):
     """What every start reads is compressed for speed, the rest for size; as this Python, which reads it, is able to."""
+    if group != "core":
+        try:
+            import lzma
+
+            # No check: nobody but the image's own layer brings it.
+            return b"x" + lzma.compress(content, check=lzma.CHECK_NONE, preset=9 | lzma.PRESET_EXTREME)
+        except ImportError:
+            pass  # as small as it can be made, then
     try:
-        if group == "core":
-            import zlib
+        import zlib
 
-            return b"z" + zlib.compress(content, 9)
-        import lzma
-
-        # No check: nobody but the image's own layer brings it.
-        return b"x" + lzma.compress(content, check=lzma.CHECK_NONE, preset=9 | lzma.PRESET_EXTREME)
+        return b"z" + zlib.compress(content, 9)
     except ImportError:
         return b"-" + content
 

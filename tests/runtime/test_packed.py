@@ -16,12 +16,12 @@ from modelproxy import packed
         ("modelproxy.hosts", "core"),
         ("modelproxy.hosts.max", "core"),
         ("modelproxy.hosts.choice", "core"),
-        ("modelproxy.hosts.asgi", "asgi"),
-        ("modelproxy.hosts.asgi_gateway", "asgi"),
-        ("modelproxy.hosts.deployment.inputs", "deployment"),
-        ("modelproxy.hosts.loading", "shared"),
-        ("modelproxy.formats", "shared"),
-        ("modelproxy.formats.multipart", "shared"),
+        ("modelproxy.hosts.asgi", "hosts"),
+        ("modelproxy.hosts.asgi_gateway", "hosts"),
+        ("modelproxy.hosts.deployment.inputs", "hosts"),
+        ("modelproxy.hosts.loading", "hosts"),
+        ("modelproxy.formats", "hosts"),
+        ("modelproxy.formats.multipart", "hosts"),
     ],
 )
 def test_where_a_module_is(name, group):
