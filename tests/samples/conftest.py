@@ -33,7 +33,9 @@ from modelwhisk.local.process_container import ProcessFactory  # noqa: E402
 
 START_SECONDS = 60
 WEB_MODES: dict[str, WebMode] = {"raw": "raw", "cooked": "true"}
-QUIET = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+# The order of a set of methods, as in Allow, is another one in each process else.
+SAME_ORDER = {"PYTHONHASHSEED": "0"}
+QUIET = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **SAME_ORDER}
 
 
 class Sides:
@@ -89,7 +91,11 @@ def sides() -> Iterator[Callable[[str], Sides]]:
             proxy = [sys.executable, str(CHECKOUT / "runtime")]
             web = stack.enter_context(process(proxy, folder, web_port, PORT=str(web_port)))
             actions = {
-                mode: Action(f"{sample}-{mode}", ProcessFactory(folder), annotations=web_annotations(kind))
+                mode: Action(
+                    f"{sample}-{mode}",
+                    ProcessFactory(folder, environment=SAME_ORDER),
+                    annotations=web_annotations(kind),
+                )
                 for mode, kind in WEB_MODES.items()
             }
             platform = stack.enter_context(
