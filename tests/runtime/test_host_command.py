@@ -178,6 +178,14 @@ def is_gone(pid):
         return True
 
 
+def accepts(host):
+    try:
+        http_exchange.connect(*host._place).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 # --- requests and answers -----------------------------------------------------------------------------------------
 
 
@@ -468,6 +476,19 @@ def test_how_a_command_can_end():
         assert says in ended.how_it_ended()
 
 
+def test_what_can_not_be_told_to_end(server, monkeypatch):
+    families = [{99999999}, set()]
+    monkeypatch.setattr(server._child, "family", lambda: families.pop(0))
+    assert server._child._tell(signal.SIGTERM, 1)
+    monkeypatch.undo()
+
+
+def test_a_container_s_first_process_leaves_no_mark(monkeypatch):
+    assert child._marked({})[1] is not None
+    monkeypatch.setattr(child.os, "getpid", lambda: 1)
+    assert child._marked({"A": "b"}) == ({"A": "b"}, None)
+
+
 def test_as_a_container_s_first_process_orphans_are_waited_for_as_well(monkeypatch):
     results = [(7, 0), (8, 256)]
     asked, ended = [], []
@@ -515,7 +536,7 @@ def test_a_daemon(make, folder):
     pid = seen(get(host))["pid"]
     assert host._child.status == 0
     os.kill(pid, signal.SIGKILL)
-    while not is_gone(pid):
+    while accepts(host):
         time.sleep(0.01)
     again = seen(get(host))["pid"]
     assert again != pid
@@ -833,7 +854,7 @@ def test_a_process_that_is_gone_or_a_zombie_is_no_family(monkeypatch):
     monkeypatch.setattr(ports.os, "listdir", lambda folder: listdir(folder) + ["99999999"])
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        assert pid not in ports.family(pid)
+        assert pid not in ports.family({pid}, pid)
     finally:
         os.waitpid(pid, 0)
 

@@ -37,11 +37,7 @@ class Child:
         # `kill 0` in a script must not reach us. But where we lead a group, and aren't all that there is, who pauses or
         # kills us as a group means the command too (`modelwhisk local` without docker).
         apart = os.getpid() == 1 or os.getpgrp() != os.getpid()
-        self._mark = None
-        if os.getpid() != 1:  # else all daemons are children of ours
-            value = "%d-%s" % (os.getpid(), binascii.b2a_hex(os.urandom(8)).decode("ascii"))
-            environ = dict(environ, **{MARK: value})
-            self._mark = ("%s=%s" % (MARK, value)).encode("ascii")
+        environ, self._mark = _marked(environ)
         with _children_lock:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - the image's own command
@@ -63,9 +59,10 @@ class Child:
 
     def family(self):
         """The pids of all that it is or started, as far as can be told."""
+        itself = {self.pid} if self.status is None else set()
         if ports.are_known():
-            return ports.family(self._leader, self._mark)
-        return {self.pid} if self.status is None else set()
+            return ports.family(itself if self._mark else {os.getpid()}, self._leader, self._mark)
+        return itself
 
     def wait(self, seconds):
         """True once it has ended; waits that long for it."""
@@ -115,6 +112,14 @@ class Child:
         self.status = status
         if not self._stopping:
             log.line("the command %s" % self.how_it_ended())
+
+
+def _marked(environ):
+    """The environment with a mark, and the mark. A container's first process needs none: daemons are its children."""
+    if os.getpid() == 1:
+        return environ, None
+    value = binascii.b2a_hex(os.urandom(8)).decode("ascii")
+    return dict(environ, **{MARK: value}), ("%s=%s" % (MARK, value)).encode("ascii")
 
 
 def _reap(pid):

@@ -68,8 +68,8 @@ def _address(digits):
     return _socket.inet_ntop(_socket.AF_INET if len(raw) == 4 else _socket.AF_INET6, raw)
 
 
-def family(leader, mark=None):
-    """The processes, but for this one, that descend from this one, are of the group or session ``leader``, or have the
+def family(roots, leader, mark=None):
+    """The processes, but for this one, that descend from ``roots``, are of the group or session ``leader``, or have the
     variable ``mark`` (b"NAME=value") in their environment, as a daemon has that nobody is the parent of."""
     processes = {}
     for name in os.listdir("/proc"):
@@ -81,15 +81,14 @@ def family(leader, mark=None):
                 continue
             if state not in (b"Z", b"X"):
                 processes[int(name)] = [int(number) for number in numbers]  # parent, group, session
-    own = os.getpid()
-    ours = {pid for pid, (_, group, session) in processes.items() if leader in (group, session)} | {own}
+    ours = {pid for pid, (_, group, session) in processes.items() if pid in roots or leader in (group, session)}
     if mark is not None:
         ours.update(pid for pid in processes if _has_mark(pid, mark))
     more = True
     while more:
         more = {pid for pid, (parent, _, _) in processes.items() if parent in ours} - ours
         ours |= more
-    return ours - {own}
+    return ours - {os.getpid()}
 
 
 def _has_mark(pid, mark):
