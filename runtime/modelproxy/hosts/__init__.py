@@ -32,10 +32,11 @@ def make(settings, folder):
     choice = choose(settings, folder)
     settings.target = choice.target
     module = __import__("modelproxy.hosts." + choice.name, fromlist=("Host",))
-    reason = choice.reason
-    if choice.target not in reason:
-        reason += ", and loads " + choice.target
-    return module.Host(settings), "host %s, since %s" % (choice.name, reason)
+    return module.Host(settings), "host %s%s, since %s" % (
+        choice.name,
+        " of " + choice.target if choice.target else "",
+        choice.reason,
+    )
 
 
 def is_browser(request):
