@@ -9,7 +9,7 @@ import types
 from contextlib import closing
 
 import pytest
-from modelproxy.hosts import Unloadable
+from modelproxy.hosts import Unloadable, command
 from modelproxy.hosts.command import Host, child, command_line, description, http_exchange, ports, waiting
 from modelproxy.messages import Request, Response
 from modelproxy.settings import Settings
@@ -258,7 +258,8 @@ def test_answers_of_every_framing(shared):
         ("/half-chunked", "closed the connection before the last chunk"),
     ],
 )
-def test_half_an_answer_is_none(shared, path, says):
+def test_half_an_answer_is_none(shared, monkeypatch, path, says):
+    monkeypatch.setattr(command, "NOTICING_PATIENCE", 0.01)
     assert says in error_of(get(shared, path))
     assert seen(get(shared))
 
@@ -289,8 +290,6 @@ def test_a_redirect_stays_under_the_mount(shared):
     ],
 )
 def test_where_a_redirect_leads(location, expected):
-    from modelproxy.hosts import command
-
     response = Response(302, [("Server", "s"), ("Location", location)], b"")
     command._mount_location(
         response, Request("GET", "/", headers=[("host", "h.example")], mount="/api/m", scheme="https")
@@ -389,7 +388,7 @@ def test_a_server_that_ends_is_started_again(server, capfd):
     assert "ended with exit status 3 before it had answered; the next call" in error_of(get(server, "/exit"))
     second = seen(get(server))["pid"]
     assert second != first
-    assert "was ended by SIGKILL (9), perhaps for want of memory, before" in error_of(get(server, "/kill"))
+    assert "was ended by SIGKILL (9, perhaps for want of memory) before" in error_of(get(server, "/kill"))
     assert seen(get(server))["pid"] not in (first, second)
     out, err = capfd.readouterr()
     assert out.count("modelproxy: the command is started again\n") == 2
@@ -411,8 +410,6 @@ def test_a_server_that_can_not_be_started_again(server, folder):
 
 
 def test_a_server_that_no_longer_listens_is_given_some_time(server, monkeypatch):
-    from modelproxy.hosts import command
-
     monkeypatch.setattr(command, "REFUSING_PATIENCE", 0.2)
     first = seen(get(server, "/deaf"))["pid"]
     assert seen(get(server))["pid"] != first
@@ -450,8 +447,6 @@ def test_only_one_of_several_threads_starts_it_again(server):
 
 
 def test_any_other_trouble_with_the_connection_is_told(server, monkeypatch):
-    from modelproxy.hosts import command
-
     def connect(addresses, port):
         raise OSError(24, "Too many open files")
 
@@ -641,7 +636,8 @@ def test_the_port_that_was_named_must_speak_http(make, folder):
 
 
 def test_a_server_that_never_says_a_word_is_left_to_requests(make, folder, monkeypatch):
-    monkeypatch.setattr(waiting, "SILENCES", 1)
+    monkeypatch.setattr(waiting, "SILENCES", 0)
+    monkeypatch.setattr(command, "NOTICING_PATIENCE", 0.01)
     folder.joinpath("ssh.py").write_text(SSH % b"")
     port = str(command_line._bound(0))
     host = make(words=PYTHON + ["ssh.py", port], command_port=port)
@@ -664,7 +660,7 @@ def test_processes_that_hide_their_sockets(make, monkeypatch):
     host = make(words=SERVE)
 
     def hidden(folder):
-        if int(folder.split("/")[2]) in host._child.family():
+        if int(folder.split("/")[2]) == host._child.pid:
             raise PermissionError
         return open_files(folder)
 

@@ -99,8 +99,8 @@ class Child:
                 name = signal.Signals(number).name
             except ValueError:  # a real-time signal
                 name = "signal"
-            hint = ", perhaps for want of memory," if number == signal.SIGKILL else ""
-            return "was ended by %s (%d)%s" % (name, number, hint)
+            hint = ", perhaps for want of memory" if number == signal.SIGKILL else ""
+            return "was ended by %s (%d%s)" % (name, number, hint)
         return "ended with exit status %d" % os.WEXITSTATUS(self.status)
 
     def end(self, status):
