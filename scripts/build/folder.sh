@@ -75,7 +75,7 @@ make_context() { # SOURCE
   folder_dockerfile >"$CONTEXT/Dockerfile"
   copy_list "$ROOT" "$CONTEXT" < <(cd -- "$ROOT" && find runtime -name '*.py' -type f &&
     printf '%s\n' scripts/build/{exclude,find_python.sh,install.py,packages.py,prepare.py,unpack.py}) ||
-    fail "copying the proxy: $(why)"
+    fail "copying the proxy: $(head -n 1 "$JOB/out")"
   local_path "$1"
   if [[ -f $LOCAL_PATH ]]; then
     cp -- "$LOCAL_PATH" "$CONTEXT/source/$ZIP_IN_CONTEXT" 2>"$JOB/out" || fail "the zip can't be read: $(why)"
@@ -103,7 +103,7 @@ copy_model() { # FOLDER
   sed -n 's|/$||p' "$JOB/kept" | tr '\n' '\0' >"$JOB/folders"
   [[ ! -s $JOB/folders ]] || (cd -- "$target" && xargs -0 mkdir -p -- <"$JOB/folders")
   sed '/\/$/d' "$JOB/kept" >"$JOB/files"
-  copy_list "$1" "$target" <"$JOB/files" || fail "the folder can't be read: $(why)"
+  copy_list "$1" "$target" <"$JOB/files" || fail "the folder can't be read: $(head -n 1 "$JOB/out")"
   files=$(wc -l <"$JOB/files")
   ((files > 0)) || fail "there is nothing in the folder that could go into an image"
   left=$(sed -e 's|^\./||' "$JOB/left" | sort | head -n 12 | tr '\n' ' ')
