@@ -62,7 +62,7 @@ def test_app_py_runs_as_the_image_would_run_it(shared):
         % (folder, folder)
     ) in shared.out
     assert "never reached" not in shared.out
-    assert "host max, since found app.py" in shared.out
+    assert "host max of app.py, since found app.py" in shared.out
 
 
 def test_a_picture_with_field_and_query(shared):
