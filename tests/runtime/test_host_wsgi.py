@@ -434,36 +434,42 @@ def test_several_threads_at_one_time(folder):
 # --- the whole proxy ----------------------------------------------------------------------------------------------
 
 
-def test_as_an_action(tmp_path):
+@pytest.fixture
+def proxy_in():
+    """Starts proxies and ends them."""
+    running = []
+
+    def started(folder):
+        running.append(Proxy(folder))
+        return running[-1]
+
+    yield started
+    for proxy in running:
+        proxy.stop()
+        proxy.close()
+
+
+def test_as_an_action(proxy_in, tmp_path):
     tmp_path.joinpath("app.py").write_text(FLASK + "app.run(host='0.0.0.0', port=80)\n")
-    tmp_path.joinpath("queue.py").write_text("raise AssertionError\n")
-    tmp_path.joinpath("queue.py").unlink()
-    with Proxy(tmp_path) as proxy:
-        assert proxy.init() == (200, {"ok": True})
-        assert "host wsgi of app:app, since found app:app" in proxy.out
-        form = b'--B\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nabc\r\n--B--\r\n'
-        headers = {"content-type": "multipart/form-data; boundary=B"}
-        status, _, body = proxy.web("POST", body=form, headers=headers, action_name="/guest/test")
-        assert status == 200
-        assert json.loads(body.decode("utf-8")) == {
-            "size": 3,
-            "note": None,
-            "root": "/api/v1/web/guest/default/test",
-        }
-        assert proxy.web("POST")[0] == 400
-        assert proxy.web("POST", query="do=exit", body=form, headers=headers)[0] == 500
-        assert proxy.run({"image": "data:;base64,YWJj", "note": "x"})[1] == {"size": 3, "note": "x", "root": ""}
-        assert json.loads(proxy.web(path="/")[2].decode("utf-8")) == {"status": "ok"}
-        assert proxy.out.count(MARKER) == proxy.err.count(MARKER)
-        assert proxy.stop() == 0
-    proxy.close()
+    proxy = proxy_in(tmp_path)
+    assert proxy.init() == (200, {"ok": True})
+    assert "found app:app" in proxy.out
+    form = b'--B\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nabc\r\n--B--\r\n'
+    headers = {"content-type": "multipart/form-data; boundary=B"}
+    status, _, body = proxy.web("POST", body=form, headers=headers, action_name="/guest/test")
+    assert status == 200
+    assert json.loads(body.decode("utf-8")) == {"size": 3, "note": None, "root": "/api/v1/web/guest/default/test"}
+    assert proxy.web("POST")[0] == 400
+    assert proxy.web("POST", query="do=exit", body=form, headers=headers)[0] == 500
+    assert proxy.run({"image": "data:;base64,YWJj", "note": "x"})[1] == {"size": 3, "note": "x", "root": ""}
+    assert json.loads(proxy.web(path="/")[2].decode("utf-8")) == {"status": "ok"}
+    assert proxy.out.count(MARKER) == proxy.err.count(MARKER)
+    assert proxy.stop() == 0
 
 
-def test_a_file_that_is_not_python(tmp_path):
+def test_a_file_that_is_not_python(proxy_in, tmp_path):
     tmp_path.joinpath("app.py").write_text("from flask import Flask\n\napp = Flask(\n")
-    with Proxy(tmp_path) as proxy:
-        status, answer = proxy.init()
-        assert status == 502
-        assert "SyntaxError" in answer["error"]
-        assert "app.py, line " in answer["error"]
-    proxy.close()
+    status, answer = proxy_in(tmp_path).init()
+    assert status == 502
+    assert "SyntaxError" in answer["error"]
+    assert "app.py, line " in answer["error"]
