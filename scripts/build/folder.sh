@@ -71,7 +71,7 @@ folder_dockerfile() {
 make_context() { # SOURCE
   local kept
   CONTEXT=$JOB/context
-  mkdir -p -- "$CONTEXT/source" "$CONTEXT/pip" "$CONTEXT/scripts/build"
+  mkdir -p -- "$CONTEXT/source" "$CONTEXT/certificates" "$CONTEXT/scripts/build"
   folder_dockerfile >"$CONTEXT/Dockerfile"
   copy_list "$ROOT" "$CONTEXT" < <(cd -- "$ROOT" && find runtime -name '*.py' -type f &&
     printf '%s\n' scripts/build/{exclude,find_python.sh,install.py,packages.py,prepare.py,unpack.py}) ||
@@ -150,9 +150,9 @@ add_certificates() {
   local file=${PIP_CERT:-${REQUESTS_CA_BUNDLE:-${CURL_CA_BUNDLE-}}}
   [[ -n $file ]] || return 0
   if [[ -f $file && -r $file ]]; then
-    cat -- "$file" >"$CONTEXT/pip/certificates.pem"
-    chmod 644 "$CONTEXT/pip/certificates.pem"
-    touch -t "$ONE_TIME" "$CONTEXT/pip/certificates.pem"
+    cat -- "$file" >"$CONTEXT/certificates/pip.pem"
+    chmod 644 "$CONTEXT/certificates/pip.pem"
+    touch -t "$ONE_TIME" "$CONTEXT/certificates/pip.pem"
   else
     say "the certificates for pip can't be read: $file"
   fi

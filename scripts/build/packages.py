@@ -11,7 +11,7 @@ import sys
 
 # Also in prepare.py, which puts them here.
 REQUIREMENTS = ("requirements.txt", "deployment_package/requirements.txt")
-CERTIFICATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pip", "certificates.pem")
+CERTIFICATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "certificates", "pip.pem")
 KEPT_LINES = 30
 
 
@@ -68,7 +68,17 @@ def main(folder, target):
     if said is not None:
         sys.exit("modelproxy: no virtual environment can be made with the base image's Python: {}".format(reason(said)))
     for name in files:
-        command = [os.path.join(target, "bin", "python"), "-m", "pip", "install", "--progress-bar", "off", "-r", name]
+        command = [
+            os.path.join(target, "bin", "python"),
+            "-I",
+            "-m",
+            "pip",
+            "install",
+            "--progress-bar",
+            "off",
+            "-r",
+            name,
+        ]
         said = call(command)
         if said is not None:
             sys.exit("modelproxy: pip can't install {}: {}".format(name, reason(said)))

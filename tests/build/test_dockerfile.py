@@ -184,16 +184,19 @@ def test_a_base_of_another_kind(  # noqa: PLR0917 - fixtures
 
 
 def test_the_layer_holds_the_proxy_alone_and_for_any_user(
-    model_image: Callable[..., str], wrap: Callable[..., str]
+    model_image: Callable[..., str], wrap: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with last_layer(wrap(model_image(MODEL, "python:3.7"))) as layer:
         members = layer.getmembers()
         start = layer.extractfile("modelproxy/start")
         assert start
         assert start.readline() == b"#!/usr/local/bin/python\n"
-    modules = {path.relative_to(CHECKOUT / "runtime") for path in (CHECKOUT / "runtime").rglob("*.py")}
+    monkeypatch.syspath_prepend(str(CHECKOUT / "runtime"))
+    from modelproxy.packed import UNPACKED
+
     files = {member.name for member in members if member.isfile()}
-    assert files == {f"modelproxy/{module}c" for module in modules} | {"modelproxy/start"}
+    unpacked = {f"modelproxy/{name or '__init__'}.pyc" for name in UNPACKED} | {"__main__.pyc", "start"}
+    assert files == {f"modelproxy/{name}" for name in unpacked | {"modelproxy/packed/core", "modelproxy/packed/hosts"}}
     assert sum(member.size for member in members) <= LIMIT
     for member in members:
         assert (member.uid, member.gid) == (0, 0)

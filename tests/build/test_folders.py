@@ -343,7 +343,7 @@ def test_pips_settings_reach_the_build_by_name_alone(world: World, make: Make, c
     (build,) = done.docker("build")
     assert build[build.index("PIP_INDEX_URL") - 1] == "--build-arg"
     assert "secret" not in str(done.calls) + done.stderr + done.stdout
-    assert (contexts[0] / "pip" / "certificates.pem").read_text() == certificates.read_text()
+    assert (contexts[0] / "certificates" / "pip.pem").read_text() == certificates.read_text()
     # Where packages come from doesn't change what they are.
     assert world.build("./m", PIP_CERT="/nowhere").row("me/m").endswith("up to date")
 

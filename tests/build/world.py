@@ -15,7 +15,7 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 # What build.sh reads itself, and what would change its output here.
 VARIABLES = """
     MODELS MODELS_FROM USERNAME REGISTRY TAGS PLATFORM JOBS RETRIES RETRY_DELAY TEST_PATH MEMORY INIT_TIMEOUT
-    SUMMARY BUILD_ARGS LOCAL NO_PUSH NO_TEST FORCE FAIL_FAST DRY_RUN VERBOSE SOURCE_URL SOURCE_DATE_EPOCH NO_COLOR
+    SUMMARY BUILD_ARGS BASE LOCAL NO_PUSH NO_TEST FORCE FAIL_FAST DRY_RUN VERBOSE SOURCE_URL SOURCE_DATE_EPOCH NO_COLOR
     HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy ftp_proxy no_proxy all_proxy
 """
 
@@ -24,10 +24,10 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in VARIABLES.split()}
 
 
-def run_build(*args: str, **variables: str) -> Done:
+def run_build(*args: str, script: pathlib.Path = CHECKOUT / "build.sh", **variables: str) -> Done:
     """``build.sh ARGS`` with the docker command that there is."""
     process = subprocess.run(
-        [CHECKOUT / "build.sh", *args],
+        [script, *args],
         env={**clean_environment(), **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -44,6 +44,7 @@ class Done:
     stdout: str
     stderr: str
     calls: list[list[str]] = dataclasses.field(default_factory=list)
+    user: str = ""  # that the images were named for
 
     def docker(self, *words: str) -> list[list[str]]:
         """The calls of docker that begin with these words."""
