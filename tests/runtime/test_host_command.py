@@ -696,6 +696,7 @@ def test_the_port_that_is_offered(monkeypatch):
     monkeypatch.delenv("PORT", raising=False)
     offer = command_line.port_to_offer
     assert (offer(8080, False), offer(8000, False), offer(8080, True)) == (8000, 40000, 40000)
+    assert offer(0, False) == 40000
     monkeypatch.setenv("PORT", "7000")
     assert (offer(8080, False), offer(7000, False)) == (7000, 8000)
 

@@ -66,7 +66,10 @@ def environment(port):
 
 
 def port_to_offer(own, script):
-    """The ``PORT`` for the child: the image's, unless that is our own; else one that is free."""
+    """The ``PORT`` for the child: the image's, unless that is our own; else one that is free. Where we took any port (0),
+    several models run on one machine without containers, and the usual ones may be another's in a moment."""
+    if own == 0:
+        return _bound(0)
     told = os.environ.get("PORT", "")
     if told.isdecimal() and int(told) not in (0, own):
         return int(told)
