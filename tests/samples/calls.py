@@ -1,8 +1,8 @@
-"""What the corpora of the samples are made of. Each ``corpus_<sample>.py`` beside this file (the folder's name in models/
-with ``_`` for ``-``) has
+"""What the corpora of the samples are made of. Each ``corpus_<sample>.py`` beside this file, named after the folder in
+models/ with ``_`` for ``-``, has
 
-``USUAL``      the command of the sample's own usual server, a list with ``{port}`` where the port belongs; it runs in the
-               sample's folder, and ``{python}`` and ``{here}`` stand for this Python and this folder.
+``USUAL``      the command of the sample's own usual server, run in the sample's folder: a list, in which ``{port}``,
+               ``{python}`` and ``{here}`` stand for its port, this Python and this folder.
 ``CALLS``      at least thirty ``Call``.
 ``same(one, other)``  optional: true where two bodies (bytes) differ only in what may differ, such as a time.
 """
