@@ -54,6 +54,7 @@ def kinds(folder, text):
         "app = Flask('a')\napp = WhiteNoise(app, root='s')\n",
         "from a2wsgi import ASGIMiddleware\n"
         "from starlette.applications import Starlette\napp = ASGIMiddleware(Starlette())\n",
+        "import flask\nimport factory\ndef make() -> flask.Flask:\n    return factory.load()['app']\napp = make()\n",
         PLAIN,
         "def app(environ, start_response, more=None):\n    return []\n",
         "app = lambda environ, start_response: []\n",

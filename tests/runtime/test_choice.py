@@ -214,6 +214,11 @@ def test_a_host_that_does_not_exist(tmp_path):
         ("server:app", {"server.py": FASTAPI, "app.py": FLASK}, ("asgi", "server:app")),
         ("package.web:app", {"package/web.py": FLASK}, ("wsgi", "package.web:app")),
         ("server:make()", {"server.py": FLASK + "def make():\n    return app\n"}, ("wsgi", "server:make()")),
+        (
+            "server:make('a b', size=2)",
+            {"server.py": FLASK + "def make(name, size):\n    return app\n"},
+            ("wsgi", "server:make('a b', size=2)"),
+        ),
         ("serve.py", {"serve.py": FLASK}, ("wsgi", "serve:app")),
         ("src/serve.py", {"src/serve.py": FASTAPI}, ("asgi", "src.serve:app")),
         ("serve.py:app", {"serve.py": FASTAPI}, ("asgi", "serve.py:app")),

@@ -87,7 +87,7 @@ def kind_of(folder, target):
         return None
     found = None if match.group(4) else reader.application(scope, match.group(2))
     if found is None or not found.is_application:
-        found = reader.returned(scope, match.group(2))
+        found = reader.returned(scope, match.group(2), match.group(4) not in (None, "()"))
     return found.kind if found.is_application else None
 
 

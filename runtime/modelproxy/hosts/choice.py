@@ -30,6 +30,7 @@ _OTHER_FRAMEWORK = re.compile(
 )
 _IDLE_COMMANDS = frozenset(("bash", "sh", "ash", "dash", "zsh", "ipython", "ipython3", "pypy", "pypy3"))
 _IS_IDLE_PYTHON = re.compile(r"python[0-9.]*\Z")
+_CALL = re.compile(r"[\w./]+:[\w.]+\(.*\)\Z", re.DOTALL)
 _SHELL_FORM = re.compile(r"(?:.*/)?(?:ba|a|da)?sh\Z")
 
 
@@ -183,7 +184,7 @@ def _for_target(target, folder):
     file, _, _ = target.partition(":")
     if target.endswith(".onnx"):
         return Choice("onnx", target, reason)
-    if target.endswith(".sh") or len(target.split()) > 1:
+    if target.endswith(".sh") or (len(target.split()) > 1 and not _CALL.match(target)):
         return Choice("command", target, reason)
     if os.path.basename(target) in ("predictor.py", "deployment.py"):
         return Choice(os.path.basename(target)[:-3], target, reason)

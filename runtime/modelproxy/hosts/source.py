@@ -198,10 +198,11 @@ class Reader:
             return self.application(scope.parent, name)
         return last
 
-    def returned(self, scope, name):
-        """What calling a name without arguments gives; NEITHER where it is no function or wants some."""
+    def returned(self, scope, name, has_arguments=False):
+        """What calling a name gives, without arguments or with those that a target has; NEITHER where it is no function,
+        or wants some and gets none."""
         for place, node in self._definitions(scope, name):
-            if isinstance(node, ast.FunctionDef) and takes(node.args, 0):
+            if isinstance(node, ast.FunctionDef) and (has_arguments or takes(node.args, 0)):
                 return self._result(place, node)
         return Found(NEITHER)
 
@@ -350,6 +351,8 @@ class Reader:
         for argument in _arguments(node.args) + node.args.kwonlyargs:
             body.names.setdefault(argument.arg, []).insert(0, (-1, None))
         found = _likeliest([self._value(body, value, position) for value, position in body.returned])
+        if not found.is_application and node.returns is not None:
+            found = self._made(scope, node.returns, None)  # the class that it is said to be of
         return Found(found.kind, found.maker or (scope.module, node.name + "()"), found.wraps, found.attribute)
 
     def _kind_of_instances(self, scope, node):
