@@ -18,8 +18,6 @@ _NOT_FORWARDED = frozenset(
         "trailer",
         "transfer-encoding",
         "upgrade",
-        "content-length",
-        "content-type",
     )
 )
 
@@ -52,7 +50,6 @@ def environ_of(request, multithread=False):
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
-        "CONTENT_LENGTH": str(len(request.body)),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": request.scheme,
         "wsgi.input": BytesIO(request.body),
@@ -62,9 +59,13 @@ def environ_of(request, multithread=False):
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+    if request.body or request.method in ("POST", "PUT", "PATCH"):  # RFC 9110 section 8.6
+        environ["CONTENT_LENGTH"] = str(len(request.body))
     for name, value in request.headers:
         if name == "content-type":
             environ["CONTENT_TYPE"] = value
+        elif name == "content-length":
+            environ["CONTENT_LENGTH"] = str(len(request.body))  # the body's, whatever was announced
         elif name not in _NOT_FORWARDED and name != "proxy" and "_" not in name:
             key = "HTTP_" + name.upper().replace("-", "_")
             known = environ.get(key)

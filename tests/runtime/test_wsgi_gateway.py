@@ -81,6 +81,21 @@ def test_headers_that_stay_out_and_those_that_join():
     assert environ["CONTENT_LENGTH"] == "5"
 
 
+@pytest.mark.parametrize(
+    ("method", "body", "headers", "expected"),
+    [
+        ("GET", b"", [], None),
+        ("DELETE", b"", [], None),
+        ("GET", b"", [("content-length", "0")], "0"),
+        ("GET", b"abc", [], "3"),
+        ("POST", b"", [], "0"),
+    ],
+)
+def test_a_length_is_there_as_on_the_wire(method, body, headers, expected):
+    environ = environ_of(request(method=method, body=body, headers=headers))
+    assert environ.get("CONTENT_LENGTH") == expected
+
+
 class Body:
     def __init__(self, chunks, failure=None, failure_at_close=None):
         self.chunks = chunks
