@@ -6,6 +6,7 @@ from collections import deque
 from time import monotonic
 
 ENOUGH = object()  # in the inbox: there will be no more jobs
+SIGNAL_SECONDS = 1.0  # at most until a signal is heard
 
 
 class Inbox:
@@ -21,12 +22,16 @@ class Inbox:
         self._wake()
 
     def get(self):
-        """Waits for a job; a signal handler may run meanwhile, and may raise."""
+        """Waits for a job; a signal handler may run meanwhile, and may raise.
+
+        A signal that comes just before the wait doesn't end it (CPython looks for signals between byte-codes, not once
+        more in ``acquire``), so the wait is a series of short ones.
+        """
         while True:
             try:
                 job = self._jobs.popleft()
             except IndexError:
-                self._signal.acquire()
+                self._signal.acquire(True, SIGNAL_SECONDS)
                 continue
             if self._jobs:
                 self._wake()  # the signal is one bit: pass it on to the next thread that waits

@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from modelproxy import jobs as jobs_module
 from modelproxy import server as server_module
 from modelproxy.http1 import Reply, error_reply
 from modelproxy.jobs import ENOUGH, Inbox
@@ -469,3 +470,13 @@ def test_a_fault_of_the_server_s_own_ends_the_process(monkeypatch, capfd):
     listener.close()
     server._waker.close()
     server._woken.close()
+
+
+def test_a_wait_for_a_job_is_a_series_of_short_ones(monkeypatch):
+    """A signal that comes just before the wait is heard after it, so it must end."""
+    monkeypatch.setattr(jobs_module, "SIGNAL_SECONDS", 0.01)
+    inbox = Inbox()
+    thread = threading.Timer(0.1, inbox._jobs.append, ["told without a wake"])
+    thread.start()
+    assert inbox.get() == "told without a wake"
+    thread.join()
