@@ -78,8 +78,8 @@ TABLE = (
         "command_port",
         "whole",
         0,
-        "Port on which what the `command` host starts listens. Unset: the one that it opens; 80 for OpenBayes' `start.sh` "
-        "where that opens several.",
+        "Port on which what the `command` host starts listens. Unset: the one that it opens; 80 for OpenBayes' "
+        "`start.sh` where that opens several.",
     ),
     Setting(
         "path",
@@ -131,8 +131,8 @@ TABLE = (
 
 
 class Settings:
-    """The settings in force, one attribute for each entry of ``TABLE``, and ``base_command``, the list of words that the
-    model's own image would start. Raises ``ValueError`` on an unusable value."""
+    """The settings in force, one attribute for each entry of ``TABLE``, and ``base_command``, the list of words that
+    the model's own image would start. Raises ``ValueError`` on an unusable value."""
 
     def __init__(self, environ):
         for entry in TABLE:

@@ -66,8 +66,8 @@ def environment(port):
 
 
 def port_to_offer(own, script):
-    """The ``PORT`` for the child: the image's, unless that is our own; else one that is free. Where we took any port (0),
-    several models run on one machine without containers, and the usual ones may be another's in a moment."""
+    """The ``PORT`` for the child: the image's, unless that is our own; else one that is free. Where ours is any port
+    (0), several models run on one machine without containers, and the usual ones may be another's in a moment."""
     if own == 0:
         return _bound(0)
     told = os.environ.get("PORT", "")
