@@ -53,6 +53,8 @@ class Target:
         if folder.is_dir():
             alias = name or folder.resolve().name
             return cls(_last_component(alias) if name else alias, None, folder.resolve(), alias)
+        if folder.is_file():
+            raise click.BadParameter(f"{place} is a file; give a folder, or the image that build.sh makes of a zip")
         if place.startswith((".", "/", "~")):
             raise click.BadParameter(f"there is no folder {place}")
         return cls(name or _last_component(place), place, None)
@@ -182,7 +184,8 @@ def local(
     """Serve models as web actions on this machine, as OpenWhisk would.
 
     Each TARGET is [name=]IMAGE, run in docker exactly as OpenWhisk's invoker does, or [name=]FOLDER of a model, run as
-    a process by this tool's adapter. What a request becomes on its way to the model, and what the answer becomes on its
+    a process by this tool's adapter: any that ./build.sh makes an image of, with what its requirements.txt names
+    installed for --python. What a request becomes on its way to the model, and what the answer becomes on its
     way back, is as strict as on the platform.
 
     `wsk`, `modelwhisk deploy` and other clients of OpenWhisk's REST API work too, with the host and key that are

@@ -382,6 +382,14 @@ def test_the_smoke_test_of_a_folder_takes_any_answer_of_the_model(world: World, 
     assert "a traceback in the log, ending in: KeyError" in strict.stdout
 
 
+def test_a_program_of_its_own_may_log_after_the_answer(world: World, make: Make) -> None:
+    make("m")
+    world.docker.stdout += "GET / 200\n"
+    assert "stdout goes on after the end marker: GET / 200" in world.build("./m").stdout
+    world.docker.stdout = "modelproxy: host command of start.sh, since found start.sh\n" + world.docker.stdout
+    assert world.build("./m").status == 0
+
+
 def test_a_dry_run_of_a_folder(world: World, make: Make) -> None:
     make("m m")
     done = world.build("--dry-run", "./m m")
