@@ -300,6 +300,26 @@ def test_what_a_package_binds_comes_before_its_submodule(tmp_path, init):
     assert applications.found_in(write(tmp_path, files)) == [("asgi", "main:app")]
 
 
+def test_a_function_named_as_its_module(tmp_path):
+    files = {
+        "package/__init__.py": "from .make import make\n",
+        "package/make.py": "from flask import Flask\ndef make():\n    return Flask('x')\n",
+    }
+    for text in ("from package import make\n", "from package.make import make\n"):
+        files["main.py"] = text + "app = make()\n"
+        assert applications.found_in(write(tmp_path, files)) == [("wsgi", "main:app")]
+
+
+def test_imports_in_a_circle_whose_names_grow(tmp_path):
+    files = {
+        "main.py": "from package.a import b\napp = b()\n",
+        "package/__init__.py": "from .a import b\nfrom .b import a\n",
+        "package/a.py": "from package.b import a as b\n",
+        "package/b.py": "from package.a import b as a\n",
+    }
+    assert applications.found_in(write(tmp_path, files)) == [("wsgi", "main:app"), ("asgi", "main:app")]
+
+
 def test_a_star_import(tmp_path):
     files = {"main.py": "from other import *\n", "other.py": FASTAPI}
     assert applications.found_in(write(tmp_path, files)) == [("asgi", "main:app")]

@@ -27,6 +27,7 @@ for _kind, _packages in (
 _BY_NAME = {"a2wsgi.ASGIMiddleware": WSGI, "gradio.mount_gradio_app": ASGI, "gradio.routes.mount_gradio_app": ASGI}
 _NOT_APPLICATIONS = ("APIRouter", "Blueprint")  # but parts of one
 _ADAPTER = re.compile(r"to_?(wsgi|asgi)\Z", re.IGNORECASE)
+_LONGEST_CHAIN = 20  # of imports that lead to a name; those in a circle may make ever longer names
 _PARTS_OF_APPLICATIONS = ("app", "application", "asgi_app", "server", "wsgi_app")  # which are applications themselves
 
 
@@ -199,8 +200,8 @@ class Reader:
         return last
 
     def returned(self, scope, name, has_arguments=False):
-        """What calling a name gives, without arguments or with those that a target has; NEITHER where it is no function,
-        or wants some and gets none."""
+        """What calling a name gives, without arguments or with a target's; NEITHER where it is no function, or wants
+        some and gets none."""
         for place, node in self._definitions(scope, name):
             if isinstance(node, ast.FunctionDef) and (has_arguments or takes(node.args, 0)):
                 return self._result(place, node)
@@ -390,15 +391,18 @@ class Reader:
     def _site(self, path, seen=()):
         """The scope in which a dotted name is bound, other than by an import, and what of it is left from there on; as
         Python would find it: what a package binds comes before its submodules. None where there is no source."""
-        if path in seen or (_is_standard(path) and not self._is_in_folder(path)):
+        if path in seen or len(seen) > _LONGEST_CHAIN or (_is_standard(path) and not self._is_in_folder(path)):
             return None
         parts = path.split(".")
         scope = None
         for index, part in enumerate(parts):
             if scope is not None:
+                own = ".".join(parts[: index + 1]) + "."
                 for _, node in scope.bound(part):
                     if not isinstance(node, Import):
                         return scope, parts[index:]
+                    if index + 1 < len(parts) and node.dotted.startswith(own):
+                        break  # ``from .name import name`` in a package: what follows is in the module of that name
                     site = self._site(".".join([node.dotted] + parts[index + 1 :]), seen + (path,))
                     if site is not None:
                         return site
