@@ -47,6 +47,8 @@ def comparable(answer: Answer, *ignored: str) -> tuple[int, list[tuple[str, str]
 
 def _seconds_from_now(answer: Answer, moment: str) -> str:
     """Static files expire some time after they were asked for, which each container is at its own time."""
+    if "," not in moment:
+        return moment  # "0", which is no date
     seconds = parsedate_to_datetime(moment) - parsedate_to_datetime(answer.header("date"))
     return f"{round(seconds.total_seconds(), -2)} s"  # on a busy machine the date may be a while later
 
