@@ -50,7 +50,7 @@ def _seconds_from_now(answer: Answer, moment: str) -> str:
     if "," not in moment:
         return moment  # "0", which is no date
     seconds = parsedate_to_datetime(moment) - parsedate_to_datetime(answer.header("date"))
-    return f"{round(seconds.total_seconds(), -2)} s"  # on a busy machine the date may be a while later
+    return f"{round(seconds.total_seconds() / 100) * 100} s"  # on a busy machine the date may be a while later
 
 
 @dataclass(frozen=True)
