@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -38,22 +38,25 @@ COOKIE_END = re.compile(r"(?i)(?<=expires=)[^;]+")
 
 
 @contextlib.contextmanager
-def process(command: list[str], folder: Path, port: int, log: Path, **environ: str) -> Iterator[tuple[str, int]]:
-    """A server in a process group of its own, until the block ends; its address once it listens."""
+def process(command: list[str], folder: Path, port: int, log: Path, **environ: str) -> Iterator[Callable[[], None]]:
+    """A server in a process group of its own, until the block ends, and what waits until it listens."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MODELPROXY_", "__OW_"))}
     with log.open("w") as output, subprocess.Popen(
         command, cwd=folder, env={**inherited, **environ}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         start_new_session=True,
     ) as server:  # fmt: skip
-        try:
+
+        def listens() -> None:
             end = time.monotonic() + START_SECONDS
             while True:
                 with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-                    break
+                    return
                 assert server.poll() is None, f"{command} ended with status {server.returncode}:\n{log.read_text()}"
                 assert time.monotonic() < end, f"{command} listens on no port {port}:\n{log.read_text()}"
                 time.sleep(0.02)
-            yield "127.0.0.1", port
+
+        try:
+            yield listens
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGKILL)
@@ -62,10 +65,11 @@ def process(command: list[str], folder: Path, port: int, log: Path, **environ: s
 class Side:
     """A client of one server, as a browser is: it keeps cookies, and what it was told to remember."""
 
-    def __init__(self, address: tuple[str, int], prefix: str, folder: Path) -> None:
+    def __init__(self, port: int, prefix: str, folder: Path, ready: Callable[[], None] = lambda: None) -> None:
         self.last = Answer(0, (), b"")
         self.remembered: dict[str, str] = {}
-        self._address = address
+        self._address = "127.0.0.1", port
+        self._ready = ready
         self._prefix = prefix
         self._folder = folder
         self._cookies: dict[str, str] = {}
@@ -73,6 +77,8 @@ class Side:
     def ask(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None, form: dict[str, str] | None
     ) -> None:
+        self._ready()
+        self._ready = lambda: None
         headers = {"Host": HOST, **{name: self.filled(value) for name, value in headers.items()}}
         if self._cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())

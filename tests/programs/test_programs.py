@@ -73,9 +73,9 @@ def usual_server(program: Program, folder: Path, bin: Path, mount: str) -> Itera
     }[program.interface]
     if program.interface == "wsgi":
         environ["SCRIPT_NAME"] = mount
-    with process(["env", *command], folder, port, folder.with_suffix(".log"), **environ) as address:
+    with process(["env", *command], folder, port, folder.with_suffix(".log"), **environ) as ready:
         # uvicorn puts its root path before each path by itself.
-        yield Side(address, mount if program.interface == "wsgi" else "", folder)
+        yield Side(port, mount if program.interface == "wsgi" else "", folder, ready)
 
 
 def as_a_web_server(program: Program, bin: Path, tmp_path: Path, stack: contextlib.ExitStack) -> Both:
@@ -84,8 +84,8 @@ def as_a_web_server(program: Program, bin: Path, tmp_path: Path, stack: contextl
     port = free_port()
     environ = {**program_environ(program, ""), "MODELPROXY_TARGET": program.target, "PORT": str(port)}
     proxy = [str(bin / "python"), str(CHECKOUT / "runtime")]
-    address = stack.enter_context(process(proxy, folder, port, tmp_path / "ours.log", **environ))
-    return Both("web", usual, Side(address, "", folder), "")
+    ready = stack.enter_context(process(proxy, folder, port, tmp_path / "ours.log", **environ))
+    return Both("web", usual, Side(port, "", folder, ready), "")
 
 
 def as_an_action(program: Program, bin: Path, tmp_path: Path, stack: contextlib.ExitStack) -> Both:
@@ -98,5 +98,5 @@ def as_an_action(program: Program, bin: Path, tmp_path: Path, stack: contextlib.
     is_told = program.interface != "command"
     usual = stack.enter_context(usual_server(program, usual_folder, bin, mount if is_told else ""))
     platform = stack.enter_context(running(action, idle_pause=600))
-    address = ("127.0.0.1", int(platform.url.rpartition(":")[2]))
-    return Both("action", usual, Side(address, mount, folder), mount, is_told)
+    port = int(platform.url.rpartition(":")[2])
+    return Both("action", usual, Side(port, mount, folder), mount, is_told)
