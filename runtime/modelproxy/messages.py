@@ -1,5 +1,10 @@
 """The plain records that pass between the protocols (web action, plain action, web server) and the hosts."""
 
+# Of a connection, not of what is said over it (RFC 9110 section 7.6.1; two of them are older than that).
+HOP_BY_HOP = frozenset(
+    ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
+)
+
 
 class Request:
     """One HTTP request for the model.

@@ -10,12 +10,10 @@ from time import monotonic
 
 from . import http1, log
 from .http1 import Reply, error_reply
-from .messages import Request, error_response
+from .messages import HOP_BY_HOP, Request, error_response
 from .percent import mount_point, quoted_path
 
-_HOP_BY_HOP = frozenset(
-    ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length")
-)
+_HOP_BY_HOP = HOP_BY_HOP | {"content-length"}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

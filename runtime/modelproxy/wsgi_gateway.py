@@ -4,22 +4,11 @@ import re
 import sys
 from io import BytesIO
 
-from .messages import Response
+from .messages import HOP_BY_HOP, Response
 from .percent import unquoted
 
-# RFC 9110 section 7.6.1; Accept-Encoding because the application must not compress (the platform can't carry it).
-_NOT_FORWARDED = frozenset(
-    (
-        "accept-encoding",
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
+# Accept-Encoding because the application must not compress (the platform can't carry it).
+_NOT_FORWARDED = HOP_BY_HOP | {"accept-encoding"}
 
 
 _STATUS = re.compile(r"([1-9][0-9]{2})(?: |\Z)")

@@ -7,25 +7,13 @@ import asyncio
 import inspect
 
 from .. import log
-from ..messages import Response
+from ..messages import HOP_BY_HOP, Response
 from ..percent import unquoted
 from . import Unloadable
 
 # RFC 9110 section 7.6.1; Accept-Encoding because the application must not compress (the platform can't carry it), Proxy
 # because CGI-minded libraries take it for the proxy to use (httpoxy, CVE-2016-5385).
-_NOT_FORWARDED = frozenset(
-    (
-        "accept-encoding",
-        "connection",
-        "keep-alive",
-        "proxy",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
+_NOT_FORWARDED = HOP_BY_HOP | {"accept-encoding", "proxy"}
 _BYTES = (bytes, bytearray, memoryview)
 # What only an HTTP scope or its first message has: who asks a lifespan for it doesn't know that there are lifespans.
 _OF_HTTP = frozenset(("body", "headers", "method", "path", "query_string", "raw_path", "scheme"))

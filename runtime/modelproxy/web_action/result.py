@@ -6,29 +6,15 @@ import re
 from json.encoder import encode_basestring
 
 from .. import media_types
-from ..messages import Response, error_response
+from ..messages import HOP_BY_HOP, Response, error_response
 
 # The platform adds these three itself (WebActions.scala, defaultCorsResponse); a browser refuses a second set.
 PLATFORM_CORS = frozenset(
     ("access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers")
 )
 
-# RFC 9110 section 7.6.1, and what the platform sets itself whatever an action says.
-NOT_RELAYED = frozenset(
-    (
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authenticate",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
-        "date",
-        "server",
-    )
-)
+# What the platform sets itself whatever an action says.
+NOT_RELAYED = HOP_BY_HOP | {"proxy-authenticate", "content-length", "date", "server"}
 
 _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")

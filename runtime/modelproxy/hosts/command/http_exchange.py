@@ -9,29 +9,10 @@ import re
 import select
 
 from ...http1 import MAX_HEAD, ChunkedBody, Malformed
-from ...messages import Response
+from ...messages import HOP_BY_HOP, Response
 
 # RFC 9110 section 7.6.1; Accept-Encoding because the model must not compress, Expect because we have the whole body.
-_NOT_FORWARDED = frozenset(
-    (
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "x-forwarded-proto",
-    )
-)
-_NOT_RETURNED = frozenset(
-    ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
-)
+_NOT_FORWARDED = HOP_BY_HOP | {"accept-encoding", "content-length", "expect", "host", "proxy", "x-forwarded-proto"}
 _UNSAFE_IN_QUERY = re.compile(rb"[^\x21-\x7e]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?\Z")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -194,7 +175,7 @@ class Reader:
             values.setdefault(name.lower(), []).extend(item.strip() for item in value.split(","))
         codings = [coding.lower() for coding in values.get("transfer-encoding", ()) if coding.lower() != "identity"]
         lengths = set(values.get("content-length", ())) if not codings else set()
-        dropped = _NOT_RETURNED | {option.lower() for option in values.get("connection", ())}
+        dropped = HOP_BY_HOP | {option.lower() for option in values.get("connection", ())}
         self._headers = [
             (name, value)
             for name, value in fields
