@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from modelwhisk.deploy.json_sample import sample_body, scalar
 from modelwhisk.deploy.samples import Sample, sample_file
 from modelwhisk.openwhisk import Action, OpenWhisk, OpenWhiskError
 
+METADATA = "/model/metadata"
+_DESCRIPTIONS = ("/swagger.json", "/openapi.json")
 # The path that answers where none is named, so that the line can do without it.
 _DEFAULT_PATH = "/model/predict"
 # What curl would refuse to print on a terminal, and what a file of it is called.
@@ -40,17 +43,27 @@ class CurlLine:
 
 
 def ask(whisk: OpenWhisk, action: Action, sample: str | None = None) -> CurlLine:
-    """The line for a model that answers: asks it for its Swagger, and for one without takes its metadata."""
-    document: Any = None
+    """The line for a model that answers, from its own description; for one without, a page that it has."""
+    document, page = None, "/"
     try:
-        response = whisk.get_web(action, "/swagger.json")
-        if response.status_code == 200:
-            document = json.loads(response.content)
-    except (OpenWhiskError, ValueError):
+        document = _found(whisk, action, _DESCRIPTIONS)
+        if document is None and _found(whisk, action, (METADATA,)) is not None:
+            page = METADATA
+    except OpenWhiskError:
         pass  # the deployment has succeeded; the line is a help
     options = _connection_options(action, whisk.settings.insecure)
     model = model_name(action.image or action.name)
-    return curl_line(whisk.web_url(action.full_name), document, model, options=options, sample=sample)
+    return curl_line(whisk.web_url(action.full_name), document, model, options=options, sample=sample, page=page)
+
+
+def _found(whisk: OpenWhisk, action: Action, paths: Sequence[str]) -> Any:
+    """The JSON of the first path that has any."""
+    for path in paths:
+        response = whisk.get_web(action, path)
+        with contextlib.suppress(ValueError):
+            if response.status_code == 200:
+                return json.loads(response.content)
+    return None
 
 
 def _connection_options(action: Action, insecure: bool) -> list[str]:
@@ -71,8 +84,9 @@ def curl_line(
     options: Sequence[str] = (),
     sample: str | None = None,
     folder: Path = Path(),
+    page: str = METADATA,
 ) -> CurlLine:
-    """The line that asks for a prediction at `url`, as `document` describes it, else for the metadata.
+    """The line that asks for a prediction at `url`, as `document` describes it, else for `page`.
 
     `sample` is a file to send instead of one that is found in `folder` or made.
     """
@@ -80,7 +94,7 @@ def curl_line(
     try:
         interface = interface_of(document)
     except InterfaceError:
-        return CurlLine(_join([*words, f"{url}/model/metadata"]))
+        return CurlLine(_join([*words, f"{url}{page}"]))
     producer, notes = "", []
     if interface.form == "json":
         body = sample_body(document or {}, interface.path, interface.method)
