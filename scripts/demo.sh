@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Serves a MAX model as an OpenWhisk web action on this machine, calls it, and shows its answer.
+# Serves a sample model as an OpenWhisk web action on this machine, calls it, and shows its answer.
 set -euo pipefail
 
 usage="usage: scripts/demo.sh [--keep] [MODEL] [-F NAME=@FILE | -H HEADER | -d @FILE]...
@@ -32,6 +32,11 @@ sample_request() { # MODEL: sets `request`
     max-digit-restorer) request=(-F image=@assets/noisy-digit.png) ;;
     max-language-identifier) request=(-H 'Content-Type: application/json' -d @assets/sentence.json) ;;
     max-sound-generator) request=() ;;
+    predictor-wine-cultivar) request=(-H 'Content-Type: application/json' -d @models/predictor-wine-cultivar/samples/wines.json) ;;
+    function-diabetes-progression | gunicorn-cell-nuclei)
+      request=(-H 'Content-Type: application/json' -d "@models/$1/samples/one.json")
+      ;;
+    deployment-digit-neighbours) request=(-F image=@assets/digit-7.png -F neighbours=5 -F zoom=1) ;;
     *) request=(-F image=@assets/digit-7.png) ;;
   esac
 }
@@ -125,7 +130,9 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-python=$(scripts/lib/venv.sh samples)
+extras=samples
+case "$model" in max-*) ;; *) [ ! -d "models/$model" ] || extras=samples,interfaces ;; esac
+python=$(scripts/lib/venv.sh "$extras")
 modelwhisk=${python%/*}/modelwhisk
 [ -n "$given" ] || sample_request "$model"
 if [ -d "models/$model" ]; then

@@ -60,10 +60,17 @@ ANSWERS = {
     "max-digit-restorer": "bytes of image/png, saved as .cache/demo/max-digit-restorer.png",
     "max-language-identifier": '"language": "de"',
     "max-sound-generator": "bytes of audio/wav, saved as .cache/demo/max-sound-generator.wav",
+    "flask-digits": '"digit":7',
+    "fastapi-digits": '"digit":7',
+    "predictor-wine-cultivar": '"cultivar": "Barolo"',
+    "deployment-digit-neighbours": '"digit": 7',
+    "function-diabetes-progression": '"progression"',
+    "onnx-digits": '"digit":[7]',
+    "gunicorn-cell-nuclei": '"diagnosis":"malignant"',
 }
 
 
-@pytest.mark.parametrize("model", ["max-digit-restorer", "max-language-identifier", "max-sound-generator"])
+@pytest.mark.parametrize("model", sorted({*ANSWERS} - {"max-digit-classifier"}))
 def test_the_other_sample_models(model: str) -> None:
     done = demo(model)
     assert done.returncode == 0, done.stderr
@@ -138,7 +145,7 @@ def test_a_file_that_is_not_there() -> None:
 def test_an_image_without_docker() -> None:
     done = demo("max-facial-emotion-classifier", DOCKER_HOST="unix:///nowhere/docker.sock")
     assert done.returncode == 1
-    assert "max-facial-emotion-classifier is none of the sample models (max-digit-classifier " in done.stderr
+    assert "max-facial-emotion-classifier is none of the sample models (deployment-digit-neighbours " in done.stderr
     assert "docker, which doesn't answer" in done.stderr
 
 
