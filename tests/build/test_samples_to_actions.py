@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from bed import CHECKOUT, Containers, run
 from test_folders_with_engine import web
-from world import run_build
+from world import Done, run_build
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -27,10 +27,13 @@ FOLDERS = sorted(
 )
 
 
-@pytest.fixture
-def user() -> Iterator[str]:
+@pytest.fixture(scope="module")
+def built(base_image: Callable[[str], str]) -> Iterator[tuple[str, Done]]:
+    """All of them by one command, and the user that they are called after."""
     name = f"modelwhisk-test/s{uuid.uuid4().hex[:8]}"
-    yield name
+    base = base_image("python:3.11")
+    paths = [f"{CHECKOUT / 'models' / model}" for model in FOLDERS]
+    yield name, run_build("--base", base, "--local", "--no-push", "--username", name, "--jobs", "3", *paths)
     listed = run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", f"{name}/*").split()
     if listed:
         subprocess.run(["docker", "rmi", *listed], capture_output=True, check=False)
@@ -48,13 +51,9 @@ def request_of(model: str) -> tuple[bytes, str]:
 
 
 @pytest.mark.parametrize("model", FOLDERS)
-def test_a_sample_becomes_an_action(
-    model: str, user: str, base_image: Callable[[str], str], containers: Containers
-) -> None:
-    base = base_image("python:3.11")
-    done = run_build("--base", base, "--local", "--no-push", "--username", user, f"{CHECKOUT / 'models' / model}")
-    assert done.status == 0, done.stderr + done.stdout
-    assert done.row(f"{user}/{model}").endswith("built")
+def test_a_sample_becomes_an_action(model: str, built: tuple[str, Done], containers: Containers) -> None:
+    user, done = built
+    assert done.row(f"{user}/{model}").endswith("built"), done.stderr + done.stdout
     container = containers.run(f"{user}/{model}", ports=()).container
     status, answer = web(container, "", *request_of(model))
     assert status == 200, answer
