@@ -12,7 +12,7 @@ import pytest
 import requests
 from activations import TIGHT
 from bed import Containers, Running
-from conftest import COMMANDS
+from servers import NAMES
 
 pytestmark = pytest.mark.docker
 
@@ -43,7 +43,7 @@ def web(running: Running, path: str, body: bytes = b"") -> tuple[int, bytes]:
     return result["statusCode"], result["body"].encode()
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_action_from_its_start_to_its_end(name: str, served: Callable[[str], str], containers: Containers) -> None:
     running = containers.run(served(name), environment=ACTION, **NARROW).wait(8080)
     assert post(running, "/init", {}) == (200, {"ok": True})
