@@ -21,7 +21,7 @@ Makes .venv, then runs all parts, or those that are named:
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 all_versions=(3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13)
-parts='' fast='' docker=1 selection=() failed=() groups='' started=''
+parts='' fast='' docker=1 selection=() failed=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --no-docker) docker='' ;;
@@ -76,23 +76,6 @@ run_lint() { # goes on after a failure, as all that follows does; the last lines
   shell_check shfmt -i 2 -ci -s -d || failed+=(shfmt)
 }
 
-# Starts a function in a process group of its own, which ends with this script; its output goes to a file.
-background() { # FILE COMMAND...: sets `started`
-  local said=$1
-  shift
-  set -m
-  "$@" >"$said" 2>&1 </dev/null &
-  started=$!
-  set +m
-  groups+=" $started"
-}
-
-# shellcheck disable=SC2317 # called by a trap
-end_groups() {
-  local group
-  for group in $groups; do kill -TERM -- "-$group" 2>/dev/null || true; done
-}
-
 run_tools() {
   heading 'Tests of the tools'
   if [ -z "$docker" ]; then
@@ -104,18 +87,7 @@ run_tools() {
   else
     echo 'No docker engine answers: the tests that need one are skipped below (tests/docker_bed/engine.sh start).'
   fi
-  if [ ${#selection[@]} -gt 0 ]; then
-    run_pytest --ignore=tests/runtime || failed+=('tests of the tools')
-    return
-  fi
-  # Those that build images wait for the engine most of the time, so the others don't wait for them.
-  local images=(tests/build tests/command tests/docker_bed tests/function tests/programs) builds
-  background "$PWD/.cache/images.log" run_pytest "${images[@]}" --durations=10
-  builds=$started
-  run_pytest --ignore=tests/runtime "${images[@]/#/--ignore=}" --durations=10 || failed+=('tests of the tools')
-  heading 'Tests that build images'
-  wait "$builds" || failed+=('tests that build images')
-  cat .cache/images.log
+  run_pytest --ignore=tests/runtime || failed+=('tests of the tools')
 }
 
 run_proxy() { # prints why it fails
@@ -137,13 +109,18 @@ run_proxy() { # prints why it fails
 
 # Both spend half of their time waiting, for processes and containers, so they go at the same time.
 run_tools_and_proxy() {
-  local proxy
-  background "$PWD/.cache/proxy.log" run_proxy
-  proxy=$started
+  local proxy said=$PWD/.cache/proxy.log
+  set -m # a process group of its own, which ends with this script
+  run_proxy >"$said" 2>&1 </dev/null &
+  proxy=$!
+  set +m
+  # shellcheck disable=SC2064 # this process, whatever $! is then
+  trap "kill -TERM -- -$proxy 2>/dev/null || true" EXIT
   run_tools
   heading 'Tests of the proxy, on each Python'
   wait "$proxy" || failed+=('tests of the proxy')
-  cat .cache/proxy.log
+  trap - EXIT
+  cat "$said"
 }
 
 report_coverage() {
@@ -162,7 +139,6 @@ export COVERAGE_FILE=$PWD/.cache/coverage/data
 coverage_settings=tests/runtime/coverage.ini
 rm -rf "${COVERAGE_FILE%/*}"
 mkdir -p "${COVERAGE_FILE%/*}"
-trap end_groups EXIT
 case "$parts" in *lint*) run_lint ;; esac
 case "$parts" in
   *tools*proxy* | *proxy*tools*) run_tools_and_proxy ;;

@@ -46,14 +46,19 @@ END
 }
 
 run_all() {
-  local python
+  local python measure=()
   python=$(scripts/lib/find-python.sh "$version")
   "$python" -VV
   make_venv "$python"
   imports_without_packages "$python"
-  COVERAGE_FILE=${COVERAGE_FILE:-$PWD/.cache/coverage/data} MODELWHISK_CHECKOUT=$PWD \
-    COVERAGE_PROCESS_START=$PWD/tests/runtime/coverage.ini \
-    "$venv/bin/python" -m coverage run --rcfile tests/runtime/coverage.ini -m pytest \
+  export COVERAGE_FILE=${COVERAGE_FILE:-$PWD/.cache/coverage/data} MODELWHISK_CHECKOUT=$PWD
+  case "$version" in
+    3.6 | 3.7 | 3.11 | 3.13) # that have all there is, between them; measuring takes half as long again
+      export COVERAGE_PROCESS_START=$PWD/tests/runtime/coverage.ini
+      measure=(-m coverage run --rcfile tests/runtime/coverage.ini)
+      ;;
+  esac
+  "$venv/bin/python" "${measure[@]}" -m pytest \
     -c tests/runtime/pytest.ini --rootdir tests/runtime --confcutdir tests/runtime "$@" tests/runtime
 }
 
