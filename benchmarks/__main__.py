@@ -4,10 +4,12 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import groups, precedence, report
 from .environments import DEFAULT_PYTHONS, Environment, Missing
+from .figures import Table
 
 ROUNDS, QUICK_ROUNDS = 300, 40
 
@@ -17,18 +19,30 @@ def main(arguments: list[str] | None = None) -> int:
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     tables = []
     with tempfile.TemporaryDirectory(prefix="modelwhisk-bench-") as scratch:
-        environments = _environments(options.pythons, Path(scratch))
-        with precedence.taken() as granted:
-            report.heading(sys.stdout, granted)
-            for environment in environments:
-                print(f"\n{environment.described()}", flush=True)
-                for name in options.groups:
-                    tables.append(groups.GROUPS[name](environment, rounds))
-                    report.show(tables[-1], sys.stdout)
+        for table in _tables(options, rounds, Path(scratch)):
+            tables.append(table)
+            report.show(table, sys.stdout)
     report.verdict(tables, sys.stdout)
     if options.json:
         options.json.write_text(json.dumps(report.as_json(tables), indent=1) + "\n", encoding="utf-8")
     return 1 if options.check and not all(bar.met for table in tables for bar in table.bars()) else 0
+
+
+def _tables(options: argparse.Namespace, rounds: int, scratch: Path) -> Iterator[Table]:
+    """Each as soon as it is measured."""
+    once = [name for name in options.groups if name in groups.ONCE]
+    each = [name for name in options.groups if name in groups.GROUPS]
+    environments = _environments(options.pythons, scratch) if each else []
+    with precedence.taken() as granted:
+        report.heading(sys.stdout, granted)
+        for environment in environments:
+            print(f"\n{environment.described()}", flush=True)
+            for name in each:
+                yield groups.GROUPS[name](environment, rounds)
+        for name in once:
+            folder = scratch / name
+            folder.mkdir()
+            yield groups.ONCE[name](folder, rounds)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -37,12 +51,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         description="Measures what the proxy adds to a model, beside what one could use instead: one table. "
         "All sides take turns within one run, so that the ratios hold on a busy machine too.",
     )
+    known = [*groups.GROUPS, *groups.ONCE]
     parser.add_argument(
         "--groups",
-        type=_list_of(groups.GROUPS),
-        default=list(groups.GROUPS),
+        type=_list_of(known),
+        default=known,
         metavar="A,B",
-        help=f"what to measure (default: all): {', '.join(groups.GROUPS)}",
+        help=f"what to measure (default: all): {', '.join(known)}",
     )
     parser.add_argument(
         "--pythons",
@@ -67,7 +82,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def _list_of(known):
+def _list_of(known: list[str]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
         names = text.split(",")
         unknown = [name for name in names if name not in known]

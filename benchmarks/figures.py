@@ -66,7 +66,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """group   name of the group; title and note   what is measured and how."""
+    """group   name of the group; title and note   what is measured and how; python   the models', "" for the tools'."""
 
     group: str
     python: str

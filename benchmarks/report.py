@@ -49,7 +49,7 @@ def show(table: Table, out: TextIO) -> None:
             ]
         )
     widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
-    print(f"\n{table.title} (Python {table.python})", file=out)
+    print(f"\n{table.title}{f' (Python {table.python})' if table.python else ''}", file=out)
     for line in lines:
         cells = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
         print("  ".join([line[0].ljust(widths[0]), *cells]).rstrip(), file=out)
@@ -60,7 +60,8 @@ def verdict(tables: Sequence[Table], out: TextIO) -> None:
     bars = [(table, row, bar) for table in tables for row in table.rows for bar in row.bars]
     print("\nBars", file=out)
     for table, row, bar in bars:
-        print(f"  Python {table.python}, {table.group}, {row.name}: {bar}", file=out)
+        python = f"Python {table.python}, " if table.python else ""
+        print(f"  {python}{table.group}, {row.name}: {bar}", file=out)
     missed = sum(not bar.met for _, _, bar in bars)
     print(f"{len(bars) - missed} of {len(bars)} bars met", file=out)
 

@@ -81,6 +81,9 @@ class Ours(Side):
 
     def __init__(self, runtime):
         sys.path.insert(0, runtime)
+        from modelproxy import packed
+
+        packed.install()  # as modelproxy.start does
         from modelproxy import hosts, http1
         from modelproxy.action import Action
         from modelproxy.jobs import Job
