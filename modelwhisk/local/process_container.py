@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from modelwhisk import adapter
 from modelwhisk.local import owner
 from modelwhisk.local.actions import Action
 from modelwhisk.local.containers import StartFailed
@@ -129,7 +130,7 @@ class ProcessFactory:
 
     async def start(self, action: Action, name: str, api_host: str) -> ProcessContainer:
         """A process that listens; raises `StartFailed` with the last lines of its output where it doesn't."""
-        command = self.command or (self.python, str(runtime_folder()))
+        command = self.command or (self.python, str(_runtime_folder()))
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -159,14 +160,11 @@ class ProcessFactory:
         return {**inherited, **self.environment, **own, OWNER_VARIABLE: owner.current()}
 
 
-def runtime_folder() -> Path:
-    """Where the adapter is: `_runtime` in an installed package, `runtime` beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    for candidate in (package / "_runtime", package.parent / "runtime"):
-        if (candidate / "__main__.py").is_file():
-            return candidate
-    problem = f"The adapter is missing: neither {package / '_runtime'} nor a checkout's runtime/ is there."
-    raise StartFailed(problem, developer=False)
+def _runtime_folder() -> Path:
+    try:
+        return adapter.folder()
+    except adapter.AdapterMissing as problem:
+        raise StartFailed(str(problem), developer=False) from problem
 
 
 def remove_leftovers() -> list[int]:

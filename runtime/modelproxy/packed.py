@@ -11,6 +11,7 @@ import sys
 PREFIX = "modelproxy."
 CORE = "core"
 HOSTS = "hosts"
+DRIFT = "drift"
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "packed")
 # What is imported before the port is open, and so isn't packed.
 UNPACKED = frozenset(("", "start", "listener", "settings", "log", "packed"))
@@ -18,8 +19,11 @@ _ModuleSpec = type(__spec__)  # that of importlib.machinery, which nobody else n
 
 
 def group_of(name):
-    """The archive of a module: "core" has what every model needs and MAX's host, "hosts" the other hosts."""
+    """The archive of a module: "core" has what every model needs and MAX's host, "hosts" the other hosts, "drift" what
+    compares inputs with a reference."""
     parts = name[len(PREFIX) :].split(".")
+    if parts[0] == "drift":
+        return DRIFT
     if parts[0] == "formats" or (parts[0] == "hosts" and parts[1:] not in ([], ["choice"], ["max"])):
         return HOSTS
     return CORE

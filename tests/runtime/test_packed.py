@@ -22,6 +22,8 @@ from modelproxy import packed
         ("modelproxy.hosts.loading", "hosts"),
         ("modelproxy.formats", "hosts"),
         ("modelproxy.formats.multipart", "hosts"),
+        ("modelproxy.drift", "drift"),
+        ("modelproxy.drift.search", "drift"),
     ],
 )
 def test_where_a_module_is(name, group):
