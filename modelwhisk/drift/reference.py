@@ -1,0 +1,203 @@
+"""Makes a reference file of collected vectors: stored, summed up, searched for thresholds, indexed where that pays."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwhisk.drift import index
+from modelwhisk.drift.axes import Principal, leading, principal
+from modelwhisk.drift.neighbours import nearest, unit_rows
+from modelwhisk.drift.thresholds import (
+    QUANTILES,
+    Calibration,
+    calibrate,
+    needed,
+    sampled,
+    threshold_of,
+)
+from modelwhisk.drift.writer import ReferenceWriter
+
+FORMAT, VERSION = "modelwhisk-drift", 1
+
+_AXES = 30  # with the two numbers after them a row of leading.npy is 128 bytes
+_LEADING_FROM = 256  # vectors; fewer are compared as quickly without
+_ROWS = 16_384
+_SEED = 8
+
+Numbers = NDArray[Any]
+Step = Callable[[str, float], None]
+
+
+class TooFew(ValueError):
+    """There are too few vectors for what was asked; the text says how many are needed."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What was collected of the training inputs.
+
+    vectors     one row an input, float32, all finite; may be mapped from a file.
+    names       what each input is known by.
+    examples    a short text of each, where inputs are texts; else empty.
+    thumbnails  a small JPEG of inputs that are pictures, by row; of large references of none.
+    """
+
+    vectors: Numbers
+    names: Sequence[str]
+    examples: Sequence[str] = ()
+    thumbnails: Mapping[int, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user chose; `about` is what reference.json says of model, embedding and inputs."""
+
+    about: Mapping[str, Any]
+    metric: str = "l2"
+    neighbours: int = 3
+    quantile: float = 0.99
+    half: bool = False
+    index: str = "auto"
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class Made:
+    """What reference.json says, and how thresholds did on inputs that took no part in making them."""
+
+    about: Mapping[str, Any]
+    calibration: Sequence[Calibration]
+
+
+def make(path: Path, training: Training, choices: Choices, step: Step = lambda name, part: None) -> Made:
+    """Writes the reference; `step` hears what is being done and how far it is.
+
+    Raises `TooFew`, `index.IndexMissing` and `index.IndexTooPoor`; then what was at `path` is left.
+    """
+    count, dimensions = training.vectors.shape
+    if count <= choices.neighbours:
+        raise TooFew(
+            f"a reference needs more than {choices.neighbours} inputs, since distances are to the "
+            f"{choices.neighbours} nearest others; there {'is' if count == 1 else 'are'} {count}"
+        )
+    random = np.random.default_rng(_SEED)
+    with ReferenceWriter(path) as writer:
+        step("storing", 0)
+        kind = "<f2" if choices.half else "<f4"
+        blocks = _stored(training.vectors, choices.metric)
+        vectors = writer.add_array("vectors.npy", kind, (count, dimensions), blocks)
+        known = principal(vectors, random)
+        writer.add_array("mean.npy", "<f4", (dimensions,), [known.mean])
+        if choices.metric != "l1" and count >= _LEADING_FROM:
+            _add_leading(writer, vectors, known)
+        writer.add("names.txt", _lines(training.names))
+        if training.examples:
+            writer.add("examples.jsonl", _lines(training.examples))
+        for row, picture in training.thumbnails.items():
+            writer.add(f"thumbnails/{row}.jpg", [picture])
+        distances = _distances(training.vectors, vectors, choices, random, step)
+        writer.add_array("distances.npy", "<f4", distances.shape, [distances])
+        calibration = calibrate(vectors, _quantiles(choices), choices.neighbours, choices.metric, random)
+        about = {
+            "format": FORMAT,
+            "version": VERSION,
+            **choices.about,
+            "metric": choices.metric,
+            "neighbours": choices.neighbours,
+            "dimensions": dimensions,
+            "count": count,
+            "precision": "float16" if choices.half else "float32",
+            **_thresholds(distances, choices),
+            "calibration": [
+                {"quantile": found.quantile, "inputs": found.inputs, "beyond": found.beyond} for found in calibration
+            ],
+            "index": _add_index(writer, vectors, known, choices, step),
+            "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
+        step("writing", 1)
+        writer.finish(about)
+    return Made(about, calibration)
+
+
+def _stored(vectors: Numbers, metric: str) -> Iterator[Numbers]:
+    for start in range(0, len(vectors), _ROWS):
+        block = np.asarray(vectors[start : start + _ROWS], np.float32)
+        yield unit_rows(block) if metric == "cosine" else block
+
+
+def _add_leading(writer: ReferenceWriter, vectors: Numbers, known: Principal) -> None:
+    axes = known.axes[:_AXES]
+    writer.add_array("axes.npy", "<f4", axes.shape, [axes])
+    writer.add_array("leading.npy", "<f4", (len(vectors), len(axes) + 2), leading(vectors, known.mean, axes))
+
+
+def _distances(
+    collected: Numbers, vectors: Numbers, choices: Choices, random: np.random.Generator, step: Step
+) -> Numbers:
+    """Leave-one-out distances, of each vector as it would come in the action: before it was made half as precise."""
+    rows = sampled(len(vectors), vectors.shape[1], choices.metric, random)
+    queries = np.asarray(collected[rows], np.float32)
+    if choices.metric == "cosine":
+        queries = unit_rows(queries)
+    found, _ = nearest(
+        vectors, queries, choices.neighbours, choices.metric, own=rows, tell=lambda part: step("thresholds", part)
+    )
+    return np.asarray(found.mean(axis=1))
+
+
+def _quantiles(choices: Choices) -> list[float]:
+    return sorted({*QUANTILES, choices.quantile})
+
+
+def _thresholds(distances: Numbers, choices: Choices) -> dict[str, Any]:
+    """The thresholds of all quantiles that there are distances enough for, and the one that counts.
+
+    Raises `TooFew` where that one can't be had.
+    """
+    found = [(quantile, threshold_of(distances, quantile)) for quantile in _quantiles(choices)]
+    listed = [{"quantile": quantile, "distance": distance} for quantile, distance in found if distance is not None]
+    chosen = next((entry for entry in listed if entry["quantile"] == choices.quantile), None)
+    if chosen is None:
+        least = needed(choices.quantile)
+        attainable = int(100 * len(distances) / (len(distances) + 1)) / 100
+        raise TooFew(
+            f"a threshold that {choices.quantile:.4g} of fresh inputs stay under needs {least} inputs at least, and "
+            f"there are {len(distances)}: give more, or --quantile {attainable:.2g}"
+        )
+    return {"thresholds": listed, "threshold": chosen, "left_out_one_by_one": len(distances)}
+
+
+def _add_index(
+    writer: ReferenceWriter, vectors: Numbers, known: Principal, choices: Choices, step: Step
+) -> dict[str, Any] | None:
+    wanted = len(vectors) >= index.PAYS_FROM if choices.index == "auto" else choices.index != "none"
+    if not wanted:
+        return None
+    with tempfile.TemporaryDirectory(prefix=".modelwhisk-index-", dir=writer.folder) as folder:
+        try:
+            built = index.build(
+                Path(folder), vectors, known, choices.metric, jobs=choices.jobs, tell=lambda part: step("index", part)
+            )
+        except index.IndexMissing:
+            if choices.index == "auto":
+                step("no index, since usearch is not installed (pip install 'modelwhisk[drift]')", 1)
+                return None
+            raise
+        writer.add_array(index.AXES_MEMBER, "<f4", built.axes.shape, [built.axes])
+        writer.add_file(index.MEMBER, built.file)
+    return built.about
+
+
+def _lines(texts: Sequence[str]) -> Iterator[bytes]:
+    for start in range(0, len(texts), _ROWS):
+        part = texts[start : start + _ROWS]
+        yield "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in part).encode("utf-8", "replace")

@@ -1,0 +1,86 @@
+"""Beyond which distance an input counts as drifted: quantiles of what the training inputs themselves keep.
+
+Each training input's distance is taken to the nearest of the *others* (leave one out), so that it is as far as a fresh
+input of the same source. Of n such distances the ⌈(n + 1) q⌉-th smallest is passed by at most 1 - q of fresh inputs on
+average, whatever their distribution (conformal prediction: Vovk, Gammerman, Shafer, 2005); where n is too small for
+that, there is no threshold for q.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelwhisk.drift.neighbours import nearest
+
+QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999)
+
+_ALL_ROWS = 20_000  # up to so many, each row is left out once; of more a sample
+_SAMPLE = 10_000
+# L1 has no products to be made of, and is some fifty times slower: multiplications that take about a minute.
+_L1_WORK = 10**11
+_L1_LEAST = 1_000
+_CALIBRATION_ROWS = 10_000
+
+Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Of `inputs` that took no part in it, `beyond` were past the threshold of `quantile` made of the others."""
+
+    quantile: float
+    inputs: int
+    beyond: int
+
+    @property
+    def share(self) -> float:
+        """The part that was past it; 1 - quantile is what was promised."""
+        return self.beyond / self.inputs
+
+
+def threshold_of(distances: Numbers, quantile: float) -> float | None:
+    """The distance that a fresh input passes with a probability of at most 1 - quantile; None: too few distances."""
+    rank = ceil((len(distances) + 1) * Fraction(str(quantile)))
+    return float(np.sort(distances)[rank - 1]) if 1 <= rank <= len(distances) else None
+
+
+def needed(quantile: float) -> int:
+    """How many inputs there must be for a threshold of that quantile."""
+    return ceil(1 / (1 - Fraction(str(quantile)))) - 1
+
+
+def sampled(count: int, dimensions: int, metric: str, random: np.random.Generator) -> Numbers:
+    """The rows whose distances are taken: all, or of many a random part, in ascending order."""
+    size = count if count <= _ALL_ROWS else _SAMPLE
+    if metric == "l1":
+        size = min(size, max(_L1_LEAST, _L1_WORK // (count * dimensions)))
+    return np.sort(random.choice(count, size, replace=False)) if size < count else np.arange(count)
+
+
+def calibrate(
+    vectors: Numbers, quantiles: Sequence[float], neighbours: int, metric: str, random: np.random.Generator
+) -> list[Calibration]:
+    """Makes thresholds of four fifths of the vectors (of many, of 10,000), and counts which of the others pass them."""
+    count = min(len(vectors), _CALIBRATION_ROWS)
+    if metric == "l1":
+        count = min(count, max(_L1_LEAST, int((_L1_WORK / vectors.shape[1]) ** 0.5)))
+    rows = random.permutation(len(vectors))[:count]
+    held_out, others = np.sort(rows[: count // 5]), np.sort(rows[count // 5 :])
+    if not len(held_out) or len(others) <= neighbours:
+        return []
+    reference = np.asarray(vectors[others], np.float32)
+    fitted = nearest(reference, reference, neighbours, metric, own=np.arange(len(reference)))[0].mean(axis=1)
+    fresh = nearest(reference, vectors[held_out], neighbours, metric)[0].mean(axis=1)
+    limits = {quantile: threshold_of(fitted, quantile) for quantile in quantiles}
+    return [
+        Calibration(quantile, len(fresh), int((fresh > limit).sum()))
+        for quantile, limit in limits.items()
+        if limit is not None
+    ]
