@@ -43,10 +43,15 @@ sha256() {
 
 # What goes into a wrapper besides its base, and what puts it there.
 adapter_digest() {
-  local file
   cd -- "$ROOT"
-  { find runtime -name '*.py' -type f && printf '%s\n' Dockerfile scripts/build/install.py; } | sort |
-    while IFS= read -r file; do printf '%s %s\n' "$(sha256 <"$file")" "$file"; done | sha256 | cut -c 1-64
+  { find runtime -name '*.py' -type f && printf '%s\n' Dockerfile scripts/build/install.py; } | sort | digest_of_files
+}
+
+# The digest of the files whose paths it reads, a line each: of their contents and paths. One program for all of them.
+digest_of_files() {
+  local program=(sha256sum)
+  command -v sha256sum >/dev/null || program=(shasum -a 256)
+  tr '\n' '\0' | xargs -0 "${program[@]}" | sha256 | cut -c 1-64
 }
 
 # What the labels say of this checkout, as far as it can be known.
@@ -113,6 +118,8 @@ job() { # INDEX
 
 # shellcheck disable=SC2317 # called by a trap
 end_job() { # STARTED
+  # What goes on beside: a container that is being removed.
+  wait
   note seconds "$((SECONDS - $1))"
   if [[ -z $(noted "$INDEX" status) ]]; then
     note status failed

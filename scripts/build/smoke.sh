@@ -36,10 +36,16 @@ smoke_test() { # IMAGE
   fi
   collect_logs "$container" "$([[ -n $fault ]] || printf 1)"
   [[ -n $fault ]] || fault=$(log_fault "$wanted")
-  docker rm --force "$container" >"$JOB/out" 2>&1 || say "the container $container stays: $(why)"
+  remove "$container" &
   [[ -z $fault ]] || fail_with_log "smoke test: $fault"
   [[ -z $(finding unhappy) ]] || say "it loads, but $(finding unhappy); --test-path names a path that has to answer"
   advise
+}
+
+# Takes the engine a moment, in which the image gets its tags.
+remove() { # CONTAINER
+  local words
+  words=$(docker rm --force "$1" 2>&1) || say "the container $1 stays: $words"
 }
 
 finding() { # KEY
@@ -60,10 +66,10 @@ death() { # CONTAINER MEMORY
 # Both streams, each to a file. The engine may write them down a moment after the reply: waits for what must come.
 collect_logs() { # CONTAINER WANTED
   local try
-  for try in 1 2 3 4 5; do
+  for ((try = 1; try <= 20; try++)); do
     docker logs "$1" >"$JOB/stdout" 2>"$JOB/stderr" </dev/null || true
     if [[ -z $2 ]] || { grep -q "$MARKER" "$JOB/stdout" && grep -q "$MARKER" "$JOB/stderr"; }; then break; fi
-    ((try == 5)) || sleep 1
+    sleep 0.2
   done
   cat "$JOB/stdout" "$JOB/stderr" >>"$JOB/log"
 }

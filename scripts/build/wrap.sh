@@ -17,7 +17,7 @@ fail_with_log() {
 }
 
 wrap() { # INDEX
-  local source=${SOURCES[$1]} target=${TARGETS[$1]} tag
+  local source=${SOURCES[$1]} target=${TARGETS[$1]} tag measuring
   CONTEXT=$ROOT MODEL_DIGEST=''
   [[ -z ${SOURCE_ERRORS[$1]} ]] || fail "${SOURCE_ERRORS[$1]}"
   if ((DRY_RUN)); then printf '# %s\n' "$target"; fi
@@ -35,7 +35,11 @@ wrap() { # INDEX
     return
   fi
   build "$target"
+  # The test mostly waits, for the engine and for the model.
+  measure &
+  measuring=$!
   ((NO_TEST)) || smoke_test "$UNTESTED"
+  wait "$measuring" || fail "docker history: $(cat "$JOB/measure.err")"
   for tag in "${ALL_TAGS[@]}"; do act docker tag -- "$UNTESTED" "$target:$tag" || fail "docker tag: $(why)"; done
   act docker rmi --no-prune -- "$UNTESTED" || say "the tag $UNTESTED stays: $(why)"
   ((NO_PUSH)) || push "$target"
@@ -90,9 +94,10 @@ take_remote() { # REFERENCE DIGEST
 }
 
 take_local() { # REFERENCE; fails where there is no such image
-  local id platform digests
-  id=$(docker image inspect --format '{{.Id}}' -- "$1" 2>/dev/null) || return 1
-  platform=$(docker image inspect --format '{{.Os}}/{{.Architecture}}' -- "$1")
+  local facts id platform digests
+  facts=$(docker image inspect --format '{{.Id}} {{.Os}}/{{.Architecture}}{{range .RepoDigests}} {{.}}{{end}}' -- "$1" 2>/dev/null) ||
+    return 1
+  read -r id platform digests <<<"$facts"
   if [[ "$PLATFORM/" != "$platform/"* ]]; then
     say "the local image $1 is for $platform, not $PLATFORM"
     ((!PLATFORM_GIVEN)) || return 1
@@ -101,8 +106,7 @@ take_local() { # REFERENCE; fails where there is no such image
   BASE=$1
   BASE_NAME=$(full_name "$1")
   # Where it was pulled it has a digest, and is the same base as when its registry can be asked.
-  digests=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' -- "$1")
-  BASE_DIGEST=$(sed -n "s|^$(repository_of "$1")@||p" <<<"$digests" | head -n 1)
+  BASE_DIGEST=$(tr ' ' '\n' <<<"$digests" | sed -n "s|^$(repository_of "$1")@||p" | head -n 1)
   BASE_ID=${BASE_DIGEST:-$id}
   BASE_LOCAL=1
   if ((LOCAL)); then say "using the local image $1"; else say "using the local image $1: no registry gives it"; fi
@@ -205,7 +209,6 @@ build() { # TARGET
     fail_with_log "docker build: $(why)"
   if ((!DRY_RUN)); then
     [[ -z $MODEL_DIGEST ]] || show_notes
-    measure
     say "built in $((SECONDS - started)) s"
   fi
 }
@@ -238,8 +241,10 @@ labels_of() { # TARGET
 # What the wrapper adds to its base, unpacked: the sizes of the history's lines that the base hasn't.
 measure() {
   local own base
-  own=$(docker history --human=false --format '{{.Size}}' -- "$UNTESTED")
-  base=$(docker history --human=false --format '{{.Size}}' -- "$BASE")
+  ((!DRY_RUN)) || return 0
+  exec 2>"$JOB/measure.err"
+  own=$(docker history --human=false --format '{{.Size}}' -- "$UNTESTED") || return
+  base=$(docker history --human=false --format '{{.Size}}' -- "$BASE") || return
   note added_bytes "$(printf '%s\n' "$own" | head -n "$(($(wc -l <<<"$own") - $(wc -l <<<"$base")))" | awk '{ sum += $1 } END { print sum + 0 }')"
   note digest "$(docker image inspect --format '{{.Id}}' -- "$UNTESTED")"
 }

@@ -213,8 +213,9 @@ class FakeDocker:
             return image.labels.get(template.split('"')[1], "")
         answers = {
             "{{.Id}}": image.id,
-            "{{.Os}}/{{.Architecture}}": image.platform,
-            "{{range .RepoDigests}}{{println .}}{{end}}": "\n".join(image.digests),
+            "{{.Id}} {{.Os}}/{{.Architecture}}{{range .RepoDigests}} {{.}}{{end}}": " ".join(
+                [image.id, image.platform, *image.digests]
+            ),
         }
         for key, value in (("Entrypoint", image.entrypoint), ("Cmd", image.cmd)):
             text = json.dumps(value) if value else ""

@@ -266,7 +266,7 @@ def test_a_missing_engine_is_said_so(world: World) -> None:
     (world.folder / "bin" / "docker").unlink()
     tools = world.folder / "tools"
     tools.mkdir()
-    for tool in ("dirname", "sed", "find", "sort", "sha256sum", "cut", "date", "git", "head", "tr"):
+    for tool in ("dirname", "sed", "find", "sort", "sha256sum", "cut", "date", "git", "head", "tr", "xargs"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
     done = world.build(MODELS="max-a", PATH=str(tools))
     assert "there is no docker command" in done.stderr
