@@ -25,6 +25,11 @@ DIMENSIONS = 512
 _SIDE = 64
 _CELL = 8
 _EPSILON = 1e-6
+# For cells of each size, the number of the cell that each of the picture's pixels is in.
+_PLACES = {
+    size: numpy.add.outer(numpy.arange(_SIDE) // size * (_SIDE // size), numpy.arange(_SIDE) // size).ravel()
+    for size in (_CELL, _SIDE // 2)
+}
 # What a block's numbers are multiplied by after it has been normalised.
 _GRADIENTS, _SENSES, _LUMINANCE, _COLOURS, _OCCURRENCE, _DETAIL = 1.0, 0.7, 0.25, 0.35, 0.7, 0.35
 
@@ -84,12 +89,14 @@ def _gradients(luminance):
 
 
 def _by_direction(steepness, sense, turn, count, cell):
-    """Steepness summed by ``count`` directions of a ``turn`` and by place, each shared by the two nearest."""
-    position = sense * numpy.float32(count / turn) % count
-    directions = numpy.arange(count, dtype="f4")[:, None, None]
-    away = numpy.abs(position[None] - directions)
-    share = numpy.maximum(0, 1 - numpy.minimum(away, count - away))
-    return _means(share * steepness[None], cell)
+    """Steepness summed by place and by ``count`` directions of a ``turn``, each shared by the two nearest."""
+    position = sense.ravel() * numpy.float32(count / turn)
+    lower = position.astype("i4")
+    share = (position - lower) * steepness.ravel()
+    places = _PLACES[cell] * count
+    first = numpy.bincount(places + lower % count, steepness.ravel() - share, len(places) // cell**2 * count)
+    second = numpy.bincount(places + (lower + 1) % count, share, len(places) // cell**2 * count)
+    return (first + second) / cell**2
 
 
 def _means(pixels, cell):
@@ -107,25 +114,26 @@ def _unit(block):
 def _occurrence(values, count, weights=None):
     """How often values from 0 to 1 fall in each of ``count`` ranges, shared by the two nearest, as parts of 1."""
     position = numpy.clip(values.ravel() * count - 0.5, 0, count - 1)
-    lower = numpy.minimum(position.astype("i4"), count - 1)
-    upper = numpy.minimum(lower + 1, count - 1)
-    beyond = position - lower
+    lower = position.astype("i4")
     weights = numpy.ones_like(position) if weights is None else weights.ravel()
-    counts = numpy.bincount(lower, weights * (1 - beyond), count) + numpy.bincount(upper, weights * beyond, count)
-    return counts / (weights.sum() + _EPSILON)
+    beyond = (position - lower) * weights
+    counts = numpy.bincount(lower, weights - beyond, count + 1)
+    counts[1:] += numpy.bincount(lower, beyond, count)
+    return counts[:count] / (weights.sum() + _EPSILON)
 
 
 def _saturation_and_hue(red_green_blue):
     """16 ranges of each; a hue counts as much as it is saturated."""
     red, green, blue = red_green_blue[:, :, 0], red_green_blue[:, :, 1], red_green_blue[:, :, 2]
-    most = red_green_blue.max(axis=2)
-    chroma = most - red_green_blue.min(axis=2)
+    most = numpy.maximum(numpy.maximum(red, green), blue)
+    chroma = most - numpy.minimum(numpy.minimum(red, green), blue)
     safe = numpy.where(chroma > 0, chroma, 1)
     hue = numpy.where(
         most == red,
-        (green - blue) / safe % 6,
+        (green - blue) / safe,
         numpy.where(most == green, (blue - red) / safe + 2, (red - green) / safe + 4),
     )
+    hue = numpy.where(hue < 0, hue + 6, hue)
     saturation = _occurrence(chroma / numpy.where(most > 0, most, 1), 16)
     coloured = chroma.mean()
     return numpy.concatenate([saturation, _occurrence(hue / 6, 16, chroma) * min(1.0, 4 * float(coloured))])

@@ -18,6 +18,10 @@ VERSION = 1
 METRICS = ("l2", "l1", "cosine")
 DESCRIPTION = "reference.json"
 VECTORS = "vectors.npy"
+MEAN = "mean.npy"
+# By which a search tells most vectors to be too far (``numpy_search``): not in every reference.
+AXES = "axes.npy"
+LEADING = "leading.npy"
 # Up to this many bytes all is checked when it is opened: a tenth of a second. Beyond, when somebody asks for it.
 SOON_CHECKED = 64 * 1024 * 1024
 

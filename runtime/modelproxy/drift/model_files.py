@@ -1,0 +1,84 @@
+"""The files that make a model, by which a reference knows whose it is.
+
+Hidden files, caches and virtual environments don't count, nor does what never goes into an image
+(scripts/build/exclude).
+"""
+
+import fnmatch
+import hashlib
+import os
+
+_ENVIRONMENT = "pyvenv.cfg"
+# Those names of scripts/build/exclude that don't begin with a dot.
+LEFT_OUT = (
+    "__pycache__",
+    "*.pyc",
+    "*.pyo",
+    "node_modules",
+    "__MACOSX",
+    "Thumbs.db",
+    "desktop.ini",
+    "*.swp",
+    "*~",
+    "modelwhisk-build.*",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+)
+
+
+def is_model_file(parts):
+    """Whether a file of a model counts, by the parts of its path within the model's folder."""
+    return not any(part.startswith(".") or any(fnmatch.fnmatchcase(part, rule) for rule in LEFT_OUT) for part in parts)
+
+
+def digests_of(folder):
+    """SHA-256 (hex) of each of a model's files by its path within the folder, with ``/``. Raises ``OSError``."""
+    found = {}
+    for place, folders, names in os.walk(str(folder), onerror=_raise):
+        inside = os.path.relpath(place, str(folder))
+        parts = [] if inside == "." else inside.split(os.sep)
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if is_model_file((name,)) and not os.path.exists(os.path.join(place, name, _ENVIRONMENT))
+        ]
+        for name in names:
+            path = os.path.join(place, name)
+            if is_model_file((name,)) and os.path.isfile(path):
+                found["/".join(parts + [name])] = digest_of_file(path)
+    return found
+
+
+def digest_of(files):
+    """The digest of a whole list of files: of its lines ``path NUL sha256 LF`` in the order of the paths' bytes."""
+    whole = hashlib.sha256()
+    for path in sorted(files, key=lambda path: path.encode("utf-8", "surrogateescape")):
+        whole.update(path.encode("utf-8", "surrogateescape") + b"\0" + files[path].encode("ascii") + b"\n")
+    return "sha256:" + whole.hexdigest()
+
+
+def differing(files, folder):
+    """(path, what is wrong) of each file in ``folder`` that isn't as in ``files``; one that is missing does no harm."""
+    return [
+        (path, "differs" if path in files else "isn't in the reference's list")
+        for path, digest in sorted(digests_of(folder).items())
+        if files.get(path) != digest
+    ]
+
+
+def digest_of_file(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(1 << 20), b""):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _raise(error):
+    raise error
