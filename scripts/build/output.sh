@@ -8,9 +8,14 @@ use_colours() {
   COLOUR_OFF=$'\033[0m'
 }
 
-# Control characters could rewrite a terminal's lines: in names and in other programs' words they are dropped.
+# Control characters could rewrite a terminal's lines: in names and in other programs' words they are dropped, and with
+# them the C1 controls (U+0080 to U+009F) and what turns the direction of writing (U+202A to U+202E, U+2066 to U+2069).
 plain() {
-  printf '%s' "$1" | LC_ALL=C tr -d '\000-\010\013-\037\177'
+  local text=$1
+  text=${text//$'\xc2'[$'\x80'-$'\x9f']/}
+  text=${text//$'\xe2\x80'[$'\xaa'-$'\xae']/}
+  text=${text//$'\xe2\x81'[$'\xa6'-$'\xa9']/}
+  printf '%s' "$text" | tr -d '\000-\010\013-\037\177'
 }
 
 say() {
@@ -37,6 +42,8 @@ quoted() {
     printf '%s' "$1"
   elif [[ $1 == *"$BASE_PLACEHOLDER"* ]]; then
     printf '"%s"' "$1" # the one word that holds a command: what it prints is known only after the pull
+  elif [[ $1 == *[[:cntrl:]]* ]]; then
+    printf '%q' "$1"
   else
     printf "'%s'" "${1//\'/$escaped}"
   fi
@@ -132,10 +139,16 @@ print_next_steps() {
   done
 }
 
+# Other programs' words may be in any encoding; JSON has one. Where they aren't in it, their ASCII is kept.
 json_string() {
   local text=$1
+  if [[ $text == *[$'\x80'-$'\xff']* ]] && ! printf '%s' "$text" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1; then
+    text=$(printf '%s' "$text" | tr -d '\200-\377')
+  fi
   text=${text//\\/\\\\}
   text=${text//\"/\\\"}
+  text=${text//$'\n'/\\n}
+  text=${text//$'\t'/\\t}
   printf '"%s"' "$text"
 }
 

@@ -41,6 +41,7 @@ remote_digest() { # REFERENCE
     return 2
   fi
   while read -r digest platform; do
+    matches "$digest" "$DIGEST" || continue
     seen+=" $platform"
     # A plain image may not say what it is for.
     if [[ $platform == / || "$PLATFORM/" == "$platform/"* ]]; then

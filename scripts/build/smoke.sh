@@ -36,6 +36,7 @@ smoke_test() { # IMAGE
   fi
   collect_logs "$container" "$([[ -n $fault ]] || printf 1)"
   [[ -n $fault ]] || fault=$(log_fault "$wanted")
+  [[ -n $fault || -z $(not_a_number) ]] || fault="the image's Python answered no number for $(not_a_number)"
   remove "$container" &
   [[ -z $fault ]] || fail_with_log "smoke test: $fault"
   [[ -z $(finding unhappy) ]] || say "it loads, but $(finding unhappy); --test-path names a path that has to answer"
@@ -50,6 +51,15 @@ remove() { # CONTAINER
 
 finding() { # KEY
   sed -n "s/^$1 //p" "$JOB/findings" | tail -n 1
+}
+
+# The client runs on the image's own Python, so what it found is the image's word. Bash runs commands that stand in what
+# it is to calculate with: only a number may get there.
+not_a_number() { # the first finding that is none, or nothing
+  local key
+  for key in init_ms memory_mb; do
+    matches "$(finding "$key")" '(0|[1-9][0-9]{0,8})' || { printf '%s' "$key" && return; }
+  done
 }
 
 # Why the client could not finish: mostly because the container ended under it.
