@@ -1,7 +1,9 @@
 """Which requests come from this machine's own user, and not from a web page that a browser here shows; pure.
 
 The key is one that everybody knows, so that the REST API must not be had by a page whose name resolves to this machine
-(DNS rebinding, seen in Host), nor by a script of another site (seen in Origin). Web actions are public anyway.
+(DNS rebinding, seen in Host), nor by a script of any page: browsers say so in Origin, and where they leave that out in
+Sec-Fetch-Site. A page of this machine's own is no better: it may be one that a model's web action answered, from the
+REST API's own origin. Web actions are public anyway.
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ from modelwhisk.local.http_messages import HttpRequest
 
 
 def is_own(request: HttpRequest, bind: str) -> bool:
-    """Whether `request` names a local host, and doesn't come from a page of another; `bind` is what we serve on."""
-    host, origin = request.header("host"), request.header("origin")
+    """Whether `request` names a local host, and doesn't come from a page; `bind` is what we serve on."""
+    host, site = request.header("host"), request.header("sec-fetch-site")
     if host is None or not _is_local(_host_name(f"//{host}"), bind):
         return False
-    return origin is None or _is_local(_host_name(origin), bind)
+    return request.header("origin") is None and site in (None, "none")  # "none": an address that was typed in
 
 
 def _host_name(url: str) -> str:

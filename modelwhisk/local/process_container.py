@@ -119,7 +119,7 @@ class ProcessContainer:
 class ProcessFactory:
     """Runs `command` in `folder`: by default the adapter of this installation with `python`.
 
-    The process gets this one's environment and `environment`, and `MODELPROXY_PORT=0`; it prints
+    The process gets this one's environment and `environment`, and is told a free port of the loopback; it prints
     `modelproxy: listening on HOST:PORT` when it listens.
     """
 
@@ -156,7 +156,8 @@ class ProcessFactory:
 
     def _variables(self, api_host: str) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("__OW_", "MODELPROXY_"))}
-        own = {"MODELPROXY_PORT": "0", "__OW_API_HOST": api_host, "PYTHONUNBUFFERED": "1"}
+        listening = {"MODELPROXY_PORT": "0", "MODELPROXY_ADDRESS": "127.0.0.1"}  # nobody but us has business there
+        own = {**listening, "__OW_API_HOST": api_host, "PYTHONUNBUFFERED": "1"}
         return {**inherited, **self.environment, **own, OWNER_VARIABLE: owner.current()}
 
 

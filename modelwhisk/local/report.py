@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from modelwhisk.local import spray_json
@@ -18,6 +17,7 @@ from modelwhisk.local.actions import Action
 from modelwhisk.local.invoker import Activation
 from modelwhisk.local.outcome import Status
 from modelwhisk.local.platform import Exchange
+from modelwhisk.shown_text import Console
 
 
 class Report(ABC):

@@ -23,7 +23,7 @@ from modelwhisk.local.spray_json import Json
 from modelwhisk.local.throttle import Throttle
 from modelwhisk.local.uri import Target
 
-_FOREIGN_PAGE = "The REST API answers only clients of this machine, not pages of other sites."
+_FOREIGN_PAGE = "The REST API answers only clients of this machine, not web pages."
 _NO_TRIGGERS = "The local platform has actions and packages, but no triggers and rules."
 
 

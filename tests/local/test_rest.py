@@ -188,9 +188,13 @@ def test_what_is_too_large(shared: Desk) -> None:
         [("Origin", "https://page.example")],
         [("Origin", "null")],
         [("Origin", "http://localhost.page.example")],
+        [("Origin", "http://localhost")],
+        [("Origin", "http://127.0.0.1:3233")],
+        [("Sec-Fetch-Site", "same-origin")],
+        [("Sec-Fetch-Site", "cross-site")],
     ],
 )
-def test_pages_of_other_sites_can_not_drive_it(shared: Desk, headers: list[tuple[str, str]]) -> None:
+def test_pages_can_not_drive_it(shared: Desk, headers: list[tuple[str, str]]) -> None:
     for method, path in (("GET", "actions"), ("PUT", "actions/evil"), ("POST", "actions/there")):
         assert shared.ask(method, path, {} if method != "GET" else None, *headers).status == 403
     assert shared.ask("GET", "actions/evil").status == 404
@@ -206,7 +210,7 @@ def test_pages_of_other_sites_can_not_drive_it(shared: Desk, headers: list[tuple
         [("Host", "127.0.0.1")],
         [("Host", "[::1]:3233")],
         [("Host", "whisk.localhost")],
-        [("Origin", "http://localhost")],
+        [("Sec-Fetch-Site", "none")],
     ],
 )
 def test_clients_of_this_machine_can(shared: Desk, headers: list[tuple[str, str]]) -> None:
