@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import contextlib
 import json
 import re
@@ -17,11 +18,15 @@ from urllib.parse import unquote
 import httpx
 
 from modelwhisk.client.errors import ModelError
+from modelwhisk.client.growth import inflated
 from modelwhisk.local.media_types import parse_content_type
 
 ACTIVATION_HEADER = "x-openwhisk-activation-id"
 _LONGEST_MESSAGE = 500  # characters
-_TIMING = re.compile(r"([!#$%&'*+.^_`|~\w-]+)[^,]*?;\s*dur=([0-9.]+)", re.ASCII)
+_LONGEST_PAGE = 16_384  # bytes of an error that are looked at for its message
+_ACTIVATION = re.compile(r"[0-9A-Za-z-]{1,64}")
+_DURATION = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_NOT_OF_TEXTS = frozenset({"idna", "punycode"})  # codecs of names, quadratic in their length
 # core/entity/Exec.scala: a text of JSON that looks like base64 is decoded by the platform.
 _LOOKS_LIKE_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -100,7 +105,7 @@ class Reply:
         if self.is_json:
             try:
                 return json.loads(self.body) if self.body else None
-            except ValueError as problem:
+            except (ValueError, RecursionError) as problem:
                 raise ModelError(
                     self.status, f"no JSON, though it says so: {problem}", self.activation, self.body
                 ) from (problem)
@@ -118,9 +123,9 @@ class Reply:
 
     def message(self) -> str:
         """What a failure says of itself, in one line."""
-        text = self.body.decode("utf-8", "replace")
+        text = self.body[:_LONGEST_PAGE].decode("utf-8", "replace")
         if self.is_json:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 text = _stated(json.loads(self.body)) or text
         elif self.content_type == "text/html":
             text = re.sub(r"<(script|style|title).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
@@ -134,11 +139,16 @@ def reply_of_response(response: httpx.Response, seconds: float = 0.0, attempts: 
         status=response.status_code,
         headers=response.headers,
         body=response.content,
-        activation=response.headers.get(ACTIVATION_HEADER),
+        activation=_identity(response.headers.get(ACTIVATION_HEADER, "")),
         seconds=seconds,
         attempts=attempts,
         timing=timing,
     )
+
+
+def _identity(text: str) -> str | None:
+    """An activation's id as it is shown, asked for and written to files; None where it is none."""
+    return text if _ACTIVATION.fullmatch(text) else None
 
 
 def reply_of_result(result: Any, activation: str, *, failed: bool = False) -> Reply:
@@ -166,7 +176,7 @@ def _web_reply(projection: Mapping[str, Any], activation: str) -> Reply:
         content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
         headers.setdefault("content-type", "application/json")
     if headers.get("content-encoding") == "gzip":
-        content = httpx.Response(200, headers={"content-encoding": "gzip"}, content=content).content
+        content = inflated(content)
         del headers["content-encoding"]
     try:
         status = int(projection.get("statusCode", 200 if content else 204))
@@ -190,11 +200,11 @@ def _decoded(body: str, content_type: str) -> bytes:
 def timing_of(header: str) -> dict[str, float]:
     """The milliseconds of each metric in a `Server-Timing` header."""
     timing = {}
-    for name, text in _TIMING.findall(header):
-        try:
-            timing[name] = float(text)
-        except ValueError:
-            continue
+    for metric in header.split(","):
+        name, *parameters = (part.strip() for part in metric.split(";"))
+        stated = [text.strip('"') for key, _, text in (item.partition("=") for item in parameters) if key == "dur"]
+        if name and stated and _DURATION.fullmatch(stated[0]):
+            timing[name] = float(stated[0])
     return timing
 
 
@@ -206,7 +216,7 @@ def file_name_of(disposition: str) -> str:
     message["content-disposition"] = disposition
     name = message.get_filename("") or ""
     name = PureWindowsPath(PurePosixPath(unquote(name)).name).name
-    return re.sub(r"[\x00-\x1f\x7f]", "", name).lstrip(".")
+    return "".join(filter(str.isprintable, name)).lstrip(".-")
 
 
 def _charset(content_type: str) -> str:
@@ -215,9 +225,10 @@ def _charset(content_type: str) -> str:
     charset = message.get_content_charset("utf-8")
     try:
         "".encode(charset)
+        known = codecs.lookup(charset).name
     except LookupError:
         return "utf-8"
-    return charset
+    return "utf-8" if known in _NOT_OF_TEXTS else known
 
 
 def _stated(value: Any) -> str:

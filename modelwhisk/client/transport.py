@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from modelwhisk.client import growth
 from modelwhisk.client.exchange import Ask, Send, Sent, Sleep, Step, Steps, T
 
 # The platform answers after 60 s at the latest, with a 202; a plain web server takes as long as the model does.
@@ -67,7 +68,7 @@ class SyncTransport:
         if isinstance(step, Send):
             start = time.perf_counter()
             try:
-                return Sent(self._http.send(step.request), None, time.perf_counter() - start)
+                return Sent(self._sent(step.request), None, time.perf_counter() - start)
             except httpx.RequestError as failure:
                 return Sent(None, failure, time.perf_counter() - start)
         if isinstance(step, Ask):
@@ -75,6 +76,13 @@ class SyncTransport:
         self._on_sleep(step)
         time.sleep(step.seconds)
         return None
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        response = self._http.send(request, stream=True)
+        try:
+            return growth.collected(response, response.iter_bytes())
+        finally:
+            response.close()
 
 
 class AsyncTransport:
@@ -108,7 +116,7 @@ class AsyncTransport:
         if isinstance(step, Send):
             start = time.perf_counter()
             try:
-                return Sent(await self._http.send(step.request), None, time.perf_counter() - start)
+                return Sent(await self._sent(step.request), None, time.perf_counter() - start)
             except httpx.RequestError as failure:
                 return Sent(None, failure, time.perf_counter() - start)
         if isinstance(step, Ask):
@@ -116,3 +124,10 @@ class AsyncTransport:
         self._on_sleep(step)
         await asyncio.sleep(step.seconds)
         return None
+
+    async def _sent(self, request: httpx.Request) -> httpx.Response:
+        response = await self._http.send(request, stream=True)
+        try:
+            return await growth.collected_async(response, response.aiter_bytes())
+        finally:
+            await response.aclose()

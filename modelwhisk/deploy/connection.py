@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
 
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.openwhisk import OpenWhisk, OpenWhiskError
+from modelwhisk.shown_text import Console, json_shown
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -61,7 +60,7 @@ def _failure_of(problem: OpenWhiskError) -> Failure:
 
 def write_json(value: Any) -> None:
     """One object on stdout, and nothing else."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json_shown(value, indent=2))
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 import click
-from rich.console import Console
 from rich.text import Text
+
+from modelwhisk.shown_text import Console
 
 
 class Failure(click.ClickException):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from time import sleep as pause
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from modelwhisk.deploy import names
 from modelwhisk.deploy.connection import console, platform_command
 from modelwhisk.deploy.diagnosis import error_text, log_lines
 from modelwhisk.openwhisk import Activation, NotFound, OpenWhisk
+from modelwhisk.shown_text import Console, json_shown
 
 _PAUSE_SECONDS = 2.0
 # A list has the latest first by the start of a call, and a record comes when it is over: so many are looked through
@@ -77,7 +76,7 @@ def _show(activations: Iterator[Activation] | list[Activation], as_json: bool) -
     out = console()
     for activation in activations:
         if as_json:
-            click.echo(json.dumps(_facts(activation), ensure_ascii=False))
+            click.echo(json_shown(_facts(activation)))
         else:
             _print(out, activation)
 

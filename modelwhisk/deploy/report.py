@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from modelwhisk.deploy.connection import console, write_json
 from modelwhisk.deploy.curl_line import CurlLine
 from modelwhisk.deploy.wait import Ready
 from modelwhisk.openwhisk import Action, OpenWhisk
+from modelwhisk.shown_text import Console
 
 
 class Report:

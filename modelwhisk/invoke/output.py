@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TextIO
 
-from rich.console import Console
 from rich.syntax import Syntax
 
 from modelwhisk.client.answers import Reply
 from modelwhisk.invoke import terminal
+from modelwhisk.shown_text import Console, json_shown, shown
 
 _ENDINGS = {
     "image/png": ".png",
@@ -22,8 +21,6 @@ _ENDINGS = {
     "audio/wav": ".wav",
     "application/zip": ".zip",
 }
-# A model's text must not steer the terminal: everything but tabs and line ends.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PRETTY = 2_000_000  # characters of JSON that are still coloured
 
 
@@ -68,15 +65,15 @@ def _to_file(reply: Reply, path: Path, notes: Console) -> None:
 def _to_terminal(reply: Reply, stdout: TextIO) -> None:
     text = reply.body.decode("utf-8", "replace")
     if reply.is_json:
-        with contextlib.suppress(ValueError):
-            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+        with contextlib.suppress(ValueError, RecursionError):
+            text = json_shown(json.loads(text), indent=2)
+        text = shown(text)
         if len(text) < _PRETTY:
             coloured = Syntax(text, "json", theme="ansi_dark", background_color="default").highlight(text)
             # Unbroken, so that what is copied from the terminal is still JSON.
             Console(file=stdout).print(coloured, soft_wrap=True, end="")
             return
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    text = shown(text)
     stdout.write(text if text.endswith("\n") else text + "\n")
 
 

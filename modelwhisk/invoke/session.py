@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
-from rich.console import Console
 
 from modelwhisk.client.answers import Reply
 from modelwhisk.client.calls import Calls
@@ -21,6 +20,7 @@ from modelwhisk.invoke import output
 from modelwhisk.invoke.plain import invoke as invoke_plain
 from modelwhisk.invoke.requests import Asked, literal_request, read_options, shrunk
 from modelwhisk.openwhisk import OpenWhisk, OpenWhiskError
+from modelwhisk.shown_text import Console
 
 # Base64 makes four bytes of three; what is left is for names and braces.
 _PLAIN_LIMIT = MAX_REQUEST * 3 // 4 - 1_024

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from modelwhisk.map.summary import Summary
+from modelwhisk.shown_text import Console
 
 
 class _Rate(ProgressColumn):

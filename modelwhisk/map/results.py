@@ -219,7 +219,7 @@ class Results:
 
     def _rewrite(self, pieces: Sequence[tuple[int, int]]) -> None:
         """Replaces the file at once by one that has only these pieces (position and length), in their order."""
-        with self.path.open("rb") as source, self._temporary.open("wb") as target:
+        with self.path.open("rb") as source, self._temporary.open("xb") as target:
             target.write(source.read(self._head_size()))
             for position, length in pieces:
                 source.seek(position)

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from modelwhisk.client.calls import Calls, read_specification
 from modelwhisk.client.errors import ClientError
 from modelwhisk.client.exchange import EVERY_FAILURE, Policy
@@ -28,6 +26,7 @@ from modelwhisk.map.results import Format, Results, ResultsInUse
 from modelwhisk.map.runner import Result, Runner, Shrink
 from modelwhisk.map.summary import Summary
 from modelwhisk.openwhisk import OpenWhiskError
+from modelwhisk.shown_text import Console
 
 _INTERRUPTED, _USAGE = 130, 2
 _PAGE = 200  # activations that the platform lists at a time

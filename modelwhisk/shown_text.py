@@ -1,0 +1,39 @@
+"""What others wrote, shown on a terminal: it must not steer it, nor be read as rich's markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import rich.console
+from rich.segment import Segment
+
+# But for tabs and line ends: C0 and C1 controls, and what turns the direction of writing or breaks lines unseen.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def shown(text: str) -> str:
+    """`text` with a replacement character for each control character."""
+    return text if text.isprintable() else _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def json_shown(value: Any, indent: int | None = None) -> str:
+    """JSON of `value` in which control characters are escaped, those that JSON itself would let stand too."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+class Console(rich.console.Console):
+    """rich's, whose own control sequences pass, and those of what it is to print don't; square brackets are text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, **options})
+
+    def render(
+        self, renderable: rich.console.RenderableType, options: rich.console.ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """The segments of what is to be printed."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(shown(segment.text), segment.style)
