@@ -28,6 +28,8 @@ _NO_CODE_TAKEN = (
     "This image runs the model that was built into it and takes no code, so that no caller can replace the "
     "model. Create the action from the image alone: wsk action create NAME --docker IMAGE --web raw"
 )
+# Every browser says so of a page's POST (fetch.spec.whatwg.org, "append a request Origin header"), the platform never.
+_NO_PAGES = "This container answers the platform, not web pages (the request has an Origin header)."
 _NOT_READY = (
     "The prediction wasn't ready after %d ms, when the platform's deadline was near. Give the action more time "
     "(wsk action update NAME --timeout MILLISECONDS) or send less."
@@ -66,6 +68,8 @@ class Action:
             return error_reply(404, "There is nothing at %s. %s" % (path[:200], _HINT))
         if head.method != "POST":
             return error_reply(405, "%s takes POST. %s" % (path, _HINT))
+        if any(name == "origin" for name, _ in head.fields):
+            return error_reply(403, _NO_PAGES)
         return None
 
     def admit(self, job):

@@ -3,11 +3,11 @@
 import _socket
 
 
-def listen(port, backlog=128):
-    """A socket that listens on all addresses: the platform connects from outside the container."""
+def listen(address, port, backlog=128):
+    """A socket that listens on an IPv4 address. Raises ``OSError``, ``OverflowError`` for a port beyond 65535."""
     listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-    listener.bind(("0.0.0.0", port))
+    listener.bind((address, port))
     listener.listen(backlog)
     listener.setblocking(False)
     return listener

@@ -3,7 +3,8 @@
 from . import http1
 from .http1 import error_reply
 
-FIRST_BUFFER = 1 << 20  # nearly every request fits; a length that is only announced costs no more than this
+FIRST_BUFFER = 1 << 16  # a length that is only announced costs no more than this
+GROWTH = 3  # times what has come: what is allocated in advance of more
 
 
 class Refused(Exception):
@@ -104,7 +105,7 @@ class Reader:
     def _receive_sized_body(self):
         while self._filled < self._head.length:
             if self._filled == len(self._buffer):
-                self._buffer += bytes(min(self._filled, self._head.length - self._filled))
+                self._buffer += bytes(min(GROWTH * self._filled, self._head.length - self._filled))
             self._fill_buffer()
         body, self._buffer = self._buffer, bytearray()
         return self._completed(), body

@@ -223,9 +223,7 @@ class Server:
             self._refuse(connection, refused)
             return
         finally:
-            # More time for each byte that came, so that a trickle can't hold a connection for ever.
-            more = (reader.received - before) / SLOWEST_BYTES_PER_SECOND
-            connection.expires = min(connection.expires + more, monotonic() + self._read_timeout)
+            _extend(connection, reader.received - before, self._read_timeout)
         if request is not None:
             self._hand_over(connection, *request)
 
@@ -320,13 +318,14 @@ class Server:
     def _linger(self, connection):
         data = connection.socket.recv(65536)
         connection.out += len(data)
-        connection.expires = monotonic() + LINGER_SECONDS
+        _extend(connection, len(data), LINGER_SECONDS)
         if not data or connection.out > LINGER_BYTES:
             self._close(connection)
 
     def _write(self, connection):
-        connection.out = connection.out[connection.socket.send(connection.out) :]
-        connection.expires = monotonic() + self._read_timeout
+        sent = connection.socket.send(connection.out)
+        connection.out = connection.out[sent:]
+        _extend(connection, sent, self._read_timeout)
         if connection.out:
             return
         connection.out = None
@@ -351,6 +350,13 @@ class Server:
             self._waker.send(b"\0")
         except BlockingIOError:
             pass  # it is being woken already
+
+
+def _extend(connection, count, most):
+    """More time for each byte that came or went, ``most`` seconds from now at most, so that a trickle can't hold a
+    connection for ever."""
+    more = count / SLOWEST_BYTES_PER_SECOND
+    connection.expires = min(connection.expires + more, monotonic() + most)
 
 
 def _hang_up(socket):

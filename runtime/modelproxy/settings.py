@@ -55,6 +55,12 @@ TABLE = (
         "Port to listen on; 0 picks a free one. It is printed at start. In `web` mode `PORT` is the default.",
     ),
     Setting(
+        "address",
+        "text",
+        "0.0.0.0",
+        "IPv4 address to listen on; `127.0.0.1` keeps a proxy without a container to this machine.",
+    ),
+    Setting(
         "host",
         "text",
         "",

@@ -20,11 +20,11 @@ def main():
         log.line("%s." % error)
         return 2
     try:
-        listener = listen(settings.port)
+        listener = listen(settings.address, settings.port)
     except (OSError, OverflowError) as error:  # a port beyond 65535
-        log.line("can't listen on port %d: %s" % (settings.port, error))
+        log.line("can't listen on port %d of %s: %s" % (settings.port, settings.address, error))
         return 1
-    log.line("listening on 0.0.0.0:%d" % listener.getsockname()[1])
+    log.line("listening on %s:%d" % listener.getsockname())
     packed.install()
     from .serving import serve
 

@@ -562,6 +562,14 @@ def test_nothing_else_is_served(line, status):
     assert "MODELPROXY_MODE=web" in json.loads(reply.body.decode("utf-8"))["error"]
 
 
+@pytest.mark.parametrize("path", [b"/run", b"/init"])
+@pytest.mark.parametrize("origin", [b"https://page.example", b"null", b"http://127.0.0.1:8080"])
+def test_no_web_page_is_answered(path, origin):
+    head = parse_head(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\norigin: %s" % (path, origin))
+    reply = Container().action.refuse(head)
+    assert reply.status == 403 and b"not web pages" in reply.body
+
+
 @pytest.mark.parametrize("path", [b"/run", b"/init", b"/run?x=1"])
 def test_what_is_served(path):
     assert Container().action.refuse(parse_head(b"POST %s HTTP/1.1\r\nHost: x" % path)) is None

@@ -684,7 +684,9 @@ def test_more_of_plain(plain, package):
     for value in ({"text": "a"}, 3, None, {"data": 3}):
         assert "takes plain text" in value_of(ask(plain, value), 400)["error"]
     assert "charset utf-8" in value_of(ask(plain, body=b"\xff", kind="text/plain"), 400)["error"]
-    assert "charset x" in value_of(ask(plain, body=b"a", kind="text/plain; charset=x"), 400)["error"]
+    for charset in ("x", "punycode", "IDNA"):  # the last two are Python's, but of names, and take hours for 64 MB
+        told = value_of(ask(plain, body=b"a", kind="text/plain; charset=" + charset), 400)
+        assert "charset " + charset in told["error"]
     bad = package(SPECIFIED + "{'a': 1}", deployment={"input_type": "plain", "output_type": "plain"})
     told = value_of(ask(bad, "a"), 500)
     assert "must return a str, since its output type is plain" in told["error"] and told["got"] == "dict"

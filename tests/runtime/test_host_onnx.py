@@ -549,6 +549,15 @@ def test_what_is_no_picture_is_400(load, body, kind, words):
     assert status == 400 and words in error["error"]
 
 
+def test_a_picture_of_few_bytes_and_many_pixels_is_refused_before_it_is_unpacked(load):
+    content = png()
+    header = struct.pack(">II", 9000, 9000)
+    start = content[:16] + header + content[24:29]
+    bomb = start + struct.pack(">I", zlib.crc32(start[12:])) + content[33:]
+    status, error = answer_of(load(brightest_of_picture()).ask("POST", "/", bomb, content_type="image/png"))
+    assert status == 400 and "9000 x 9000 pixels" in error["error"]
+
+
 def test_a_model_without_a_picture_says_that_it_takes_none(load):
     model = load(sum_and_product())
     for body, kind in ((b"x", "image/png"), (form(("image", b"x", "file")), FORM)):

@@ -10,6 +10,24 @@ def test_a_line_stays_one_line(capfd):
     assert capfd.readouterr()[0] == "modelproxy: GET /a\\x0a\\x0d\\x00\\x1b[31m\\x7f caf\u00e9 \\ud800\n"
 
 
+def test_nothing_from_outside_steers_a_terminal(capfd):
+    log.line("GET /\x9b31m\x85\x90")
+    assert capfd.readouterr()[0] == "modelproxy: GET /\\x9b31m\\x85\\x90\n"
+
+
+def test_no_caller_s_word_ends_an_activation_s_log(capfd):
+    marker = log.MARKER.decode("ascii")
+    log.line("GET /" + marker[:-1])
+    try:
+        raise ValueError("bad input: \n" + marker)
+    except ValueError as error:
+        log.traceback_of(error)
+    log.markers(log.own_line("GET /a" + marker + " 200"))
+    for said in capfd.readouterr():
+        assert said.count(marker[:-1]) == 1 and said.endswith("\n" + marker)
+        assert "XXX-THE-END-OF-A-WHISK-ACTIVATION-XXX" in said
+
+
 def test_a_stream_that_does_not_block_is_waited_for(monkeypatch):
     reading, writing = os.pipe()
     os.set_blocking(writing, False)

@@ -394,11 +394,21 @@ def test_settings_that_cannot_be_used_end_the_start(tmp_path):
         ({"MODELPROXY_PORT": "x"}, 2, b"MODELPROXY_PORT is 'x'"),
         ({"MODELPROXY_PORT": "1", "MODELPROXY_CORS": "no"}, 2, b"one of: platform, app"),
         ({"MODELPROXY_PORT": "65536"}, 1, b"can't listen on port 65536"),
+        ({"MODELPROXY_PORT": "0", "MODELPROXY_ADDRESS": "192.0.2.1"}, 1, b"can't listen on port 0 of 192.0.2.1"),
     ):
         ended = subprocess.run(
             COMMAND, cwd=str(tmp_path), env=dict(os.environ, **environ), stdout=subprocess.PIPE, timeout=20
         )
         assert (ended.returncode, says in ended.stdout) == (status, True)
+
+
+def test_the_loopback_alone(tmp_path):
+    with Proxy(models.write(tmp_path), MODELPROXY_ADDRESS="127.0.0.1") as proxy:
+        assert "listening on 127.0.0.1:%d\n" % proxy.port in proxy.out
+        with socket.socket() as other:
+            other.bind(("127.0.0.2", proxy.port))  # which listening on all addresses would have taken
+        assert proxy.init() == (200, {"ok": True})
+    proxy.close()
 
 
 def test_a_port_that_is_taken(tmp_path):

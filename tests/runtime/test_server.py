@@ -46,7 +46,7 @@ class Application:
 
 class Running:
     def __init__(self, read_timeout=5, keep_alive=0, workers=1, max_body=1000000):
-        self.listener = listen(0)
+        self.listener = listen("127.0.0.1", 0)
         self.port = self.listener.getsockname()[1]
         self.application = Application()
         self.inbox = Inbox()
@@ -135,6 +135,26 @@ def test_a_client_that_never_stops_sending_is_left(monkeypatch):
         with pytest.raises(OSError):  # noqa: PT011 - broken pipe or reset, as the kernel likes
             while True:
                 connection.sendall(b"x" * 65536)
+
+
+def test_a_refused_client_that_trickles_is_left(monkeypatch):
+    monkeypatch.setattr(server_module, "LINGER_SECONDS", 0.5)
+    with Running() as running, running.connect() as connection:
+        connection.sendall(b"rubbish\r\n\r\n")
+        with pytest.raises(OSError):  # noqa: PT011 - broken pipe or reset, as the kernel likes
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.1)
+
+
+def test_a_client_that_takes_its_answer_in_a_trickle_is_left():
+    with Running(read_timeout=1) as running, running.connect() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(post(b"", b"/large"))
+        assert select.select([connection], [], [], 10)[0]
+        while running.server._connections or running.server._handed_back:
+            assert connection.recv(10)
+            time.sleep(0.02)
 
 
 def test_a_slow_request_is_waited_for_and_a_slower_one_is_not():
@@ -390,7 +410,7 @@ def test_descriptors_that_the_model_gives_back_make_room(monkeypatch):
             return self._listener._accept()
 
     monkeypatch.setattr(server_module, "ACCEPT_AGAIN_SECONDS", 0.1)
-    listener = listen(0)
+    listener = listen("127.0.0.1", 0)
     server = Server(Full(listener), Application(), Inbox(), 1000, 5)
     thread = threading.Thread(target=server.serve)
     thread.start()
@@ -460,7 +480,7 @@ def test_a_connection_kept_while_the_end_comes_is_closed_with_its_answer():
 def test_a_fault_of_the_server_s_own_ends_the_process(monkeypatch, capfd):
     ended = []
     monkeypatch.setattr(server_module.os, "_exit", ended.append)
-    listener = listen(0)
+    listener = listen("127.0.0.1", 0)
     server = Server(listener, None, Inbox(), 1, 1)
     monkeypatch.setattr(server, "_attend", lambda descriptor: 1 // 0)
     server._wake()

@@ -8,6 +8,7 @@ import zlib
 import pytest
 from modelproxy import web_action
 from modelproxy.messages import Request, Response
+from modelproxy.web_action import result as result_module
 
 
 def encode(body=b"", content_type=None, status=200, headers=(), method="POST", asked=(), **options):
@@ -203,6 +204,16 @@ def test_compressed_json_and_bytes_travel_as_they_are(content_type):
     result, _ = encode(packed, content_type, headers=[("Content-Encoding", "gzip")])
     assert base64.b64decode(result["body"]) == packed
     assert result["headers"] == {"Content-Encoding": "gzip", "Content-Type": content_type}
+
+
+def test_text_that_is_a_bomb_is_not_decompressed():
+    bomb = gzip.compress(b"0" * (result_module.MOST_INFLATED + 1))
+    result, _ = encode(bomb, "text/html", headers=[("Content-Encoding", "gzip")])
+    assert result["headers"] == {"Content-Encoding": "gzip", "Content-Type": "application/octet-stream"}
+    assert base64.b64decode(result["body"]) == bomb
+    for cut_off in (gzip.compress(b"hello")[:-1], gzip.compress(b"hello")[:12]):
+        result, _ = encode(cut_off, "text/html", headers=[("Content-Encoding", "gzip")])
+        assert base64.b64decode(result["body"]) == cut_off
 
 
 def test_identity_is_no_coding():

@@ -28,6 +28,7 @@ _RANGES = {  # scale and mean
 }
 _FORMATS = {"gray8": 1, "rgb8": 3, "bgr8": 3}
 _DTYPES = {"FP16": "f2", "FP32": "f4", "FP64": "f8", "UINT8": "u1"}
+_MOST_PIXELS = 50 * 1000 * 1000  # 150 MB as RGB, which a PNG of 50 kB can ask for
 _LEAST_SIDE = 8  # below, a tensor that could be a picture is more likely a table
 
 
@@ -124,7 +125,10 @@ def _image(picture, content):
         raise NoPillow(str(error)) from None
     upright = getattr(ImageOps, "exif_transpose", Image.Image.copy)  # new in Pillow 6
     try:
-        image = upright(Image.open(BytesIO(content)))
+        image = Image.open(BytesIO(content))
+        if image.width * image.height > _MOST_PIXELS:
+            raise ValueError("it has %d x %d pixels" % image.size)
+        image = upright(image)
         image.load()
     except Exception as error:  # Pillow raises anything on a broken file
         raise BadValue("What was sent for the input %r is no picture: %s." % (picture.name, error)) from None

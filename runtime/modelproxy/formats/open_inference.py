@@ -8,7 +8,7 @@ import json
 import numpy
 
 from ..messages import BadValue
-from . import tensors
+from . import json_text, tensors
 
 LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data"]
@@ -33,7 +33,7 @@ class Inference:
 def loads(body):
     """Strict JSON: what else Python takes for it is refused. Raises ``BadValue``."""
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        return json_text.loads(body.decode("utf-8"), parse_constant=_no_constant)
     except RecursionError:
         raise BadValue("The body is nested too deep.") from None
     except ValueError as error:

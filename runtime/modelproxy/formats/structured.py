@@ -1,9 +1,8 @@
 """JSON or MessagePack: which of them a body is in, and which a client would rather have. Pure."""
 
 import contextlib
-import json
 
-from . import msgpack
+from . import json_text, msgpack
 
 _JSON = "application/json"
 
@@ -24,7 +23,7 @@ def value_of(request):
     if kind in msgpack.MEDIA_TYPES:
         title, parse = "MessagePack", msgpack.unpack
     elif kind in ("", _JSON) or kind.endswith("+json"):
-        title, parse = "JSON", json.loads
+        title, parse = "JSON", json_text.loads
     else:
         raise Unparsable(
             "The model wants JSON or MessagePack, this body is %s: send it with the Content-Type application/json or "

@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 from .. import http1, media_types
 from ..messages import BadValue, Response, error_response
 from ..web_action import RESERVED
+from . import json_text
 
 _NEVER_SHOWN = frozenset(("content-length", "transfer-encoding"))
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
@@ -67,7 +68,7 @@ def _body(body, parsed):
         if not body:
             return {}
         try:
-            given = json.loads(body.decode("utf-8"), parse_constant=_refuse)
+            given = json_text.loads(body.decode("utf-8"), parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
             raise BadValue("The request content was malformed: %s" % error) from None
         return given if type(given) is dict else (given,)

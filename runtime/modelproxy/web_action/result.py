@@ -20,6 +20,7 @@ _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _JSON_START = re.compile(rb"[ \t\r\n]*[\[{]")
+MOST_INFLATED = 1 << 26  # bytes of text, of which the platform passes on a sixty-fourth
 _NEVER_FITS = 4  # a body of so many limits doesn't fit, though UTF-32 becomes UTF-8
 _SCRIPTS = frozenset(
     ("application/javascript", "application/x-javascript", "application/ecmascript", "text/javascript")
@@ -200,9 +201,12 @@ def _inflated(body, headers, notes):
     """
     import zlib
 
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or deflate, by its first bytes
     try:
-        plain = zlib.decompress(body, zlib.MAX_WBITS | 32)  # gzip or deflate, by its first bytes
+        plain = unpacker.decompress(body, MOST_INFLATED)
     except zlib.error:
+        return body
+    if not unpacker.eof:  # cut off, or a bomb
         return body
     for name in [name for name in headers if name.lower() == "content-encoding"]:
         del headers[name]

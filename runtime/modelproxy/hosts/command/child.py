@@ -204,6 +204,7 @@ class Output:
         return bool(data)
 
     def _emit(self, own, data):
+        data = log.unmarked(data)  # an access log has the caller's words
         self._lines.extend(data[:-1].split(b"\n")[-TAIL_LINES:])
         while data:
             cut = data.rfind(b"\n", 0, _ATOMIC) + 1 or data.find(b"\n", _ATOMIC) + 1

@@ -9,10 +9,10 @@ Plain input: text of any type, a JSON string, or the field ``data`` of an object
 requests.
 """
 
-import json
+import codecs
 import re
 
-from ...formats import data_url, multipart
+from ...formats import data_url, json_text, multipart
 from ...messages import BadValue
 from .values import File, Mismatch, checked
 
@@ -62,7 +62,7 @@ def _is_json(kind):
 
 def _json(body):
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse)
+        return json_text.loads(body.decode("utf-8-sig"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise BadValue("The body isn't JSON: %s." % error) from None
 
@@ -75,6 +75,8 @@ def _text(content, content_type=""):
     found = re.search(r";\s*charset=\"?([\w.:\-]+)", content_type, re.IGNORECASE)
     charset = found.group(1) if found else "utf-8"
     try:
+        if codecs.lookup(charset).name in ("idna", "punycode"):  # of names, not of texts, and quadratic in their length
+            raise LookupError
         return content.decode(charset)
     except (LookupError, UnicodeError):
         raise BadValue("The text isn't in the charset %s." % charset) from None
@@ -126,7 +128,7 @@ def _content(part):
 def _array(items, field):
     if len(items) == 1 and isinstance(items[0], str) and items[0].lstrip().startswith("["):
         try:
-            return json.loads(items[0], parse_constant=_refuse)
+            return json_text.loads(items[0], parse_constant=_refuse)
         except (ValueError, RecursionError):
             pass  # one element that begins so
     return [_typed(item, field.element) for item in items]
@@ -145,7 +147,7 @@ def _typed(item, element):
         return _TRUTH.get(text.lower(), item)
     if element in ("dict", "any"):
         try:
-            return json.loads(text, parse_constant=_refuse)
+            return json_text.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):
             pass  # a text
     return item
