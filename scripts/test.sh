@@ -3,12 +3,17 @@
 set -euo pipefail
 
 usage="usage: scripts/test.sh [OPTION]... [PART]... [-- PYTEST ARGUMENTS]
+       scripts/test.sh soak [OPTION]...
 
 Makes .venv, then runs all parts, or those that are named:
 
   lint         ruff and strict mypy; shellcheck and shfmt where they are installed
   tools        the tests of everything on the user's machine, of the images and of the sample models
   proxy        the tests of what goes into the image (tests/runtime), on every Python from 3.6 to 3.13 that is found here
+
+Run only by its name, with options of its own:
+
+  soak         a million activations of all kinds in one container, every answer checked (scripts/test.sh soak --help)
 
   --no-docker  leave out the tests that need a docker engine; else they run if one answers
   --fast       no docker, and the proxy's tests only on the oldest and the newest Python here
@@ -21,6 +26,11 @@ Makes .venv, then runs all parts, or those that are named:
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 all_versions=(3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13)
+if [ "${1-}" = soak ]; then
+  shift
+  python=$(scripts/lib/venv.sh test,samples,interfaces)
+  exec "$python" tests/soak "$@"
+fi
 parts='' fast='' docker=1 selection=() failed=()
 while [ $# -gt 0 ]; do
   case "$1" in

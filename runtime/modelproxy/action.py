@@ -265,6 +265,7 @@ class Action:
         collections needn't walk it."""
         if not self._settled:
             self._settled = True
+            environment.spare_memory()
             gc.collect()
             if hasattr(gc, "freeze"):
                 gc.freeze()
