@@ -42,7 +42,8 @@ def _tables(options: argparse.Namespace, rounds: int, scratch: Path) -> Iterator
         for name in once:
             folder = scratch / name
             folder.mkdir()
-            yield groups.ONCE[name](folder, rounds)
+            sized = {"size": options.vectors} if name == "drift-search" else {}
+            yield groups.ONCE[name](folder, rounds, **sized)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -55,9 +56,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--groups",
         type=_list_of(known),
-        default=known,
+        default=[name for name in known if name not in groups.LONG],
         metavar="A,B",
-        help=f"what to measure (default: all): {', '.join(known)}",
+        help=f"what to measure (default: all but {', '.join(groups.LONG)}): {', '.join(known)}",
     )
     parser.add_argument(
         "--pythons",
@@ -72,6 +73,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         default=0,
         metavar="N",
         help=f"calls of each side for each case (default {ROUNDS}; starts of a process: a tenth)",
+    )
+    parser.add_argument(
+        "--vectors",
+        type=int,
+        default=groups.drift_search.SIZE,
+        metavar="N",
+        help="vectors that drift-search is measured on (default: %(default)s, which take half an hour to make)",
     )
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds: a first impression")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes the figures there as well")

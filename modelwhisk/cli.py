@@ -9,6 +9,7 @@ from modelwhisk.deploy.command import deploy
 from modelwhisk.deploy.listing import list_actions, status, url
 from modelwhisk.deploy.logs import logs
 from modelwhisk.deploy.removal import delete
+from modelwhisk.drift.command import drift
 from modelwhisk.invoke.command import invoke
 from modelwhisk.local.command import local
 from modelwhisk.map.command import map_command
@@ -27,5 +28,6 @@ main.add_command(status)
 main.add_command(url)
 main.add_command(invoke)
 main.add_command(map_command)
+main.add_command(drift)
 main.add_command(logs)
 main.add_command(delete)

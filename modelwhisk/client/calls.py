@@ -17,7 +17,7 @@ from modelwhisk.client.answers import Answer, Reply
 from modelwhisk.client.checking import Inputs, check
 from modelwhisk.client.encoding import request
 from modelwhisk.client.endpoint import Endpoint, resolve
-from modelwhisk.client.errors import ClientError, InputError, InterfaceError, ModelError, Unreachable
+from modelwhisk.client.errors import ClientError, InputError, InterfaceError, ModelError, NoDescription, Unreachable
 from modelwhisk.client.exchange import Ask, Policy, Steps, exchange
 from modelwhisk.client.interface import Interface
 from modelwhisk.openwhisk import OpenWhisk, OpenWhiskError
@@ -101,7 +101,7 @@ class Calls:
             told.append(f"{path} answered {reply.status} ({reply.message() if not reply.ok else reply.content_type})")
             if reply.status not in (200, 404, 405):
                 break
-        raise InterfaceError(
+        raise NoDescription(
             f"{endpoint.address} has no description of its inputs: {'; '.join(told)}. Give one with a specification."
         )
 

@@ -29,6 +29,10 @@ class InterfaceError(ClientError):
     """What inputs the model takes can't be learnt: no description, or one that says nothing of predictions."""
 
 
+class NoDescription(InterfaceError):
+    """The model has no description at all, where others have one."""
+
+
 class Unreachable(ClientError):
     """No answer came: the connection was refused, broke or took too long."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,14 @@ class Training:
     names       what each input is known by.
     examples    a short text of each, where inputs are texts; else empty.
     thumbnails  a small JPEG of inputs that are pictures, by row; of large references of none.
+    validation  vectors of inputs that the model wasn't trained on, by which thresholds are tried.
     """
 
     vectors: Numbers
     names: Sequence[str]
     examples: Sequence[str] = ()
     thumbnails: Mapping[int, bytes] = field(default_factory=dict)
+    validation: Numbers | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Made:
 
     about: Mapping[str, Any]
     calibration: Sequence[Calibration]
+    validation: Sequence[Calibration]
 
 
 def make(path: Path, training: Training, choices: Choices, step: Step = lambda name, part: None) -> Made:
@@ -107,6 +110,8 @@ def make(path: Path, training: Training, choices: Choices, step: Step = lambda n
         distances = _distances(training.vectors, vectors, choices, random, step)
         writer.add_array("distances.npy", "<f4", distances.shape, [distances])
         calibration = calibrate(vectors, _quantiles(choices), choices.neighbours, choices.metric, random)
+        thresholds = _thresholds(distances, choices)
+        validation = _validated(training.validation, vectors, thresholds["thresholds"], choices)
         about = {
             "format": FORMAT,
             "version": VERSION,
@@ -116,22 +121,26 @@ def make(path: Path, training: Training, choices: Choices, step: Step = lambda n
             "dimensions": dimensions,
             "count": count,
             "precision": "float16" if choices.half else "float32",
-            **_thresholds(distances, choices),
-            "calibration": [
-                {"quantile": found.quantile, "inputs": found.inputs, "beyond": found.beyond} for found in calibration
-            ],
+            **thresholds,
+            "calibration": [asdict(entry) for entry in calibration],
+            "validation": [asdict(entry) for entry in validation],
             "index": _add_index(writer, vectors, known, choices, step),
             "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
         step("writing", 1)
         writer.finish(about)
-    return Made(about, calibration)
+    return Made(about, calibration, validation)
 
 
 def _stored(vectors: Numbers, metric: str) -> Iterator[Numbers]:
     for start in range(0, len(vectors), _ROWS):
-        block = np.asarray(vectors[start : start + _ROWS], np.float32)
-        yield unit_rows(block) if metric == "cosine" else block
+        yield _prepared(vectors[start : start + _ROWS], metric)
+
+
+def _prepared(rows: Numbers, metric: str) -> Numbers:
+    """Vectors as they are compared."""
+    rows = np.asarray(rows, np.float32)
+    return unit_rows(rows) if metric == "cosine" else rows
 
 
 def _add_leading(writer: ReferenceWriter, vectors: Numbers, known: Principal) -> None:
@@ -145,9 +154,7 @@ def _distances(
 ) -> Numbers:
     """Leave-one-out distances, of each vector as it would come in the action: before it was made half as precise."""
     rows = sampled(len(vectors), vectors.shape[1], choices.metric, random)
-    queries = np.asarray(collected[rows], np.float32)
-    if choices.metric == "cosine":
-        queries = unit_rows(queries)
+    queries = _prepared(collected[rows], choices.metric)
     found, _ = nearest(
         vectors, queries, choices.neighbours, choices.metric, own=rows, tell=lambda part: step("thresholds", part)
     )
@@ -174,6 +181,19 @@ def _thresholds(distances: Numbers, choices: Choices) -> dict[str, Any]:
             f"there are {len(distances)}: give more, or --quantile {attainable:.2g}"
         )
     return {"thresholds": listed, "threshold": chosen, "left_out_one_by_one": len(distances)}
+
+
+def _validated(
+    validation: Numbers | None, vectors: Numbers, thresholds: Sequence[Mapping[str, float]], choices: Choices
+) -> list[Calibration]:
+    if validation is None or not len(validation):
+        return []
+    queries = _prepared(validation, choices.metric)
+    distances = nearest(vectors, queries, choices.neighbours, choices.metric)[0].mean(axis=1)
+    return [
+        Calibration(entry["quantile"], len(distances), int((distances > entry["distance"]).sum()))
+        for entry in thresholds
+    ]
 
 
 def _add_index(

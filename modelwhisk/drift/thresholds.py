@@ -21,11 +21,11 @@ from modelwhisk.drift.neighbours import nearest
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999)
 
-_ALL_ROWS = 20_000  # up to so many, each row is left out once; of more a sample
-_SAMPLE = 10_000
-# L1 has no products to be made of, and is some fifty times slower: multiplications that take about a minute.
-_L1_WORK = 10**11
-_L1_LEAST = 1_000
+# Multiplications that take a minute or two; L1 has no products to be made of, and is some fifty times slower. Where
+# leaving out each row needs more, a sample is left out: of a quantile of 99 % that 4,000 rows tell, the standard error
+# is 0.16 %.
+_WORK = {"l2": 2 * 10**12, "cosine": 2 * 10**12, "l1": 10**11}
+_LEAST = 1_000
 _CALIBRATION_ROWS = 10_000
 
 Numbers = NDArray[Any]
@@ -58,9 +58,7 @@ def needed(quantile: float) -> int:
 
 def sampled(count: int, dimensions: int, metric: str, random: np.random.Generator) -> Numbers:
     """The rows whose distances are taken: all, or of many a random part, in ascending order."""
-    size = count if count <= _ALL_ROWS else _SAMPLE
-    if metric == "l1":
-        size = min(size, max(_L1_LEAST, _L1_WORK // (count * dimensions)))
+    size = max(_LEAST, _WORK[metric] // (count * dimensions))
     return np.sort(random.choice(count, size, replace=False)) if size < count else np.arange(count)
 
 
@@ -68,9 +66,8 @@ def calibrate(
     vectors: Numbers, quantiles: Sequence[float], neighbours: int, metric: str, random: np.random.Generator
 ) -> list[Calibration]:
     """Makes thresholds of four fifths of the vectors (of many, of 10,000), and counts which of the others pass them."""
-    count = min(len(vectors), _CALIBRATION_ROWS)
-    if metric == "l1":
-        count = min(count, max(_L1_LEAST, int((_L1_WORK / vectors.shape[1]) ** 0.5)))
+    within_work = int((_WORK[metric] / vectors.shape[1]) ** 0.5)
+    count = min(len(vectors), _CALIBRATION_ROWS, max(_LEAST, within_work))
     rows = random.permutation(len(vectors))[:count]
     held_out, others = np.sort(rows[: count // 5]), np.sort(rows[count // 5 :])
     if not len(held_out) or len(others) <= neighbours:

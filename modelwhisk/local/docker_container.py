@@ -102,10 +102,14 @@ class DockerContainer:
 
 @dataclass
 class DockerFactory:
-    """Starts containers of `image`, with `environment` added to what the platform sets; raises `NoDocker`."""
+    """Starts containers of `image`, with `environment` added to what the platform sets; raises `NoDocker`.
+
+    `files` is a tar that is unpacked in each before it starts.
+    """
 
     image: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    files: bytes | None = None
 
     def __post_init__(self) -> None:
         self._client = _client()
@@ -141,6 +145,8 @@ class DockerFactory:
         except DockerException as problem:
             raise StartFailed(messages.PROVISION_ERROR, developer=False, detail=str(problem)) from problem
         try:
+            if self.files is not None:
+                container.put_archive("/", self.files)
             container.start()
             container.reload()
         except APIError as problem:

@@ -49,7 +49,7 @@ class Bar:
 
 
 @contextmanager
-def bar(console: Console, total: int, done: int) -> Iterator[Bar]:
+def bar(console: Console, total: int, done: int, doing: str = "mapping") -> Iterator[Bar]:
     """A progress bar until the block ends, `done` of `total` at its start; none where `console` is no terminal."""
     columns = (
         TextColumn("{task.description}"),
@@ -61,7 +61,7 @@ def bar(console: Console, total: int, done: int) -> Iterator[Bar]:
         TextColumn("{task.fields[failed]}"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield Bar(progress, progress.add_task("mapping", total=total, completed=done, failed=""))
+        yield Bar(progress, progress.add_task(doing, total=total, completed=done, failed=""))
 
 
 def show(console: Console, summary: Summary, seconds: float, done_now: int, out: str) -> None:

@@ -107,9 +107,14 @@ def test_the_printed_calibration_counts_inputs_that_took_no_part() -> None:
 def test_of_many_vectors_a_sample_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     assert list(sampled(5, 3, "l2", random)) == [0, 1, 2, 3, 4]
-    monkeypatch.setattr(thresholds, "_ALL_ROWS", 50)
-    monkeypatch.setattr(thresholds, "_SAMPLE", 20)
+    monkeypatch.setattr(thresholds, "_LEAST", 20)
+    monkeypatch.setitem(thresholds._WORK, "l2", 0)
     rows = sampled(60, 3, "l2", random)
     assert len(set(rows)) == 20
     assert list(rows) == sorted(rows)
-    assert len(sampled(10**6, 512, "l1", random)) <= 1000
+
+
+def test_the_sample_of_a_million_is_large_enough_for_its_quantiles() -> None:
+    random = np.random.default_rng(0)
+    assert [len(sampled(10**6, 512, metric, random)) for metric in ("l2", "l1")] == [3906, 1000]
+    assert len(sampled(20_000, 512, "l2", random)) == 20_000

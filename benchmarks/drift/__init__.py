@@ -1,0 +1,1 @@
+"""What the group ``drift-search`` runs in processes of its own."""

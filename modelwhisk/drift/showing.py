@@ -1,0 +1,49 @@
+"""`drift show`: what is in a reference, for people and machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from modelwhisk import adapter
+from modelwhisk.shown_text import Console
+
+
+def show_reference(path: Path, *, as_json: bool) -> int:
+    """The exit status: 0, or 1 for a file that isn't what was written."""
+    opened = adapter.part("drift.reference")
+    try:
+        reference = opened.Reference(path, check=False)
+        reference.verify()
+    except (opened.Refused, OSError) as problem:
+        Console(stderr=True).print(str(problem), style="red", highlight=False, soft_wrap=True)
+        return 1
+    about = reference.about
+    if as_json:
+        json.dump(about, sys.stdout, ensure_ascii=False, indent=1)
+        print()
+        return 0
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_row("model", Text(f"{about['model']['name']}, {about['model']['digest']}"))
+    table.add_row("embedding", Text(adapter.part("drift.declaration").in_words(reference.declaration)))
+    table.add_row("vectors", f"{reference.count} x {reference.dimensions}, {about['precision']}")
+    table.add_row("distance", f"{reference.metric}, mean of the {reference.neighbours} nearest")
+    for entry in about["thresholds"]:
+        mark = "  (the threshold)" if entry == about["threshold"] else ""
+        table.add_row(f"{100 * entry['quantile']:g} %", f"under {entry['distance']:.6g}{mark}")
+    for name in ("calibration", "validation"):
+        for entry in about.get(name, ()):
+            if entry["quantile"] == about["threshold"]["quantile"]:
+                table.add_row(name, f"{entry['beyond']} of {entry['inputs']} beyond the threshold")
+    if reference.index is not None:
+        table.add_row("index", f"{reference.index['library']}, recall@3 {reference.index['recall@3']}")
+    table.add_row("made", Text(about["made"]))
+    table.add_row("checksums", f"all {len(reference.names())} members are what was written")
+    Console().print(table)
+    return 0

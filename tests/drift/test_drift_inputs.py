@@ -1,0 +1,98 @@
+"""Which inputs there are, from what is named on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelwhisk.drift.inputs import SOLE, Given, plain, read_inputs, without_copies
+from modelwhisk.map.inputs import BadInputs, Text
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "class-b").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    for name in ("class-b/2.png", "1.png", ".hidden/3.png", ".DS_Store"):
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+def test_a_folder_is_all_files_in_it_but_hidden_ones(folder: Path) -> None:
+    assert [given.name for given in read_inputs([str(folder)])] == [
+        str(folder / "1.png"),
+        str(folder / "class-b/2.png"),
+    ]
+
+
+def test_a_file_that_is_named_twice_counts_once(folder: Path) -> None:
+    arguments = [str(folder / "1.png"), str(folder), str(folder / "**/*.png")]
+    assert len(read_inputs(arguments)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "values"),
+    [
+        ("a.jsonl", '{"text": ["x"]}\n\n[1, 2]\n"word"\n', [{"text": ["x"]}, {SOLE: [1, 2]}, {SOLE: "word"}]),
+        ("a.txt", "one\n\ntwo words\n", [{SOLE: "one"}, {SOLE: "two words"}]),
+        ("a.csv", "age,name\n1,ann\n2,bob\n", [{"age": "1", "name": "ann"}, {"age": "2", "name": "bob"}]),
+    ],
+)
+def test_files_with_many_inputs(tmp_path: Path, name: str, content: str, values: list[object]) -> None:
+    (tmp_path / name).write_text(content)
+    found = read_inputs([str(tmp_path / name)], {"model": "x"})
+    assert [dict(given.values) for given in found] == [{"model": "x", **value} for value in values]  # type: ignore[dict-item]
+    assert [given.name for given in found] == [f"{tmp_path / name}:{number + 1}" for number in range(len(values))]
+
+
+def test_rows_of_arrays(tmp_path: Path) -> None:
+    np.savez(tmp_path / "one.npz", image=np.arange(8.0).reshape(2, 2, 2))
+    np.savez(tmp_path / "two.npz", a=np.arange(2), b=np.arange(4).reshape(2, 2))
+    one, two = (read_inputs([str(tmp_path / name)]) for name in ("one.npz", "two.npz"))
+    assert [given.values for given in one] == [{SOLE: [[0, 1], [2, 3]]}, {SOLE: [[4, 5], [6, 7]]}]
+    assert [given.values for given in two] == [{"a": 0, "b": [0, 1]}, {"a": 1, "b": [2, 3]}]
+
+
+def test_arrays_that_are_no_rows_and_pickles_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "uneven.npz", a=np.arange(2), b=np.arange(3))
+    np.savez(tmp_path / "objects.npz", a=np.array([{}, {}]))
+    with pytest.raises(BadInputs, match=r"equally many: a \(2,\), b \(3,\)"):
+        read_inputs([str(tmp_path / "uneven.npz")])
+    with pytest.raises(BadInputs, match="no file of plain arrays"):
+        read_inputs([str(tmp_path / "objects.npz")])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "there are no inputs"), (b"{", "line 1 is no JSON"), (b"\xff", "no UTF-8")]
+)
+def test_files_without_inputs_are_refused_by_name(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes(content)
+    with pytest.raises(BadInputs, match=words) as refused:
+        read_inputs([str(tmp_path / "a.jsonl")])
+    assert "a.jsonl" in str(refused.value)
+
+
+def test_a_pattern_without_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputs, match="no file matches"):
+        read_inputs([str(tmp_path / "*.png")])
+
+
+def test_files_of_the_same_bytes_count_once_and_texts_stay(tmp_path: Path) -> None:
+    for name, content in (("a", b"same"), ("b", b"same"), ("c", b"diff"), ("d", b"other")):
+        (tmp_path / name).write_bytes(content)
+    texts = [Given("t:1", {SOLE: "same"}), Given("t:2", {SOLE: "same"})]
+    kept, copies = without_copies([*read_inputs([str(tmp_path)]), *texts])
+    assert [Path(given.name).name for given in kept] == ["a", "c", "d", "t:1", "t:2"]
+    assert [(Path(one.name).name, Path(other.name).name) for one, other in copies] == [("b", "a")]
+
+
+def test_values_as_a_body_of_json() -> None:
+    assert plain({SOLE: [1, 2]}) == [1, 2]
+    assert plain({"age": Text("3"), "name": Text("ann"), "on": Text("true")}) == {"age": 3, "name": "ann", "on": True}
+
+
+def test_an_example_is_one_short_line() -> None:
+    assert Given("a:1", {SOLE: "two\nlines " + "x" * 500}).example == ("two lines " + "x" * 500)[:200]
+    assert Given("a:2", {"a": 1, "b": [2]}).example == '{"a": 1, "b": [2]}'
