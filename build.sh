@@ -34,6 +34,8 @@ source "$HERE/folder.sh"
 source "$HERE/registry.sh"
 # shellcheck source=scripts/build/smoke.sh
 source "$HERE/smoke.sh"
+# shellcheck source=scripts/build/sbom.sh
+source "$HERE/sbom.sh"
 # shellcheck source=scripts/build/wrap.sh
 source "$HERE/wrap.sh"
 
@@ -176,6 +178,7 @@ main() {
   trap 'exit 143' TERM HUP
   WORK=$(mktemp -d "${TMPDIR:-/tmp}/modelwhisk-build.XXXXXX")
   mkdir -- "$WORK/unreachable"
+  [[ -z $SBOM ]] || ((DRY_RUN)) || mkdir -p -- "$SBOM" || die "--sbom: the folder can't be made: $SBOM"
   find_proxies
   ((NO_PUSH)) || ecr_login "${REGISTRY%%/*}"
   run_jobs

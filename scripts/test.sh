@@ -17,6 +17,7 @@ Run only by its name, with options of its own:
 
   --no-docker  leave out the tests that need a docker engine; else they run if one answers
   --fast       no docker, and the proxy's tests only on the oldest and the newest Python here
+  --coverage   measure modelwhisk/ too, of which nothing is demanded; takes longer
   -k EXPR      only tests whose names match, as pytest takes it
   -h, --help   this text
 
@@ -31,11 +32,12 @@ if [ "${1-}" = soak ]; then
   python=$(scripts/lib/venv.sh test,samples,interfaces)
   exec "$python" tests/soak "$@"
 fi
-parts='' fast='' docker=1 selection=() failed=()
+parts='' fast='' docker=1 measure='' selection=() failed=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --no-docker) docker='' ;;
     --fast) fast=1 docker='' ;;
+    --coverage) measure=1 ;;
     -k) selection+=(-k "${2:?-k needs an expression}") && shift ;;
     -h | --help) printf '%s\n' "$usage" && exit ;;
     --) shift && selection+=("$@") && break ;;
@@ -50,9 +52,11 @@ if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
 heading() { printf '\n%s== %s%s (%d s)\n' "$bold" "$*" "$plain" "$SECONDS"; }
 
 run_pytest() { # ARGUMENTS...; status 5, that no test matched, is no failure where only some were asked for
-  local status=0
-  "$python" -m coverage run --rcfile "$coverage_settings" --source runtime,modelwhisk -m pytest \
-    "$@" "${selection[@]}" || status=$?
+  # Two files at a time, since they mostly wait; measured is one process.
+  local status=0 program=(-m pytest -n 2 --dist loadfile)
+  [ -z "$measure" ] ||
+    program=(-m coverage run --rcfile "$coverage_settings" --source "runtime,modelwhisk" -m pytest)
+  "$python" "${program[@]}" "$@" "${selection[@]}" || status=$?
   [ "$status" = 0 ] || { [ "$status" = 5 ] && [ ${#selection[@]} -gt 0 ]; }
 }
 
@@ -139,7 +143,7 @@ report_coverage() {
   "$python" -W ignore -m coverage combine --rcfile "$coverage_settings" --quiet "${COVERAGE_FILE%/*}" >/dev/null &&
     rm -f "$COVERAGE_FILE".* &&
     "$python" -m coverage report --rcfile "$coverage_settings" || failed+=('coverage of runtime/')
-  printf 'modelwhisk/, of which nothing is demanded: %s %%\n' \
+  [ -z "$measure" ] || printf 'modelwhisk/, of which nothing is demanded: %s %%\n' \
     "$("$python" -m coverage report --rcfile "$coverage_settings" --include 'modelwhisk/*' --format total --fail-under 0)"
 }
 

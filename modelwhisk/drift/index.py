@@ -7,6 +7,7 @@ times less to read, at the same recall (`scripts/bench.sh --groups drift-search`
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,9 @@ def build(folder: Path, vectors: Numbers, known: Principal, metric: str, *, jobs
 
 def library_of_index() -> Any:
     """usearch's module; raises `IndexMissing`."""
+    # As in the image: onnxruntime crashes when it is loaded after usearch (runtime/modelproxy/drift/index_search.py).
+    with contextlib.suppress(ImportError):
+        importlib.import_module("onnxruntime")
     try:
         return importlib.import_module("usearch.index")
     except ImportError as problem:

@@ -62,6 +62,8 @@ What is shown
   --print               print the Dockerfile and stop: the one for folders, if one is among the models
   --list                print the names of the catalogue and stop
   --summary FILE        write the results as JSON                                                 [SUMMARY]
+  --sbom DIR            write a bill of materials (CycloneDX, JSON) for each image into a folder: Python's packages and
+                        Debian's, the base, the proxy                                             [SBOM]
   --verbose             show what docker prints, too                                              [VERBOSE]
   --help, --version
 
@@ -75,7 +77,7 @@ HELP
 read_options() {
   local tags='' text value printing=0
   WORDS=()
-  MODELS=${MODELS-} MODELS_FROM=${MODELS_FROM-} USERNAME=${USERNAME-} REGISTRY=${REGISTRY-} SUMMARY=${SUMMARY-}
+  MODELS=${MODELS-} MODELS_FROM=${MODELS_FROM-} USERNAME=${USERNAME-} REGISTRY=${REGISTRY-} SUMMARY=${SUMMARY-} SBOM=${SBOM-}
   JOBS=${JOBS:-2} RETRIES=${RETRIES:-3} RETRY_DELAY=${RETRY_DELAY:-1} TEST_PATH=${TEST_PATH-}
   FOLDER_BASE=${BASE:-python:3.13-slim}
   MEMORY=${MEMORY-} INIT_TIMEOUT=${INIT_TIMEOUT:-300}
@@ -102,7 +104,7 @@ read_options() {
     fi
     case $1 in
       --models | --models-from | --base | --platform | --build-arg | --username | --registry | --tag | --jobs | --retries | \
-        --retry-delay | --test-path | --memory | --init-timeout | --summary)
+        --retry-delay | --test-path | --memory | --init-timeout | --summary | --sbom)
         (($# > 1)) || die "$1 needs a value (see --help)"
         ;;
     esac
@@ -122,6 +124,7 @@ read_options() {
       --memory) MEMORY=$2 && shift ;;
       --init-timeout) INIT_TIMEOUT=$2 && shift ;;
       --summary) SUMMARY=$2 && shift ;;
+      --sbom) SBOM=$2 && shift ;;
       --local) LOCAL=1 ;;
       --no-push) NO_PUSH=1 ;;
       --no-test) NO_TEST=1 ;;
@@ -195,6 +198,8 @@ check_options() {
   matches "$PLATFORM" '[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?' ||
     die "--platform is OS/ARCH, as linux/amd64, not: $PLATFORM"
   is_reference "$FOLDER_BASE" || die "--base is not the name of an image: $FOLDER_BASE"
+  # A path, whatever it begins with.
+  [[ -z $SBOM || $SBOM == [./]* ]] || SBOM=./$SBOM
   [[ -z $TEST_PATH ]] || matches "$TEST_PATH" '/[A-Za-z0-9._~/%-]*' ||
     die "--test-path is the path of a URL, as /model/metadata, not: $TEST_PATH"
   [[ $REGISTRY != *://* ]] || die "--registry is HOST[:PORT], without http:// or https://: $REGISTRY"

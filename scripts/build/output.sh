@@ -173,7 +173,7 @@ write_summary() { # FILE FAILURES
       ((i == 0)) || printf ','
       printf '\n    {"model": %s, "image": %s' \
         "$(json_string "$(plain "${SOURCES[i]}")")" "$(json_string "${TARGETS[i]}")"
-      for key in status reason digest base_name base_digest tags; do printf ', %s' "$(json_field "$i" "$key")"; done
+      for key in status reason digest base_name base_digest tags sbom; do printf ', %s' "$(json_field "$i" "$key")"; done
       for key in added_bytes seconds init_ms memory_mb limit_memory limit_timeout; do
         printf ', %s' "$(json_field "$i" "$key" number)"
       done

@@ -30,6 +30,7 @@ wrap() { # INDEX
   read_source_args "${SOURCE_ARGS[$1]}"
   name_result "$target"
   if ((!FORCE)) && up_to_date; then
+    sbom_of_published "$target"
     note status 'up to date'
     say 'up to date'
     return
@@ -39,6 +40,7 @@ wrap() { # INDEX
   measure &
   measuring=$!
   ((NO_TEST)) || smoke_test "$UNTESTED"
+  write_sbom "$target" "$UNTESTED"
   wait "$measuring" || fail "docker history: $(cat "$JOB/measure.err")"
   for tag in "${ALL_TAGS[@]}"; do act docker tag -- "$UNTESTED" "$target:$tag" || fail "docker tag: $(why)"; done
   act docker rmi --no-prune -- "$UNTESTED" || say "the tag $UNTESTED stays: $(why)"
@@ -142,6 +144,18 @@ name_result() { # TARGET
   # A folder changes under its version, and a platform pulls a tag once.
   if [[ -n $MODEL_DIGEST ]]; then version=$MW_TAG; else version=${VERSION_TAGS[0]}; fi
   note version_image "$1:$version"
+}
+
+# It may be only in the registry.
+sbom_of_published() { # TARGET
+  local image="$1:$MW_TAG"
+  [[ -n $SBOM ]] || return 0
+  if ((!NO_PUSH)); then
+    image="$1@$(noted "$INDEX" digest)"
+    docker image inspect --format '{{.Id}}' -- "$image" >/dev/null 2>&1 ||
+      patiently 'pulling' docker pull --platform "$PLATFORM" -- "$image" || fail "pulling $image: $(why)"
+  fi
+  write_sbom "$1" "$image"
 }
 
 up_to_date() {

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Makes the checkout's .venv with Modelwhisk and the given extras ("samples", "test,samples") in it, and prints its
-# Python. What is there already, made of the same pyproject.toml, is used as it is.
+# Python. What is there already, made of the same pyproject.toml and pins, is used as it is.
+#
+# All comes in the versions and with the hashes of requirements/*.lock, which scripts/lib/lock.sh writes.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -29,10 +31,16 @@ find_python() {
     "Install one (on Debian and Ubuntu: apt-get install python3 python3-venv), or say which: PYTHON=/path/to/python3 $0"
 }
 
+locks=(requirements/base.lock)
+for extra in ${extras//,/ }; do locks+=("requirements/$extra.lock"); done
+made_of() {
+  cat pyproject.toml "${locks[@]}" || fail "there must be a file of pins for each extra: scripts/lib/lock.sh writes them"
+}
+
 # Interrupted half-way, or for an older pyproject.toml, or of a Python that is gone: the stamp is missing or differs.
 stamp=$venv/.modelwhisk-${extras//,/-}
 if [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null; then
-  [ "$(cat "$stamp" 2>/dev/null)" != "$(cat pyproject.toml)" ] || { printf '%s\n' "$venv/bin/python" && exit; }
+  [ "$(cat "$stamp" 2>/dev/null)" != "$(made_of)" ] || { printf '%s\n' "$venv/bin/python" && exit; }
 else
   python=$(find_python)
   rm -rf "$venv"
@@ -40,7 +48,12 @@ else
   "$python" -m venv "$venv" >&2 || fail "could not make $venv"
 fi
 printf 'Installing Modelwhisk with %s into .venv\n' "$extras" >&2
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".[$extras]" >&2 ||
-  fail "pip could not install Modelwhisk and what it needs into .venv; the reason is above"
-cat pyproject.toml >"$stamp"
+pip=("$venv/bin/python" -m pip --quiet --disable-pip-version-check install)
+"${pip[@]}" --require-hashes --no-deps "${locks[@]/#/--requirement=}" >&2 ||
+  fail "pip could not install what Modelwhisk needs into .venv; the reason is above"
+# What is there must be all.
+"${pip[@]}" --no-index --no-build-isolation --editable ".[$extras]" >&2 ||
+  fail "pip could not install Modelwhisk into .venv; the reason is above. Where a package is missing, its pin is:" \
+    "  scripts/lib/lock.sh writes it"
+made_of >"$stamp"
 printf '%s\n' "$venv/bin/python"

@@ -23,7 +23,7 @@ MARKER = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX"
 # Sends its words and, where the command reads it, its standard input; gets lines marked o(utput), e(rror), s(tatus).
 CLIENT = r"""#!/usr/bin/env bash
 input=
-case $1 in exec | login) input=$(cat) ;; esac
+case $1 in exec | login | run) input=$(cat) ;; esac
 exec 3<>/dev/tcp/127.0.0.1/{port}
 printf '%s\0' "$(($# + 2))" {program} "$@" "$input" >&3
 while IFS= read -r line <&3; do
@@ -78,6 +78,7 @@ class FakeDocker:
     # What the smoke test's client prints in a container, the status it ends with, and how `docker inspect` finds that.
     findings: str = "init_ms 1234\nrun_status 200\nmemory_mb 300"
     exec_status: int = 0
+    sbom: str = '{"bomFormat": "CycloneDX"}'
     container: str = "true false 0"
     # A container's log.
     stdout: str = f"loading\n{MARKER}\n"
@@ -150,6 +151,8 @@ class FakeDocker:
                 return self.build(args)
             case ["history", *_]:
                 return "\n".join(map(str, self.image(last).sizes))
+            case ["run", "--rm", *_]:
+                return self.sbom
             case ["run", *_]:
                 return self.image(last).id[7:]
             case ["exec", *_]:

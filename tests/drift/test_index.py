@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import bed
 import numpy as np
 import pytest
 
@@ -13,7 +17,7 @@ from modelwhisk.drift import index
 from modelwhisk.drift.neighbours import nearest, unit_rows
 from modelwhisk.drift.reference import Choices, Training, make
 
-library = pytest.importorskip("usearch.index", reason="needs the extra [drift]")
+library = index.library_of_index()
 opened = adapter.part("drift.reference")
 
 ABOUT = {"embedding": {"kind": "picture"}, "model": {"digest": "sha256:" + "0" * 64, "files": {}, "name": "model"}}
@@ -76,3 +80,15 @@ def test_without_usearch_an_automatic_index_is_none_and_a_wanted_one_is_refused(
 
 def _missing(name: str) -> Any:
     raise ImportError(name)
+
+
+@pytest.mark.parametrize(
+    "loads", ["modelwhisk.drift.index.library_of_index", "modelproxy.drift.index_search._index_class"]
+)
+def test_onnxruntime_can_be_imported_after_the_index(loads: str) -> None:
+    """usearch 2.26, imported first, makes onnxruntime's import end the process with SIGSEGV."""
+    module, _, function = loads.rpartition(".")
+    program = f"import {module} as module; module.{function}(); import onnxruntime, usearch; print(usearch.__version__)"
+    environment = os.environ | {"PYTHONPATH": str(bed.CHECKOUT / "runtime")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

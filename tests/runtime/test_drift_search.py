@@ -239,6 +239,7 @@ def usearch(monkeypatch, graph):
     module.Index = package.index = graph
     monkeypatch.setitem(sys.modules, "usearch", package)
     monkeypatch.setitem(sys.modules, "usearch.index", module)
+    monkeypatch.setitem(sys.modules, "onnxruntime", type(sys)("onnxruntime"))
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -265,6 +266,7 @@ def test_the_index_is_used_where_its_library_is_there(tmp_path, monkeypatch, met
 )
 def test_an_index_that_cant_be_used_is_done_without(tmp_path, monkeypatch, graph, changes, why):
     if graph is None:
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
         monkeypatch.setitem(sys.modules, "usearch", None)
     else:
         usearch(monkeypatch, graph)

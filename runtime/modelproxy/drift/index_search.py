@@ -9,12 +9,23 @@ import numpy
 from .reference import MEAN, VECTORS
 
 
+def _index_class():
+    """usearch's. What is loaded after it sees a library of its own (RTLD_GLOBAL), on which onnxruntime crashes: a model
+    that imports it at its first prediction would end the process. So onnxruntime comes first."""
+    try:
+        __import__("onnxruntime")
+    except ImportError:
+        pass
+    from usearch.index import Index
+
+    return Index
+
+
 class IndexSearch:
     """Raises ``ImportError`` where the image has no usearch, and what that raises for an index that it can't read."""
 
     def __init__(self, reference):
-        from usearch.index import Index
-
+        Index = _index_class()
         about = reference.index
         parameters = about["parameters"]
         self._vectors = reference.array(VECTORS)

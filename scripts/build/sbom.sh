@@ -1,0 +1,35 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
+# The bill of materials of a wrapper (--sbom), which the image's own Python writes: nothing is added to the image.
+
+readonly MOST_SBOM=$((64 * 1024 * 1024)) # bytes; what the image answers is its own word
+
+# The Python that `python app.py` would run there, as find_python.sh finds it.
+# shellcheck disable=SC2016 # for the container's shell
+readonly SBOM_IN_CONTAINER='for name in python python3; do
+  if "$name" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then exec "$name" -B - "$@"; fi
+done'
+
+sbom_file() { # TARGET
+  printf '%s/%s.cdx.json' "$SBOM" "${1//[\/:]/_}"
+}
+
+write_sbom() { # TARGET IMAGE
+  local file id base=$BASE_DIGEST command
+  [[ -n $SBOM ]] || return 0
+  file=$(sbom_file "$1")
+  id=$(docker image inspect --format '{{.Id}}' -- "$2" 2>/dev/null) || id=''
+  # An image that no registry has is known by its id.
+  [[ -n $base ]] || base=$BASE_ID
+  command=(docker run --rm --interactive --network none --platform "$PLATFORM" --entrypoint /bin/sh -- "$2"
+    -c "$SBOM_IN_CONTAINER" sh "image=$1" "version=${VERSION_TAGS[0]}" "digest=$id" "created=$CREATED"
+    "base_name=$BASE_NAME" "base_digest=$base" "adapter_version=$ADAPTER_VERSION" "adapter_digest=$ADAPTER_DIGEST")
+  if ((DRY_RUN)); then
+    printf '%s <%s >%s\n' "$(show "${command[@]}")" "$(quoted "$HERE/sbom.py")" "$(quoted "$file")"
+    return
+  fi
+  # head ends the command where that writes without end.
+  "${command[@]}" <"$HERE/sbom.py" 2>"$JOB/out" | head -c "$MOST_SBOM" >"$JOB/sbom" || fail "the bill of materials: $(why)"
+  [[ $(head -c 1 "$JOB/sbom") == '{' ]] || fail "the bill of materials: the image's Python wrote none: $(why)"
+  mv -f -- "$JOB/sbom" "$file" 2>"$JOB/out" || fail "the bill of materials: $(why)"
+  note sbom "$file"
+}
