@@ -9,7 +9,7 @@ import json
 import os
 from time import monotonic
 
-from . import environment, log, plain_action, web_action
+from . import base64_codec, environment, log, plain_action, web_action
 from .activation import Activation
 from .hosts import Unloadable
 from .http1 import Reply, error_reply
@@ -53,6 +53,7 @@ class Action:
         self._invoke = getattr(host, "invoke", None)
         self._takes_code = getattr(host, "takes_code", False)
         self._action_name = os.environ.get("__OW_ACTION_NAME", "")
+        self._scheme = _scheme_of_host()
         self._loaded = False
         self._initialized = False
         self._inputs = None
@@ -129,6 +130,10 @@ class Action:
                 self._host.take(value)
             self._take_environment(value.get("env"))
             self._load()
+            if self._settings.warm_up:
+                from .warm_up import warm_up
+
+                warm_up(self._settings, self._host, self._mount({}))
         except BadValue as error:
             status, sentence = 400, str(error)
         except BaseException as error:  # a model may raise anything when imported, SystemExit included
@@ -151,6 +156,7 @@ class Action:
             raise BadValue("%s." % error) from None
         refused += environment.export({name: value for name, value in env.items() if name not in ours})
         self._action_name = env.get("__OW_ACTION_NAME", self._action_name)
+        self._scheme = _scheme_of_host()
         for sentence in refused:
             log.line(sentence)
 
@@ -213,8 +219,7 @@ class Action:
         mount = self._mount(message)
         path = self._settings.path or self._host.default_path
         if activation.is_web:
-            scheme = "https" if os.environ.get("__OW_API_HOST", "").startswith("https://") else "http"
-            activation.request = web_action.decode(value, mount, scheme, path, message)
+            activation.request = web_action.decode(value, mount, self._scheme, path, message)
         else:
             inputs = self._describe(mount, path.partition("?")[0])
             activation.request = plain_action.request({} if value is None else value, inputs, mount, message, path)
@@ -266,6 +271,7 @@ class Action:
         if not self._settled:
             self._settled = True
             environment.spare_memory()
+            base64_codec.quicken()
             gc.collect()
             if hasattr(gc, "freeze"):
                 gc.freeze()
@@ -283,6 +289,11 @@ def _init_value(body):
     if not isinstance(value, dict):
         raise BadValue("The value of /init must be an object, this one is %s." % json.dumps(value)[:80])
     return value
+
+
+def _scheme_of_host():
+    """That of the platform's own address, as its clients see it."""
+    return "https" if os.environ.get("__OW_API_HOST", "").startswith("https://") else "http"
 
 
 def _once_more():

@@ -8,6 +8,10 @@ from . import log, plain_action, web_action
 from .http1 import Reply
 from .messages import Request, Response, Result
 
+_parse = json.JSONDecoder().decode
+_PHASES = ("wait", "decode", "model", "encode")
+_JOINED = 65536  # bytes; a smaller result is quicker sent in one piece
+
 
 class Activation:
     """What is known of a /run; made when the request has arrived, in the server's thread.
@@ -23,14 +27,20 @@ class Activation:
         self.request = None
         self.fault = ""
         self.too_deep = False
+        self._timing = ""  # once the answer is encoded
         self.message = self._parsed(body)
         identity = (self.message or {}).get("activation_id")
         self.identity = identity if identity and isinstance(identity, str) else "-"
 
     def _parsed(self, body):
+        """The message. Of a large one no more than two copies live at one time: ``body``, a bytearray, is emptied."""
+        text = "{}"
         try:
             # An empty body and ``null`` are what upstream's tests send for "nothing".
-            message = json.loads(body.decode("utf-8")) if body and not body.isspace() else {}
+            if body and not body.isspace():
+                text = body.decode("utf-8")
+                body.clear()
+            message = _parse(text)
         except ValueError as error:
             self.fault = "The body of /run isn't JSON: %s." % error
             return None
@@ -42,9 +52,7 @@ class Activation:
         if message is None:
             return {}
         if not isinstance(message, dict):
-            self.fault = "The body of /run must be a JSON object with a value, this one begins with %s." % body[
-                :80
-            ].decode("utf-8", "replace")
+            self.fault = "The body of /run must be a JSON object with a value, this one begins with %s." % text[:80]
             return None
         return message
 
@@ -78,7 +86,8 @@ class Activation:
         else:
             outcome = plain_action.encode(response, request, settings.result_limit)
         self._end(outcome.response, outcome.notes, settings.log)
-        return Reply(200, [("Content-Type", "application/json")], outcome.result)
+        body = outcome.result if outcome.size < _JOINED else outcome.parts
+        return Reply(200, [("Content-Type", "application/json")], body)
 
     def conclude_with(self, status, sentence, settings):
         """The same for a call that never became a request: ``{"error": sentence}``, with an HTTP status."""
@@ -86,19 +95,16 @@ class Activation:
         self._end(None, [sentence], settings.log)
         return Reply(status, [("Content-Type", "application/json")], body)
 
-    def phases(self):
-        """Milliseconds of each phase that has ended, in order."""
-        marks = (("wait", self.started), ("decode", self.decoded), ("model", self.answered), ("encode", monotonic()))
-        since, phases = self.arrived, []
-        for name, mark in marks:
-            if mark is not None:
-                phases.append((name, (mark - since) * 1000))
-                since = mark
-        return phases
-
     def server_timing(self):
-        """W3C Server Timing."""
-        return ", ".join(["%s;dur=%.3f" % phase for phase in self.phases()])
+        """W3C Server Timing: milliseconds of each phase that has ended, in order. The same from its first call on."""
+        if not self._timing:
+            since, phases = self.arrived, []
+            for name, mark in zip(_PHASES, (self.started, self.decoded, self.answered, monotonic())):
+                if mark is not None:
+                    phases.append("%s;dur=%.3f" % (name, (mark - since) * 1000))
+                    since = mark
+            self._timing = ", ".join(phases)
+        return self._timing
 
     def elapsed(self):
         """Milliseconds since the request arrived."""
@@ -108,6 +114,7 @@ class Activation:
         method, path, size = "-", "-", 0
         if self.request is not None:
             method, path, size = self.request.method, self.request.path, len(self.request.body)
+        phases = self.server_timing().replace(";dur=", "=").replace(",", "")
         status, sent = (response.status, len(response.body)) if response is not None else (400, 0)
         if form == "json":
             log.markers(
@@ -119,7 +126,7 @@ class Activation:
                     bytes_in=size,
                     bytes_out=sent,
                     ms=round(self.elapsed(), 3),
-                    phases={name: round(ms, 3) for name, ms in self.phases()},
+                    phases={name: float(ms) for name, ms in (phase.split("=") for phase in phases.split())},
                     notes=notes,
                 )
             )
@@ -133,7 +140,7 @@ class Activation:
                 size,
                 sent,
                 self.elapsed(),
-                " ".join(["%s=%.3f" % phase for phase in self.phases()]),
+                phases,
                 self.identity,
             )
         ]

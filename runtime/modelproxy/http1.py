@@ -169,7 +169,7 @@ class ChunkedBody:
             del self._pending[: end + 2]
             if self._in_trailer:
                 if not line:
-                    return bytes(self._body), bytes(self._pending)
+                    return self._body, bytes(self._pending)
                 self._skip_trailer(line)
             else:
                 self._start_chunk(line)
@@ -216,7 +216,8 @@ def is_field(name, value):
 
 
 class Reply:
-    """A response to write. ``body`` is bytes; ``length`` False leaves Content-Length out (204, 304)."""
+    """A response to write. ``body`` is bytes, or a tuple of bytes, which are never put together; ``length`` False
+    leaves Content-Length out (204, 304)."""
 
     __slots__ = ("body", "headers", "length", "status")
 
@@ -226,6 +227,10 @@ class Reply:
         self.body = body
         self.length = length
 
+    @property
+    def pieces(self):
+        return self.body if type(self.body) is tuple else (self.body,)
+
 
 def error_reply(status, sentence):
     """A JSON error: ``{"error": sentence}``."""
@@ -234,7 +239,7 @@ def error_reply(status, sentence):
 
 
 def rendered(head, reply, keep):
-    """The bytes of a reply's head and of its body.
+    """The bytes of a reply, in pieces.
 
     head   of the request, None where it couldn't be read.
     keep   True where the connection stays open after the reply.
@@ -242,10 +247,10 @@ def rendered(head, reply, keep):
     lines = ["HTTP/1.1 %d %s" % (reply.status, REASONS.get(reply.status, "Unknown"))]
     lines += [name + ": " + value for name, value in reply.headers]
     if reply.length:
-        lines.append("Content-Length: %d" % len(reply.body))
+        lines.append("Content-Length: %d" % sum(map(len, reply.pieces)))
     if not keep:
         lines.append("Connection: close")
     elif head.version == (1, 0):
         lines.append("Connection: keep-alive")
     start = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
-    return start, b"" if head is not None and head.method == "HEAD" else reply.body
+    return (start,) if head is not None and head.method == "HEAD" else (start,) + reply.pieces

@@ -69,21 +69,25 @@ JSON, TEXT, BYTES = "json", "text", "bytes"
 
 
 class MediaType:
-    """A parsed Content-Type: ``name`` in lower case, ``charset`` ("" if none), ``parameters`` rendered without it."""
+    """A parsed Content-Type: ``name`` in lower case, ``charset`` ("" if none), ``parameters`` rendered without it.
 
-    __slots__ = ("charset", "name", "parameters")
+    form              ``JSON``, ``TEXT`` or ``BYTES``: how the platform takes a response's body of this type.
+    arrives_as_text   True where a request body of this type is handed to a raw action as a string, False where as
+                      base64.
+    """
+
+    __slots__ = ("arrives_as_text", "charset", "form", "name", "parameters")
 
     def __init__(self, name, charset, parameters):
         self.name = name
         self.charset = charset
         self.parameters = parameters
+        self.form = self._form()
+        self.arrives_as_text = self.form != BYTES and not (name == "application/json" and not parameters)
 
-    @property
-    def form(self):
-        """``JSON``, ``TEXT`` or ``BYTES``: how the platform takes a response's body of this type.
-
-        JSON (WebActions.scala, isJsonFamily: the type's value ends in ``+json``, parameters included) is decoded when
-        it looks like base64 and passed as it is otherwise; text is always passed as it is; bytes must be base64.
+    def _form(self):
+        """JSON (WebActions.scala, isJsonFamily: the type's value ends in ``+json``, parameters included) is decoded
+        when it looks like base64 and passed as it is otherwise; text is always passed as it is; bytes must be base64.
         """
         name = self.name
         if name in ALWAYS_UTF8 or name in OPEN_CHARSET:
@@ -102,11 +106,6 @@ class MediaType:
     def is_json(self):
         """True where a cooked web action's JSON body arrives parsed: a JSON type with no parameter but a charset."""
         return not self.parameters and (self.name == "application/json" or self.name.endswith("+json"))
-
-    @property
-    def arrives_as_text(self):
-        """True where a request body of this type is handed to a raw action as a string, False where as base64."""
-        return self.form != BYTES and not (self.name == "application/json" and not self.parameters)
 
     def rendered(self):
         """The Content-Type for a response whose text is UTF-8."""

@@ -4,12 +4,14 @@ cost.
 
 import json
 import re
+from functools import lru_cache
 
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _UNSAFE_IN_PATH = re.compile(rb"[^!$%&'()*+,\-./0-9:;=@A-Z_a-z~]|%(?![0-9A-Fa-f]{2})")
 _UNSAFE_IN_FORM = re.compile(rb"[^\-.0-9A-Z_a-z~ ]")
 
 
+@lru_cache(32)
 def quoted_path(path):
     """``path`` with whatever can't stand in a URL's path escaped; escapes already there stay as they are."""
     return _UNSAFE_IN_PATH.sub(_escaped, path.encode("utf-8", "replace")).decode("ascii")
@@ -20,6 +22,7 @@ def mount_point(path):
     return quoted_path("/" + path.strip("/")).rstrip("/")
 
 
+@lru_cache(32)
 def unquoted(path):
     """The bytes behind a percent-encoded path, each as one character, which is what PEP 3333 wants in PATH_INFO."""
     raw = path.encode("latin-1", "replace")

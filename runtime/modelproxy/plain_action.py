@@ -187,11 +187,12 @@ def encode(response, request, limit=1048576):
     if 200 <= response.status <= 299 and len(response.body) <= limit and _is_result(response):
         result = web_action.escaped_mark(response.body)
         if len(result) <= limit:
-            return web_action.Outcome(result, response, [])
+            return web_action.Outcome((result,), response, [])
     outcome = web_action.encode(response, request, limit)
     if 400 <= outcome.response.status <= 499:
-        outcome.result = b'{"error":' + outcome.result + b"}"
-        if len(outcome.result) > limit:
+        parts = (b'{"error":',) + outcome.parts + (b"}",)
+        outcome = web_action.Outcome(parts, outcome.response, outcome.notes)
+        if outcome.size > limit:
             short = error_response(500, "The model's answer doesn't fit into the platform's result.", limit=limit)
             return web_action.encode(short, request, limit)
     return outcome

@@ -43,7 +43,7 @@ class Connection:
         self.descriptor = socket.fileno()
         self.reader = reader
         self.state = self.READING
-        self.out = None  # what is still to be written; in LINGERING the number of bytes thrown away
+        self.out = None  # pieces still to be written; in LINGERING the number of bytes thrown away
         self.keep = False
         self.expires = expires
 
@@ -273,10 +273,10 @@ class Server:
     def reply(self, connection, head, reply):
         """Sends an answer from the thread that has the connection: at once what the socket takes, the rest later."""
         connection.keep = bool(self._keep_alive) and head.keep_alive and not self._closing
-        start, body = http1.rendered(head, reply, connection.keep)
-        size = len(start) + len(body)
+        pieces = http1.rendered(head, reply, connection.keep)
+        size = sum(map(len, pieces))
         try:
-            sent = connection.socket.sendmsg((start, body))
+            sent = connection.socket.sendmsg(pieces)
         except BlockingIOError:
             sent = 0
         except OSError:  # the client is gone; what it asked for has been done
@@ -289,8 +289,7 @@ class Server:
             return
         if sent < size:
             connection.state = Connection.WRITING
-            left = sent - len(start)
-            connection.out = memoryview(body)[left:] if left >= 0 else memoryview(start + body)[sent:]
+            connection.out = _after(pieces, sent)
             connection.expires = monotonic() + self._read_timeout
         else:
             self._await_next(connection)
@@ -323,8 +322,8 @@ class Server:
             self._close(connection)
 
     def _write(self, connection):
-        sent = connection.socket.send(connection.out)
-        connection.out = connection.out[sent:]
+        sent = connection.socket.sendmsg(connection.out)
+        connection.out = _after(connection.out, sent)
         _extend(connection, sent, self._read_timeout)
         if connection.out:
             return
@@ -357,6 +356,16 @@ def _extend(connection, count, most):
     connection for ever."""
     more = count / SLOWEST_BYTES_PER_SECOND
     connection.expires = min(connection.expires + more, monotonic() + most)
+
+
+def _after(pieces, sent):
+    """What of pieces is still to be written once so many of their bytes are."""
+    left = []
+    for piece in pieces:
+        if sent < len(piece):
+            left.append(memoryview(piece)[sent:])
+        sent = max(0, sent - len(piece))
+    return left
 
 
 def _hang_up(socket):

@@ -129,6 +129,15 @@ TABLE = (
         "answered with a 504; a tenth of the time given if that is less.",
         at_init=True,
     ),
+    Setting(
+        "warm_up",
+        "text",
+        "",
+        "A call made of the model at `/init`, for models whose first prediction takes longer: a path to GET "
+        "(`/model/metadata`), parameters as `wsk action invoke -p` would send them (a JSON object), or a file in the "
+        "model's folder: such JSON, or the picture of a model that takes one. What it answers only the log tells.",
+        at_init=True,
+    ),
     Setting("read_timeout", "whole", 30, "Seconds that a client may take to send a request."),
     Setting("keep_alive", "whole", 75, "Seconds that an idle connection is kept in `web` mode."),
     Setting("health_path", "text", "/healthz", "`web` mode: answers 200 once the model is loaded, 503 before."),

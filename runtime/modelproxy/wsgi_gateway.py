@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import lru_cache
 from io import BytesIO
 
 from .messages import HOP_BY_HOP, Response
@@ -51,19 +52,30 @@ def environ_of(request, multithread=False):
     if request.body or request.method in ("POST", "PUT", "PATCH"):  # RFC 9110 section 8.6
         environ["CONTENT_LENGTH"] = str(len(request.body))
     for name, value in request.headers:
-        if name == "content-type":
-            environ["CONTENT_TYPE"] = value
-        elif name == "content-length":
-            environ["CONTENT_LENGTH"] = str(len(request.body))  # the body's, whatever was announced
-        elif name not in _NOT_FORWARDED and name != "proxy" and "_" not in name:
-            key = "HTTP_" + name.upper().replace("-", "_")
-            known = environ.get(key)
-            environ[key] = value if known is None else known + ("; " if name == "cookie" else ", ") + value
+        key = _key(name)
+        if key is None:
+            if name == "content-type":
+                environ["CONTENT_TYPE"] = value
+            elif name == "content-length":
+                environ["CONTENT_LENGTH"] = str(len(request.body))  # the body's, whatever was announced
+        elif key in environ:
+            environ[key] += ("; " if name == "cookie" else ", ") + value
+        else:
+            environ[key] = value
     if request.activation is not None:
         environ["openwhisk.activation"] = request.activation
     return environ
 
 
+@lru_cache(256)
+def _key(name):
+    """The environ's key of a header, None where it has none or one that isn't like others'."""
+    if name in ("content-type", "content-length", "proxy") or name in _NOT_FORWARDED or "_" in name:
+        return None
+    return "HTTP_" + name.upper().replace("-", "_")
+
+
+@lru_cache(8)
 def _host_and_port(host, scheme):
     name, colon, port = host.rpartition(":")
     if colon and port.isdecimal():
@@ -107,8 +119,8 @@ class _Answer:
                 exc_info = None  # which would hold this frame in a circle
         if self._status is not None and exc_info is None:
             raise BadApplication("start_response was called twice without exc_info")
-        status, headers = _status_code(status), _checked(headers)
-        length = _content_length(headers)
+        status = _status_code(status)
+        headers, length = _checked(headers)
         has_body = self._method != "HEAD" and status not in (204, 304)
         self._status, self._headers, self._left = status, headers, length if has_body else None
         return self.write
@@ -170,19 +182,21 @@ def _status_code(status):
 
 
 def _checked(headers):
+    """The headers as a list of tuples of str, and their Content-Length, None without one."""
     if not isinstance(headers, (list, tuple)):
         raise BadApplication("the headers are a %s; they must be a list" % type(headers).__name__)
+    checked, length = [], None
     for field in headers:
-        if not isinstance(field, tuple) or len(field) != 2 or not all(isinstance(part, str) for part in field):
+        name, value = field if isinstance(field, tuple) and len(field) == 2 else (None, None)
+        if not isinstance(name, str) or not isinstance(value, str):
             raise BadApplication("the header %r isn't a tuple of two str" % (field,))
-    return [(str(name), str(value)) for name, value in headers]
+        checked.append((str(name), str(value)))
+        if name.lower() == "content-length":
+            length = _content_length(value.strip(), length)
+    return checked, length
 
 
-def _content_length(headers):
-    lengths = {value.strip() for name, value in headers if name.lower() == "content-length"}
-    if not lengths:
-        return None
-    length = lengths.pop()
-    if lengths or not _NUMBER.match(length):
-        raise BadApplication("the Content-Length is %r; it must be one number" % length)
-    return int(length)
+def _content_length(text, known):
+    if not _NUMBER.match(text) or known not in (None, int(text)):
+        raise BadApplication("the Content-Length is %r; it must be one number" % text)
+    return int(text)

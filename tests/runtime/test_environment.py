@@ -128,3 +128,19 @@ def test_a_variable_for_which_there_is_no_memory_is_left_out(monkeypatch):
     monkeypatch.setattr(environment, "_putenv", lambda pair: -1)
     assert environment.enter({"activation_id": "i"}) == []
     assert "__OW_ACTIVATION_ID" not in os.environ
+
+
+def test_two_keys_of_one_variable_leave_nothing_behind():
+    os.environ["__OW_ACTIVATION_ID"] = "of init"
+    before = environment.enter({"activation_id": "i", "Activation_id": "j"})
+    environment.leave(before)
+    assert os.environ["__OW_ACTIVATION_ID"] == "of init"
+
+
+def test_children_get_what_is_set_and_what_the_model_made_of_it_is_undone():
+    os.environ["__OW_NAMESPACE"] = "guest"
+    before = environment.enter({"namespace": "guest", "activation_id": "i"})
+    assert subprocess.check_output(["sh", "-c", "echo $__OW_ACTIVATION_ID $__OW_NAMESPACE"]) == b"i guest\n"
+    os.environ["__OW_NAMESPACE"] = "the model's"
+    environment.leave(before)
+    assert subprocess.check_output(["sh", "-c", "echo $__OW_ACTIVATION_ID $__OW_NAMESPACE"]) == b"guest\n"

@@ -76,6 +76,7 @@ def test_nothing_that_selects_code_can_come_with_init():
         "cors",
         "result_limit",
         "deadline_margin",
+        "warm_up",
         "log",
     ]
 

@@ -3,8 +3,9 @@
 import binascii
 import json
 import re
+from functools import lru_cache
 
-from .. import media_types
+from .. import base64_codec, media_types
 from ..messages import BadValue, Request
 from ..percent import form_encoded, quoted_path
 
@@ -32,10 +33,11 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
     if not _TOKEN.match(method):
         raise BadValue("__ow_method is %r, which is no HTTP method" % method)
     headers = _headers(value["__ow_headers"])
+    last = dict(headers)
     path = _text(value, "__ow_path")
     if path and not path.startswith("/"):
         path = "/" + path
-    parsed = media_types.parse(_last(headers, "content-type"))
+    parsed = media_types.parse(last.get("content-type", ""))
     if "__ow_query" in value:
         query, body = _text(value, "__ow_query"), _raw_body(value, parsed)
     else:
@@ -43,15 +45,22 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
     default = not path
     if default:
         path, _, default_query = default_path.partition("?")
-        query = "&".join(part for part in (default_query, query) if part)
-    forwarded = _last(headers, "x-forwarded-proto").split(",")[0].strip().lower()
-    scheme = forwarded if forwarded in ("http", "https") else scheme_of_host
+        query = default_query + "&" + query if default_query and query else default_query or query
+    scheme = last.get("x-forwarded-proto", scheme_of_host)
+    if scheme not in ("http", "https"):
+        scheme = scheme.split(",")[0].strip().lower()
+        scheme = scheme if scheme in ("http", "https") else scheme_of_host
     return Request(method, quoted_path(path), query, headers, body, mount, scheme, activation, default)
 
 
 def public_path(action_name):
     """``/ns/name`` or ``/ns/package/name`` → the path of the web action, "" for anything else."""
-    parts = action_name.strip("/").split("/") if isinstance(action_name, str) else ()
+    return _public_path(action_name) if isinstance(action_name, str) else ""
+
+
+@lru_cache(8)
+def _public_path(action_name):
+    parts = action_name.strip("/").split("/")
     if len(parts) not in (2, 3) or not all(parts):
         return ""
     package = parts[1] if len(parts) == 3 else "default"
@@ -71,8 +80,9 @@ def _headers(given):
     """Header names in lower case and values as WSGI wants them: one character for each byte (PEP 3333)."""
     if not isinstance(given, dict):
         raise BadValue("__ow_headers is %s; the platform sends an object" % json.dumps(given)[:80])
-    if _all_well_formed(given):
-        return [(name.lower(), value) for name, value in given.items()]
+    names = _lower_names(tuple(given))
+    if names and _all_plain(given):
+        return list(zip(names, given.values()))
     headers = []
     for name, value in given.items():
         if not isinstance(value, str):
@@ -85,19 +95,19 @@ def _headers(given):
     return headers
 
 
-def _all_well_formed(given):
-    """True for what the platform sends: seen at once, since looking at each name and value costs five times as much."""
+@lru_cache(64)  # most requests have the names of others
+def _lower_names(names):
+    """Header names in lower case, None where one isn't well formed."""
+    return tuple(map(str.lower, names)) if all(map(_TOKEN.match, names)) else None
+
+
+def _all_plain(given):
+    """True for nearly all values that the platform sends: seen at once, since looking at each costs much more."""
     try:
-        return "" not in given and _TOKEN.match("".join(given)) and _FIELD_VALUE.match("".join(given.values()))
-    except TypeError:  # a value is no string
+        text = "".join(given.values())
+        return text.isprintable() and text.encode("ascii")
+    except (TypeError, ValueError):  # a value is no string, or has other characters, which may be right too
         return False
-
-
-def _last(headers, name):
-    for known, value in reversed(headers):
-        if known == name:
-            return value
-    return ""
 
 
 def _raw_body(value, parsed):
@@ -113,8 +123,8 @@ def _raw_body(value, parsed):
 
 def _from_base64(body):
     try:
-        # What isn't in the alphabet is skipped by a2b_base64, so the length tells whether all of it was base64.
-        decoded = binascii.a2b_base64(body)
+        # What isn't in the alphabet is skipped, so the length tells whether all of it was base64.
+        decoded = base64_codec.decode(body)
         if len(body) % 4 == 0 and _decoded_length(body) == len(decoded):
             return decoded
     except (ValueError, binascii.Error):

@@ -1,11 +1,11 @@
 """The model's HTTP response → the result from which the platform makes the same response again. Pure."""
 
-import binascii
 import json
 import re
-from json.encoder import encode_basestring
+from functools import lru_cache
+from json.encoder import encode_basestring, encode_basestring_ascii
 
-from .. import media_types
+from .. import base64_codec, media_types
 from ..messages import HOP_BY_HOP, Response, error_response
 
 # The platform adds these three itself (WebActions.scala, defaultCorsResponse); a browser refuses a second set.
@@ -15,6 +15,7 @@ PLATFORM_CORS = frozenset(
 
 # What the platform sets itself whatever an action says.
 NOT_RELAYED = HOP_BY_HOP | {"proxy-authenticate", "content-length", "date", "server"}
+_OF_CODED = ("content-length", "content-encoding")
 
 _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
@@ -28,18 +29,24 @@ _SCRIPTS = frozenset(
 
 
 class Outcome:
-    """``result``: the bytes that /run answers; ``response``: what the client gets; ``notes``: lines for the log."""
+    """``parts``: the bytes that /run answers, a tuple of them, since every copy of a large body costs as much as its
+    encoding; ``response``: what the client gets; ``notes``: lines for the log."""
 
-    __slots__ = ("notes", "response", "result")
+    __slots__ = ("notes", "parts", "response", "size")
 
-    def __init__(self, result, response, notes):
-        self.result = result
+    def __init__(self, parts, response, notes):
+        self.parts = parts
+        self.size = sum(map(len, parts))
         self.response = response
         self.notes = notes
 
+    @property
+    def result(self):
+        return b"".join(self.parts)
+
 
 def encode(response, request, limit=1048576, keep_cors=False, server_timing=None):
-    """The result that makes the platform answer ``request`` with ``response``, never longer than ``limit`` bytes.
+    """The ``Outcome`` that makes the platform answer ``request`` with ``response``, never longer than ``limit`` bytes.
 
     keep_cors       False drops the CORS headers that the platform sets itself.
     server_timing   called once the body is encoded, for the value of a Server-Timing header.
@@ -47,20 +54,21 @@ def encode(response, request, limit=1048576, keep_cors=False, server_timing=None
     """
     notes = []
     if len(response.body) <= _NEVER_FITS * limit or request.method == "HEAD":
-        result, answer = _encode(response, request, keep_cors, server_timing, notes)
-        size = len(result)
+        outcome = _encode(response, request, keep_cors, server_timing, notes)
+        size = outcome.size
     else:
-        answer, size = response, len(response.body) * 4 // 3  # as base64; making it would only cost time and memory
+        # As base64; making it would only cost time and memory.
+        outcome, size = Outcome((), response, notes), len(response.body) * 4 // 3
     if size > limit:
-        smaller = _gzipped(answer, request)
+        smaller = _gzipped(outcome.response, request)
         if smaller is not None:
-            result, answer = _encode(smaller, request, keep_cors, server_timing, notes)
-            size = len(result)
+            outcome = _encode(smaller, request, keep_cors, server_timing, notes)
+            size = outcome.size
     if size > limit:
         notes.append("the result has %d bytes, more than the platform's %d" % (size, limit))
-        result, answer = _encode(_too_large(response, size, limit), request, keep_cors, server_timing, notes)
-    _note_negotiation(answer, request, notes)
-    return Outcome(result, answer, notes)
+        outcome = _encode(_too_large(response, size, limit), request, keep_cors, server_timing, notes)
+    _note_negotiation(outcome.response, request, notes)
+    return outcome
 
 
 def _encode(response, request, keep_cors, server_timing, notes):
@@ -75,20 +83,48 @@ def _encode(response, request, keep_cors, server_timing, notes):
         notes.append("sent the model's 205 as 204, since no client gets a 205 through the platform")
         status = 204
     body = b"" if status in (204, 304) or request.method == "HEAD" else response.body
-    content_type, headers = _relayed(response.headers, keep_cors, notes)
+    head = _head(tuple([pair for pair in response.headers if pair[0] != "Content-Length"]), keep_cors)
+    notes.extend(head.notes)
     if body:
-        content_type, encoded = _body(content_type, body, headers, notes)
-        headers["Content-Type"] = content_type
+        plain = _inflated(body) if head.coding and head.form == media_types.TEXT else None
+        if plain is not None:
+            notes.append("decompressed the model's text, which the platform can't carry")
+            head = _head(tuple([pair for pair in response.headers if pair[0].lower() not in _OF_CODED]), keep_cors)
+        content_type, encoded = _body(head, body if plain is None else plain, notes)
+        members = head.members + ',"Content-Type":' + encode_basestring_ascii(content_type)
     else:
-        encoded = (b'""',)  # and no type: the platform drops it, unless it stumbles over it first
-    if server_timing is not None:
-        own = headers.get("Server-Timing", [])  # the model's; the field is a list, so both fit into one line
-        headers["Server-Timing"] = ", ".join([server_timing()] + ([own] if isinstance(own, str) else own))
-    opening, closing = (b'{"error":', b"}}") if status >= 500 else (b"", b"}")
-    opening += b'{"statusCode":%d,"headers":%s,"body":' % (status, _COMPACT(headers).encode("ascii"))
-    # Joined once, since every copy of a large body costs as much as its encoding.
-    result = b"".join((opening,) + encoded + (closing,))
-    return result, Response(status, response.headers, body)
+        # And no type: the platform drops it, unless it stumbles over it first.
+        members, encoded = head.members, (b'""',)
+    timing = head.timing if server_timing is None else (server_timing(),) + head.timing
+    if timing:
+        members += ',"Server-Timing":' + encode_basestring_ascii(", ".join(timing))
+    opening, closing = ('{"error":', b"}}") if status >= 500 else ("", b"}")
+    opening += '{"statusCode":%d,"headers":{%s},"body":' % (status, members[1:])
+    parts = (opening.encode("ascii"),) + encoded + (closing,)
+    return Outcome(parts, Response(status, response.headers, body), notes)
+
+
+class _Head:
+    """What a result says beside its status and its body: the same again and again for most models.
+
+    members   the headers as JSON, each after a comma, but Content-Type and Server-Timing, a list whose own members are
+              ``timing``.
+    form      of the content type (``media_types``), None where that can't be read.
+    """
+
+    def __init__(self, pairs, keep_cors):
+        self.notes = []
+        self.content_type, headers = _relayed(pairs, keep_cors, self.notes)
+        self.parsed = media_types.parse(self.content_type)
+        self.form = None if self.parsed is None else self.parsed.form
+        self.coding = _content_coding(headers)
+        timing = headers.pop("Server-Timing", ())
+        self.timing = (timing,) if isinstance(timing, str) else tuple(timing)
+        # Names need no escaping.
+        self.members = "".join([',"%s":%s' % (name, _COMPACT(value)) for name, value in headers.items()])
+
+
+_head = lru_cache(32)(_Head)
 
 
 def _relayed(pairs, keep_cors, notes):
@@ -114,25 +150,23 @@ def _relayed(pairs, keep_cors, notes):
     return content_type, headers
 
 
-def _body(content_type, body, headers, notes):
+def _body(head, body, notes):
     """Content type, and body as JSON text in one or several parts, by how the platform takes a body of that type."""
-    if not content_type:
+    if not head.content_type:
         return _typeless(body, notes)
-    parsed = media_types.parse(content_type)
-    if parsed is None:
-        notes.append("the content type %r isn't well formed: sent as application/octet-stream" % content_type)
+    if head.parsed is None:
+        notes.append("the content type %r isn't well formed: sent as application/octet-stream" % head.content_type)
         return "application/octet-stream", _base64(body)
-    form = parsed.form
-    if form == media_types.BYTES:
-        return parsed.rendered(), _base64(body)
-    coding = _content_coding(headers)
-    if form == media_types.JSON:
-        return parsed.rendered(), _base64(body) if coding else _json_text(body, parsed)
-    text = _decoded(_inflated(body, headers, notes) if coding else body, parsed.charset)
+    content_type = head.parsed.rendered()
+    if head.form == media_types.BYTES:
+        return content_type, _base64(body)
+    if head.form == media_types.JSON:
+        return content_type, _base64(body) if head.coding else _json_text(body, head.parsed)
+    text = _decoded(body, head.parsed.charset)
     if text is None:
-        notes.append("the body isn't text in the charset of %r: sent as application/octet-stream" % content_type)
+        notes.append("the body isn't text in the charset of %r: sent as application/octet-stream" % head.content_type)
         return "application/octet-stream", _base64(body)
-    return parsed.rendered(), (_json_string(text),)
+    return content_type, (_json_string(text),)
 
 
 def _typeless(body, notes):
@@ -144,7 +178,9 @@ def _typeless(body, notes):
 
 
 def _json_string(text):
-    return escaped_mark(encode_basestring(text).encode("utf-8"))
+    encoded = encode_basestring(text).encode("utf-8")
+    # Asked of the text, which Python knows to be without such characters nearly always, not of all its bytes.
+    return escaped_mark(encoded) if "\uffff" in text else encoded
 
 
 def escaped_mark(text):
@@ -154,7 +190,7 @@ def escaped_mark(text):
 
 
 def _base64(body):
-    return (b'"', binascii.b2a_base64(body, newline=False), b'"')
+    return (b'"', base64_codec.encode(body), b'"')
 
 
 def _json_text(body, parsed):
@@ -195,23 +231,16 @@ def _content_coding(headers):
     return ""
 
 
-def _inflated(body, headers, notes):
-    """The text behind a compressed body, since the platform can't carry bytes under a text type; itself if
-    unreadable.
-    """
+def _inflated(body):
+    """The text behind a compressed body, since the platform can't carry bytes under a text type; None if unreadable."""
     import zlib
 
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or deflate, by its first bytes
     try:
         plain = unpacker.decompress(body, MOST_INFLATED)
     except zlib.error:
-        return body
-    if not unpacker.eof:  # cut off, or a bomb
-        return body
-    for name in [name for name in headers if name.lower() == "content-encoding"]:
-        del headers[name]
-    notes.append("decompressed the model's text, which the platform can't carry")
-    return plain
+        return None
+    return plain if unpacker.eof else None  # else it is cut off, or a bomb
 
 
 # --- the size limit and the client's Accept -----------------------------------------------------------------------
