@@ -10,11 +10,12 @@ from collections.abc import Callable
 from benchmarks.environments import Environment
 from benchmarks.figures import Table
 
-from . import drift_search, in_process, memory, sockets, start
+from . import clients, drift_search, in_process, memory, sockets, start
 
 GROUPS: dict[str, Callable[[Environment, int], Table]] = {
     "process": in_process.measure,
     "sockets": sockets.measure,
+    "clients": clients.measure,
     "start": start.measure,
     "memory": memory.measure,
 }

@@ -125,8 +125,11 @@ def _upload_case(name, size):
 
 CASES = (
     _json_case("200 B JSON in", "label", 200),
+    _upload_case("20 kB upload in", 20 * 1000),
     _upload_case("200 kB upload in", 200 * 1000),
     _upload_case("700 kB upload in", 700 * 1000),
-    _json_case("750 kB PNG out", "picture"),
+    _json_case("2 kB JSON out", "20 labels"),
+    _json_case("200 kB JSON out", "2000 labels"),
     _json_case("250 kB JSON out", "labels"),
+    _json_case("750 kB PNG out", "picture"),
 )

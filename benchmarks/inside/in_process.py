@@ -5,6 +5,7 @@ Runs in the model's folder. The proxy's log lines and markers go where they woul
 
 import json
 import os
+import random
 import sys
 from time import perf_counter
 
@@ -24,6 +25,7 @@ def main(runtime, results, rounds):
     from api import app
 
     compared = [sides.App(app), sides.Floor(app), ours, sides.Naive(app), sides.ApigWsgi(app)]
+    compared += sides.for_starlette() + sides.with_pybase64(ours)
     times = {case.name: measure(case, compared, int(rounds)) for case in CASES}
     with open(results, "w") as file:
         json.dump(times, file)
@@ -36,10 +38,10 @@ def measure(case, compared, rounds):
         rounds *= MORE
     times = {side.name: [] for side in compared}
     messages = {side.name: side.message(case) for side in compared}
+    order, chance = list(compared), random.Random(1)
     for number in range(WARM_UP + rounds):
-        # Whoever comes first finds the processor's caches as the last one left them: take turns.
-        first = number % len(compared)
-        for side in compared[first:] + compared[:first]:
+        chance.shuffle(order)  # each finds the processor's caches as the one before left them
+        for side in order:
             message = side.fresh(messages[side.name])
             began = perf_counter()
             side.call(message)

@@ -1,4 +1,4 @@
-"""Reads an action's result as the platform would, as far as the cases need it."""
+"""Reads results as their platforms would, as far as the cases need it."""
 
 import base64
 import json
@@ -11,3 +11,10 @@ def answer_of_action(result):
     body = result["body"]
     is_text = content_type == "application/json" and body[:1] in ("{", "[")
     return result["statusCode"], content_type, body.encode("utf-8") if is_text else base64.b64decode(body)
+
+
+def answer_of_gateway(result):
+    """The same of what a function answers to AWS's API Gateway."""
+    result = json.loads(result)
+    body = base64.b64decode(result["body"]) if result["isBase64Encoded"] else result["body"].encode("utf-8")
+    return result["statusCode"], result["headers"]["content-type"], body

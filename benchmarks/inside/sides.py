@@ -6,7 +6,7 @@
 ``answer(result)``  (status, media type, body) that the platform would make of it; every side's must be the same.
 """
 
-import base64
+import asyncio
 import json
 import os
 import sys
@@ -15,7 +15,7 @@ from io import BytesIO
 import floor
 import naive_proxy
 from cases import MOUNT, init_value
-from results import answer_of_action
+from results import answer_of_action, answer_of_gateway
 
 
 class Side(object):
@@ -75,7 +75,10 @@ class Floor(Side):
 
 
 class Ours(Side):
-    """The proxy's own code, from the request's body to the reply's, all but the socket. Plays the server."""
+    """The proxy's own code, from the request's body to the reply's, all but the socket. Plays the server.
+
+    The standard library's base64, whatever is installed here; ``Quickened`` is for what an image may have.
+    """
 
     name = "ours"
 
@@ -84,12 +87,14 @@ class Ours(Side):
         from modelproxy import packed
 
         packed.install()  # as modelproxy.start does
-        from modelproxy import hosts, http1
+        from modelproxy import base64_codec, hosts, http1
         from modelproxy.action import Action
         from modelproxy.jobs import Job
         from modelproxy.settings import Settings
 
         settings = Settings({})
+        self._codec = base64_codec
+        self._functions = base64_codec.decode, base64_codec.encode
         self._job = Job
         self._action = Action(settings, hosts.make(settings, os.getcwd())[0])
         self._reply = None
@@ -103,11 +108,12 @@ class Ours(Side):
         return case.run_message()
 
     def fresh(self, message):
+        self._codec.decode, self._codec.encode = self._functions
         return bytearray(message)
 
     def call(self, message):
         self._perform(self._head, message)
-        return self._reply.body
+        return b"".join(self._reply.pieces)
 
     def answer(self, result):
         return answer_of_action(result)
@@ -120,6 +126,25 @@ class Ours(Side):
     def reply(self, connection, head, reply):
         """What a ``server.Server`` does with the reply to a job."""
         self._reply = reply
+
+
+class Quickened(Ours):
+    """The same proxy where the image has pybase64."""
+
+    name = "ours+pybase64"
+
+    def __init__(self, ours):
+        self.__dict__.update(ours.__dict__)
+        self._codec.quicken()
+        self._functions = self._codec.decode, self._codec.encode
+
+
+def with_pybase64(ours):
+    try:
+        import pybase64  # noqa: F401 - whether it is here
+    except ImportError:
+        return []
+    return [Quickened(ours)]
 
 
 class Naive(Side):
@@ -190,6 +215,76 @@ class ApigWsgi(Side):
         return json.dumps(self._handle(json.loads(event), None))
 
     def answer(self, result):
-        result = json.loads(result)
-        body = base64.b64decode(result["body"]) if result["isBase64Encoded"] else result["body"].encode("utf-8")
-        return result["statusCode"], result["headers"]["content-type"], body
+        return answer_of_gateway(result)
+
+
+class Starlette(Side):
+    """The same model on Starlette: the application's own time, for what mangum adds to it."""
+
+    name = "starlette"
+
+    def __init__(self, app):
+        self._app = app
+        self._loop = asyncio.get_event_loop()
+        self._sent = []
+
+    def message(self, case):
+        fields = [(name.encode("ascii"), value.encode("ascii")) for name, value in case.headers().items()]
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "https",
+            "path": "/model/predict",
+            "raw_path": b"/model/predict",
+            "root_path": "",
+            "query_string": b"",
+            "headers": fields,
+            "server": ("whisk.example", 443),
+            "client": ("192.0.2.7", 0),
+        }
+        return scope, case.body
+
+    def fresh(self, message):
+        scope, body = message
+        return dict(scope), body
+
+    def call(self, message):
+        scope, body = message
+
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        self._sent = []
+        self._loop.run_until_complete(self._app(scope, receive, self._send))
+        return self._sent[1]["body"]
+
+    async def _send(self, event):
+        self._sent.append(event)
+
+    def answer(self, body):
+        start = self._sent[0]
+        return start["status"], dict(start["headers"])[b"content-type"].decode("ascii"), body
+
+
+class Mangum(ApigWsgi):
+    """mangum around the model on Starlette, with the JSON around it that AWS's runtime client would read and write."""
+
+    name = "mangum"
+
+    def __init__(self, app):
+        from mangum import Mangum as Adapter
+
+        self._handle = Adapter(app, lifespan="off")
+
+
+def for_starlette():
+    """The sides for a model on Starlette; none where the Python is too old for it."""
+    try:
+        import asgi
+        import mangum  # noqa: F401 - whether it is here
+    except ImportError:
+        return []
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    return [Starlette(asgi.app), Mangum(asgi.app)]

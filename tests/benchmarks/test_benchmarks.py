@@ -17,7 +17,7 @@ from benchmarks.groups import in_process
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 INSIDE = CHECKOUT / "benchmarks" / "inside"
-SIDES = ["app", "floor", "ours", "naive", "apig-wsgi"]
+SIDES = ["app", "floor", "ours", "naive", "apig-wsgi", "starlette", "mangum", "ours+pybase64"]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("flask") is None, reason="needs the extra [samples], for Flask")
@@ -42,7 +42,20 @@ def test_added_cost_is_less_the_application_in_the_same_round() -> None:
     row = in_process.row("200 B JSON in", {"app": [1, 2, 3], "ours": [2, 3, 4], "naive": [6, 7, 8], "floor": [2, 3, 4]})
     assert row.series["ours"].values == (1, 1, 1)
     assert row.ratios == {"ours/floor": 1, "ours/naive": 0.2}
-    assert [bar.met for bar in row.bars] == [True]
+    assert [str(bar) for bar in row.bars] == [
+        "ours/floor 1.00, wanted ≤ 1.5: met",
+        "ours/naive 0.20, wanted ≤ 0.35: met",
+    ]
+
+
+def test_mangum_is_measured_by_its_own_application() -> None:
+    times = {"app": [1], "ours": [2], "naive": [3], "floor": [2], "starlette": [10], "mangum": [14]}
+    row = in_process.row(
+        "20 kB upload in", {name: [float(value) for value in values] for name, values in times.items()}
+    )
+    assert row.series["starlette"].values == (10,)
+    assert row.series["mangum"].values == (4,)
+    assert row.ratios["ours/mangum"] == 0.25
 
 
 def test_quantiles_lie_between_measurements() -> None:

@@ -1,7 +1,7 @@
 """A model for the benchmark: shaped like a MAX model, its answers made beforehand, so that the proxy's share shows.
 
 POST /model/predict takes a file ``image`` and tells its size and checksum, or a JSON object whose ``answer`` names
-one of ``ANSWERS``.
+one of ``ANSWERS``. ``asgi`` is the same on Starlette.
 """
 
 import json
@@ -33,6 +33,8 @@ def _predictions(size):
 
 ANSWERS = {
     "label": ("application/json", _predictions(100)),
+    "20 labels": ("application/json", _predictions(2 * 1000)),
+    "2000 labels": ("application/json", _predictions(200 * 1000)),
     "labels": ("application/json", _predictions(250 * 1000)),
     "picture": ("image/png", _picture(750 * 1000)),
 }
