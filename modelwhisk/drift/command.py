@@ -1,4 +1,4 @@
-"""`modelwhisk drift`: the group of commands, `fit` and `show`."""
+"""`modelwhisk drift`: the group of commands, `fit`, `show` and `report`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from modelwhisk.drift.report_command import report
 from modelwhisk.local.command import read_env_file
 
 _STATUS_HELP = """
@@ -109,3 +110,6 @@ def show(reference: Path, as_json: bool) -> None:
     except ModuleNotFoundError as problem:
         raise click.ClickException(_NEEDS.format(problem.name)) from problem
     sys.exit(show_reference(reference, as_json=as_json))
+
+
+drift.add_command(report)

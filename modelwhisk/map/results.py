@@ -25,7 +25,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 Format = Literal["jsonl", "csv"]
-COLUMNS = ("input", "status", "ms", "attempts", "activation", "cold", "answer", "file", "error")
+COLUMNS = ("input", "status", "ms", "attempts", "activation", "cold", "answer", "file", "error", "drift")
 _JSON_COLUMNS = frozenset({"input", "answer"})
 _PASSING = frozenset({None, 202, 429})  # statuses that another try may change, beside 5xx
 
@@ -36,7 +36,7 @@ class ResultsInUse(Exception):
 
 @dataclass(frozen=True)
 class Line:
-    """One result as it is kept: what is None is left out."""
+    """One result as it is kept: what is None is left out. `drift` is the answer's `Model-Drift`."""
 
     input: Any
     status: int | None
@@ -47,6 +47,7 @@ class Line:
     answer: Any = None
     file: str | None = None
     error: str | None = None
+    drift: str | None = None
 
     @property
     def key(self) -> str:
@@ -103,6 +104,7 @@ def parse_line(data: bytes, form: Format) -> Line | None:
             answer=json.loads(cells["answer"]) if cells["answer"] else None,
             file=cells["file"] or None,
             error=cells["error"] or None,
+            drift=cells["drift"] or None,
         )
     except (ValueError, TypeError, KeyError, StopIteration, csv.Error):
         return None

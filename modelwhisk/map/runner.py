@@ -92,6 +92,7 @@ class Runner:
             "attempts": reply.attempts,
             "activation": reply.activation,
             "cold": reply.cold,
+            "drift": reply.headers.get("model-drift"),
         }
         if not reply.ok:
             return Line(**known, error=f"{reply.status}: {reply.message()}")
