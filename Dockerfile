@@ -14,6 +14,9 @@ USER 0
 # A folder of its own: a base may declare /tmp or its like a volume, and what RUN writes to a volume is lost.
 COPY runtime /.modelproxy/runtime
 COPY scripts/build/install.py /.modelproxy/install.py
+# Only an image that is built for it gets what compares predictions with a reference.
+ARG MODELPROXY_DRIFT
+ARG MODELPROXY_DRIFT_COLLECT
 # Shell form, so that a base's own SHELL (an activated environment, say) finds the Python that `python app.py` runs there.
 # The order of a set's items in byte-code, and columns for tracebacks that quote the source, would differ or be in vain.
 RUN for name in python python3; do \
@@ -51,6 +54,12 @@ ARG MODELPROXY_READ_TIMEOUT
 ARG MODELPROXY_KEEP_ALIVE
 ARG MODELPROXY_HEALTH_PATH
 ARG MODELPROXY_LOG
+ARG MODELPROXY_DRIFT
+ARG MODELPROXY_DRIFT_BUDGET
+ARG MODELPROXY_DRIFT_WINDOW
+ARG MODELPROXY_DRIFT_BOUND
+ARG MODELPROXY_DRIFT_ALERT
+ARG MODELPROXY_DRIFT_COLLECT
 # What the model's image itself would start, as JSON lists, for a model that runs as a command of its own.
 ARG MODELPROXY_BASE_ENTRYPOINT
 ARG MODELPROXY_BASE_CMD
@@ -73,6 +82,12 @@ ENV MODELPROXY_MODE=${MODELPROXY_MODE} \
     MODELPROXY_KEEP_ALIVE=${MODELPROXY_KEEP_ALIVE} \
     MODELPROXY_HEALTH_PATH=${MODELPROXY_HEALTH_PATH} \
     MODELPROXY_LOG=${MODELPROXY_LOG} \
+    MODELPROXY_DRIFT=${MODELPROXY_DRIFT} \
+    MODELPROXY_DRIFT_BUDGET=${MODELPROXY_DRIFT_BUDGET} \
+    MODELPROXY_DRIFT_WINDOW=${MODELPROXY_DRIFT_WINDOW} \
+    MODELPROXY_DRIFT_BOUND=${MODELPROXY_DRIFT_BOUND} \
+    MODELPROXY_DRIFT_ALERT=${MODELPROXY_DRIFT_ALERT} \
+    MODELPROXY_DRIFT_COLLECT=${MODELPROXY_DRIFT_COLLECT} \
     MODELPROXY_BASE_ENTRYPOINT=${MODELPROXY_BASE_ENTRYPOINT} \
     MODELPROXY_BASE_CMD=${MODELPROXY_BASE_CMD}
 

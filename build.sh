@@ -2,8 +2,8 @@
 # Wraps packaged models as OpenWhisk actions: builds, tests and pushes one image for each. See --help.
 #
 # bash (3.2 will do, which is what macOS has) and the docker command are all it needs. The parts, by what they know:
-# options, reference (names of images), sources (what to wrap), folder (models that are no image yet), wrap (one image's
-# way), registry, smoke, output.
+# options, reference (names of images), sources (what to wrap), folder (models that are no image yet), drift (what they
+# were trained on), wrap (one image's way), registry, smoke, output.
 set -Eeuo pipefail
 set -f # no word here is ever a pattern for file names
 
@@ -36,6 +36,8 @@ source "$HERE/registry.sh"
 source "$HERE/smoke.sh"
 # shellcheck source=scripts/build/sbom.sh
 source "$HERE/sbom.sh"
+# shellcheck source=scripts/build/drift.sh
+source "$HERE/drift.sh"
 # shellcheck source=scripts/build/wrap.sh
 source "$HERE/wrap.sh"
 

@@ -77,7 +77,7 @@ class Activation:
         if self.answered is None:
             self.answered = monotonic()
         if type(response) is Result:
-            self._end(Response(response.shown, (), response.body), [], settings.log)
+            self._end(Response(response.shown, (), response.body), [], settings.log, response.drift)
             return Reply(response.status, [("Content-Type", "application/json")], response.body)
         if self.is_web:
             outcome = web_action.encode(
@@ -85,7 +85,7 @@ class Activation:
             )
         else:
             outcome = plain_action.encode(response, request, settings.result_limit)
-        self._end(outcome.response, outcome.notes, settings.log)
+        self._end(outcome.response, outcome.notes, settings.log, response.drift)
         body = outcome.result if outcome.size < _JOINED else outcome.parts
         return Reply(200, [("Content-Type", "application/json")], body)
 
@@ -110,13 +110,14 @@ class Activation:
         """Milliseconds since the request arrived."""
         return (monotonic() - self.arrived) * 1000
 
-    def _end(self, response, notes, form):
+    def _end(self, response, notes, form, drift=None):
         method, path, size = "-", "-", 0
         if self.request is not None:
             method, path, size = self.request.method, self.request.path, len(self.request.body)
         phases = self.server_timing().replace(";dur=", "=").replace(",", "")
         status, sent = (response.status, len(response.body)) if response is not None else (400, 0)
         if form == "json":
+            more = {} if drift is None else {"drift": drift.fields}
             log.markers(
                 _as_json(
                     activation=self.identity,
@@ -128,11 +129,12 @@ class Activation:
                     ms=round(self.elapsed(), 3),
                     phases={name: float(ms) for name, ms in (phase.split("=") for phase in phases.split())},
                     notes=notes,
+                    **more,
                 )
             )
             return
         lines = [
-            "%s %s %d in=%d out=%d ms=%.3f %s activation=%s"
+            "%s %s %d in=%d out=%d ms=%.3f %s%s activation=%s"
             % (
                 method,
                 path,
@@ -141,6 +143,7 @@ class Activation:
                 sent,
                 self.elapsed(),
                 phases,
+                "" if drift is None else " %s" % drift,
                 self.identity,
             )
         ]

@@ -44,14 +44,18 @@ class Request:
 
 
 class Response:
-    """What the model answered: ``status`` 100..999, ``headers`` list of (name, value) as sent, ``body`` bytes."""
+    """What the model answered: ``status`` 100..999, ``headers`` list of (name, value) as sent, ``body`` bytes.
 
-    __slots__ = ("body", "headers", "status")
+    drift   what a comparison with the training inputs gave, for the log (``drift.verdict``); None where there was none.
+    """
 
-    def __init__(self, status, headers, body):
+    __slots__ = ("body", "drift", "headers", "status")
+
+    def __init__(self, status, headers, body, drift=None):
         self.status = status
         self.headers = headers
         self.body = body
+        self.drift = drift
 
     def header(self, name):
         """The first value of a header by its lower-case name, "" when there is none."""
@@ -66,14 +70,16 @@ class Result:
 
     status   of /run's reply; anything but 200 costs the container (contract A7).
     shown    the HTTP status that a web client gets to see, for the log.
+    drift    as in a ``Response``.
     """
 
-    __slots__ = ("body", "shown", "status")
+    __slots__ = ("body", "drift", "shown", "status")
 
-    def __init__(self, body, status=200, shown=200):
+    def __init__(self, body, status=200, shown=200, drift=None):
         self.body = body
         self.status = status
         self.shown = shown
+        self.drift = drift
 
 
 def error_response(status, sentence, **details):

@@ -22,6 +22,8 @@ def serve(settings, listener):
     except hosts.Unloadable as error:
         host = hosts.Missing(error)  # the reason is what /init answers, not a port that never opens
         log.line("%s" % error)
+    if settings.drift or settings.drift_collect:
+        host = _watched(settings, host)
     if settings.mode == "web":
         from .web_server import WebServer
 
@@ -44,6 +46,18 @@ def serve(settings, listener):
         server.drain()
     host.close()
     _end(status)
+
+
+def _watched(settings, host):
+    try:
+        from .drift.watching import watched
+    except ModuleNotFoundError as error:
+        if error.name != "modelproxy.drift":
+            raise
+        sentence = "this image was built without what compares predictions: build it with build.sh --drift FILE"
+        log.line(sentence)
+        return hosts.Missing(hosts.Unloadable(sentence)) if settings.drift_collect else host
+    return watched(settings, host)
 
 
 def _end(status):

@@ -10,7 +10,7 @@ class Setting:
     """One declared variable.
 
     name      as in ``Settings``; the variable is ``MODELPROXY_`` + the name in capitals.
-    kind      "text", "whole" (a number >= 0), or the tuple of the words that are allowed.
+    kind      "text", "whole" (a number >= 0), "share" (one from 0 to 1), or the tuple of the words that are allowed.
     at_init   True where an ``init`` parameter of the action may set it too; what selects code or a port can't be.
     """
 
@@ -35,6 +35,13 @@ class Setting:
             if text.isdecimal():
                 return int(text)
             raise ValueError("%s is %r; it must be a whole number" % (self.variable, text))
+        if self.kind == "share":
+            try:
+                if 0 <= float(text) <= 1:
+                    return float(text)
+            except ValueError:
+                pass
+            raise ValueError("%s is %r; it must be a number from 0 to 1" % (self.variable, text))
         if text.lower() in self.kind:
             return text.lower()
         raise ValueError("%s is %r; it must be one of: %s" % (self.variable, text, ", ".join(self.kind)))
@@ -142,6 +149,41 @@ TABLE = (
     Setting("keep_alive", "whole", 75, "Seconds that an idle connection is kept in `web` mode."),
     Setting("health_path", "text", "/healthz", "`web` mode: answers 200 once the model is loaded, 503 before."),
     Setting("log", ("text", "json"), "text", "Form of the line that is logged for each activation.", at_init=True),
+    Setting(
+        "drift",
+        "text",
+        "",
+        "A reference from `modelwhisk drift fit`: each prediction is compared with it. `build.sh --drift` sets it.",
+    ),
+    Setting(
+        "drift_budget",
+        "whole",
+        50,
+        "Milliseconds by which a comparison may delay an answer; what takes longer is left out, and logged.",
+        at_init=True,
+    ),
+    Setting("drift_window", "whole", 100, "Predictions over which the share of drifted ones is taken.", at_init=True),
+    Setting(
+        "drift_bound",
+        "share",
+        0.1,
+        "Share of drifted predictions, over a full window, beyond which there is an alert.",
+        at_init=True,
+    ),
+    Setting(
+        "drift_alert",
+        "text",
+        "",
+        "Where an alert goes, as JSON: a webhook's URL by POST, or `trigger:NAME`, a trigger of the action's namespace "
+        "(the action needs the annotation `provide-api-key`).",
+    ),
+    Setting(
+        "drift_collect",
+        "text",
+        "",
+        "Declaration of an embedding as JSON: each prediction then carries its vector in `Model-Embedding`. "
+        "`modelwhisk drift` sets it to fit references.",
+    ),
 )
 
 

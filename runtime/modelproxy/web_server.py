@@ -66,7 +66,7 @@ class WebServer:
             job.send(_reply(response, request))
         now = monotonic()
         log.line(
-            "%s %s %d in=%d out=%d ms=%.3f wait=%.3f model=%.3f"
+            "%s %s %d in=%d out=%d ms=%.3f wait=%.3f model=%.3f%s"
             % (
                 request.method,
                 request.path,
@@ -76,6 +76,7 @@ class WebServer:
                 (now - job.arrived) * 1000,
                 (began - job.arrived) * 1000,
                 (now - began) * 1000,
+                "" if response.drift is None else " %s" % response.drift,
             )
         )
 

@@ -63,11 +63,17 @@ def compressed(content, group):
 
 
 def write_archives(source, modules, folder, home):
-    """The modules that runtime/modelproxy/packed.py finds; ``modules`` is a list of (name, path)."""
-    from modelproxy.packed import group_of
+    """The modules that runtime/modelproxy/packed.py finds; ``modules`` is a list of (name, path).
 
+    What compares predictions with a reference is left out of an image that isn't built for it.
+    """
+    from modelproxy.packed import DRIFT, group_of
+
+    with_drift = any(os.environ.get(name) for name in ("MODELPROXY_DRIFT", "MODELPROXY_DRIFT_COLLECT"))
     groups = {}
     for name, path in modules:
+        if group_of(name) == DRIFT and not with_drift:
+            continue
         code = marshal.dumps(compiled(os.path.join(source, path), os.path.join(home, path)))
         groups.setdefault(group_of(name), []).append((name, path.endswith("__init__.py"), code))
     os.makedirs(folder)

@@ -30,11 +30,13 @@ true or yes.
 
 What to wrap
   MODEL...              models; or --models "A B" [MODELS]; `all` is every published model of models/catalogue.tsv
-  --models-from FILE    one model a line: IMAGE|PATH [NAME] [SETTING=VALUE...], # begins a comment
+  --models-from FILE    one model a line: IMAGE|PATH [NAME] [SETTING=VALUE...] [DRIFT=FILE], # begins a comment
                                                                                                   [MODELS_FROM]
   --base IMAGE          for folders and zips: an image with Python and pip; python:3.13-slim      [BASE]
   --local               take the models' images from this machine, ask no registry for them       [LOCAL]
   --platform OS/ARCH    linux/amd64, which is what MAX images are                                 [PLATFORM]
+  --drift FILE          what modelwhisk drift fit made of the one model's training inputs: each prediction is compared
+                        with it, in a header Model-Drift and in the log                           [DRIFT]
   --build-arg K=V       setting of the proxy for all, as MODELPROXY_PATH=/predict; repeatable     [BUILD_ARGS, a line each]
 
 Where to
@@ -78,6 +80,7 @@ read_options() {
   local tags='' text value printing=0
   WORDS=()
   MODELS=${MODELS-} MODELS_FROM=${MODELS_FROM-} USERNAME=${USERNAME-} REGISTRY=${REGISTRY-} SUMMARY=${SUMMARY-} SBOM=${SBOM-}
+  DRIFT=${DRIFT-}
   JOBS=${JOBS:-2} RETRIES=${RETRIES:-3} RETRY_DELAY=${RETRY_DELAY:-1} TEST_PATH=${TEST_PATH-}
   FOLDER_BASE=${BASE:-python:3.13-slim}
   MEMORY=${MEMORY-} INIT_TIMEOUT=${INIT_TIMEOUT:-300}
@@ -104,7 +107,7 @@ read_options() {
     fi
     case $1 in
       --models | --models-from | --base | --platform | --build-arg | --username | --registry | --tag | --jobs | --retries | \
-        --retry-delay | --test-path | --memory | --init-timeout | --summary | --sbom)
+        --retry-delay | --test-path | --memory | --init-timeout | --summary | --sbom | --drift)
         (($# > 1)) || die "$1 needs a value (see --help)"
         ;;
     esac
@@ -125,6 +128,7 @@ read_options() {
       --init-timeout) INIT_TIMEOUT=$2 && shift ;;
       --summary) SUMMARY=$2 && shift ;;
       --sbom) SBOM=$2 && shift ;;
+      --drift) DRIFT=$2 && shift ;;
       --local) LOCAL=1 ;;
       --no-push) NO_PUSH=1 ;;
       --no-test) NO_TEST=1 ;;
@@ -198,6 +202,7 @@ check_options() {
   matches "$PLATFORM" '[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?' ||
     die "--platform is OS/ARCH, as linux/amd64, not: $PLATFORM"
   is_reference "$FOLDER_BASE" || die "--base is not the name of an image: $FOLDER_BASE"
+  [[ -z $DRIFT || $DRIFT == [./]* ]] || DRIFT=./$DRIFT
   # A path, whatever it begins with.
   [[ -z $SBOM || $SBOM == [./]* ]] || SBOM=./$SBOM
   [[ -z $TEST_PATH ]] || matches "$TEST_PATH" '/[A-Za-z0-9._~/%-]*' ||

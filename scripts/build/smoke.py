@@ -121,6 +121,9 @@ def run(path, wanted):
     if not isinstance(status, int):
         raise Fault("/run answered without a statusCode: {}".format(reason(text)))
     tell("run_status", status)
+    for name, value in (answer.get("headers") or {}).items():
+        if name.lower() == "model-drift":
+            tell("drift", value)
     answered = "GET {} was answered {}: {}".format(path, status, reason(text)[:200])
     if wanted == "any" and status not in GATEWAY_STATUSES:
         if status >= 400:

@@ -37,8 +37,10 @@ smoke_test() { # IMAGE
   collect_logs "$container" "$([[ -n $fault ]] || printf 1)"
   [[ -n $fault ]] || fault=$(log_fault "$wanted")
   [[ -n $fault || -z $(not_a_number) ]] || fault="the image's Python answered no number for $(not_a_number)"
+  [[ -n $fault || -z $DRIFT_DIGEST ]] || fault=$(drift_fault)
   remove "$container" &
   [[ -z $fault ]] || fail_with_log "smoke test: $fault"
+  [[ -z $(finding drift) ]] || say "Model-Drift: $(finding drift)"
   [[ -z $(finding unhappy) ]] || say "it loads, but $(finding unhappy); --test-path names a path that has to answer"
   advise
 }
@@ -47,6 +49,11 @@ smoke_test() { # IMAGE
 remove() { # CONTAINER
   local words
   words=$(docker rm --force "$1" 2>&1) || say "the container $1 stays: $words"
+}
+
+# Why the model's predictions aren't compared with its reference, or nothing.
+drift_fault() {
+  sed -n 's/^modelproxy: \(drift: .*\)\. Predictions are.* watched\.$/\1/p' "$JOB/stdout" | head -n 1
 }
 
 finding() { # KEY

@@ -4,9 +4,9 @@
 # A source is an image, or a path (folder.sh).
 
 # One entry for each source, in parallel: what the user wrote, the wrapper's repository, the label in the output, the
-# build arguments of this source alone (one a line), why it can't be built ('' where nothing is wrong), and whether it is a
-# path (1 or 0).
-SOURCES=() TARGETS=() LABELS=() SOURCE_ARGS=() SOURCE_ERRORS=() SOURCE_PATHS=()
+# build arguments of this source alone (one a line), why it can't be built ('' where nothing is wrong), whether it is a
+# path (1 or 0), and the file of its drift reference ('' for none).
+SOURCES=() TARGETS=() LABELS=() SOURCE_ARGS=() SOURCE_ERRORS=() SOURCE_PATHS=() SOURCE_DRIFTS=()
 
 # Sets CATALOGUE_IMAGE, _PATH and _MEMORY for a bare name, '' where the catalogue says nothing.
 look_up() { # NAME
@@ -43,8 +43,8 @@ candidates_of() { # SOURCE
   printf '%s\n' "codait/$1" "quay.io/codait/$1"
 }
 
-add_source() { # SOURCE [NAME] [SETTING=VALUE...]
-  local source=$1 name='' target='' label error='' args='' path=0 i
+add_source() { # SOURCE [NAME] [SETTING=VALUE...] [DRIFT=FILE]
+  local source=$1 name='' target='' label error='' args='' path=0 drift='' i
   shift
   if (($# > 0)) && [[ $1 != *=* ]]; then
     name=$1
@@ -77,11 +77,17 @@ add_source() { # SOURCE [NAME] [SETTING=VALUE...]
     [[ -z $CATALOGUE_PATH ]] || args="MODELPROXY_PATH=$CATALOGUE_PATH"$'\n'
   fi
   while (($# > 0)); do
-    [[ -n $error ]] || error=$(build_arg_error "$1")
-    args+=$1$'\n'
+    if [[ $1 == DRIFT=* ]]; then
+      drift=${1#DRIFT=}
+      [[ $drift == [./]* ]] || drift=./$drift
+      [[ -n $error ]] || error=$(drift_error "$drift")
+    else
+      [[ -n $error ]] || error=$(build_arg_error "$1")
+      args+=$1$'\n'
+    fi
     shift
   done
-  SOURCES+=("$source") TARGETS+=("$target") SOURCE_ARGS+=("$args") SOURCE_ERRORS+=("$error") SOURCE_PATHS+=("$path")
+  SOURCES+=("$source") TARGETS+=("$target") SOURCE_ARGS+=("$args") SOURCE_ERRORS+=("$error") SOURCE_PATHS+=("$path") SOURCE_DRIFTS+=("$drift")
   # A name tells the wrappers of one run apart; where there is none, what was given is shown, so far as it can be.
   label=${target##*/}
   LABELS+=("${label:-$(plain "${source:0:60}")}")
@@ -144,6 +150,10 @@ collect_sources() {
   done
   [[ -z $MODELS_FROM ]] || add_sources_from "$MODELS_FROM"
   ((${#SOURCES[@]} > 0)) || die 'nothing to wrap: name models, as in MODELS="max-ocr me/other:1.2" (see --help)'
+  [[ -n $DRIFT ]] || return 0
+  ((${#SOURCES[@]} == 1)) || die '--drift is for one model; for several write DRIFT=FILE on their lines of --models-from'
+  SOURCE_DRIFTS=("$DRIFT")
+  [[ -n ${SOURCE_ERRORS[0]} ]] || SOURCE_ERRORS=("$(drift_error "$DRIFT")")
 }
 
 # Every model with a published image; the others are named, since forty less one would look like forty.

@@ -18,7 +18,7 @@ fail_with_log() {
 
 wrap() { # INDEX
   local source=${SOURCES[$1]} target=${TARGETS[$1]} tag measuring
-  CONTEXT=$ROOT MODEL_DIGEST=''
+  CONTEXT=$ROOT MODEL_DIGEST='' DRIFT_DIGEST=''
   [[ -z ${SOURCE_ERRORS[$1]} ]] || fail "${SOURCE_ERRORS[$1]}"
   if ((DRY_RUN)); then printf '# %s\n' "$target"; fi
   if ((SOURCE_PATHS[$1])); then
@@ -28,6 +28,7 @@ wrap() { # INDEX
     resolve_base "$source" 1
   fi
   read_source_args "${SOURCE_ARGS[$1]}"
+  [[ -z ${SOURCE_DRIFTS[$1]} ]] || add_reference "${SOURCE_DRIFTS[$1]}"
   name_result "$target"
   if ((!FORCE)) && up_to_date; then
     sbom_of_published "$target"
@@ -39,6 +40,7 @@ wrap() { # INDEX
   # The test mostly waits, for the engine and for the model.
   measure &
   measuring=$!
+  [[ -z $DRIFT_DIGEST ]] || check_reference "$UNTESTED"
   ((NO_TEST)) || smoke_test "$UNTESTED"
   write_sbom "$target" "$UNTESTED"
   wait "$measuring" || fail "docker history: $(cat "$JOB/measure.err")"
@@ -126,7 +128,7 @@ read_source_args() { # LINES
 # Sets MW_TAG and ALL_TAGS. The tag names all that is in the wrapper, so that a registry which has it has the wrapper.
 name_result() { # TARGET
   local version=${TAGS[0]-}
-  MW_TAG="mw-$(printf '%s\n' wrapper-1 "$BASE_ID" "$PLATFORM" "$ADAPTER_DIGEST" ${MODEL_DIGEST:+"$MODEL_DIGEST"} ${ARGS[@]+"${ARGS[@]}"} | sha256 | cut -c 1-16)"
+  MW_TAG="mw-$(printf '%s\n' wrapper-1 "$BASE_ID" "$PLATFORM" "$ADAPTER_DIGEST" ${MODEL_DIGEST:+"$MODEL_DIGEST"} ${DRIFT_DIGEST:+"$DRIFT_DIGEST"} ${ARGS[@]+"${ARGS[@]}"} | sha256 | cut -c 1-16)"
   if [[ -z $version ]]; then
     [[ -n $MODEL_DIGEST ]] || version=$(tag_of "${SOURCES[INDEX]}")
     [[ -n $version && $version != latest ]] || version=$ADAPTER_VERSION
@@ -249,7 +251,7 @@ labels_of() { # TARGET
     "$prefix.source=$SOURCE_URL" "$prefix.revision=$REVISION" \
     "$prefix.base.name=$BASE_NAME" "$prefix.base.digest=$BASE_DIGEST" "modelwhisk.base.id=$BASE_ID" \
     "modelwhisk.adapter.version=$ADAPTER_VERSION" "modelwhisk.adapter.digest=$ADAPTER_DIGEST" \
-    "modelwhisk.model.digest=$MODEL_DIGEST"
+    "modelwhisk.model.digest=$MODEL_DIGEST" "modelwhisk.drift.digest=$DRIFT_DIGEST"
 }
 
 # What the wrapper adds to its base, unpacked: the sizes of the history's lines that the base hasn't.

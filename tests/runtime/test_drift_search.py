@@ -58,12 +58,13 @@ def test_the_nearest_are_found_exactly(tmp_path, metric, kind, count, searcher):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_vectors_without_any_structure_and_a_vector_far_away(tmp_path, metric):
-    """Where the bounds tell nearly nothing all are compared, in pieces."""
+@pytest.mark.parametrize("dimensions", [36, 60, 200])
+def test_vectors_without_any_structure_and_a_vector_far_away(tmp_path, metric, dimensions):
+    """Where the bounds tell nearly nothing most are compared, in pieces."""
     random = numpy.random.RandomState(1)
-    vectors = random.randn(5000, 200).astype("<f4")
+    vectors = random.randn(5000, dimensions).astype("<f4")
     reference = reference_of(tmp_path / "r", vectors, metric)
-    for vector in (random.randn(200), numpy.full(200, 1000.0), numpy.zeros(200) + 1e-3):
+    for vector in (random.randn(dimensions), numpy.full(dimensions, 1000.0), numpy.zeros(dimensions) + 1e-3):
         distances, _ = NumpySearch(reference).nearest(vector, 3)
         assert list(distances) == pytest.approx(list(by_hand(reference, vector, 3)), rel=1e-4, abs=1e-6)
 

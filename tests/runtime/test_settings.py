@@ -78,6 +78,9 @@ def test_nothing_that_selects_code_can_come_with_init():
         "deadline_margin",
         "warm_up",
         "log",
+        "drift_budget",
+        "drift_window",
+        "drift_bound",
     ]
 
 
@@ -85,3 +88,14 @@ def test_every_setting_says_what_it_means():
     for entry in TABLE:
         assert entry.variable == "MODELPROXY_" + entry.name.upper()
         assert entry.meaning.endswith(".")
+
+
+@pytest.mark.parametrize(("text", "share"), [("0", 0.0), ("0.25", 0.25), ("1", 1.0), ("1e-2", 0.01)])
+def test_a_share(text, share):
+    assert Settings({"MODELPROXY_DRIFT_BOUND": text}).drift_bound == share
+
+
+@pytest.mark.parametrize("text", ["-0.1", "1.1", "nan", "10 %"])
+def test_no_share(text):
+    with pytest.raises(ValueError, match=r"MODELPROXY_DRIFT_BOUND is .* must be a number from 0 to 1"):
+        Settings({"MODELPROXY_DRIFT_BOUND": text})

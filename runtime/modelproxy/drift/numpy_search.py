@@ -63,17 +63,14 @@ class NumpySearch:
         ranges = bounds[: width * _FIRST].reshape(_FIRST, width)
         first = ranges.argmin(axis=1) + numpy.arange(_FIRST) * width
         distances, rows = _least(self._apart(first, vector), first, count)
-        furthest = float(distances[-1])
-        promising = numpy.flatnonzero(bounds <= (furthest - square) / 2 + _ROUNDING * (furthest + 2 * square + 1e-30))
+        bounds[first] = numpy.inf  # these are done
+        promising = numpy.flatnonzero(bounds <= _limit(distances[-1], square))
         if len(promising) > _PIECE:
             promising = promising[bounds[promising].argsort()]
         for at in range(0, len(promising), _PIECE):
             piece = promising[at : at + _PIECE]
-            furthest = float(distances[-1])
-            limit = (furthest - square) / 2 + _ROUNDING * (furthest + 2 * square + 1e-30)
-            if at and bounds[piece[0]] > limit:
+            if at and bounds[piece[0]] > _limit(distances[-1], square):
                 break
-            piece = piece[~numpy.isin(piece, rows)] if at == 0 else piece
             distances, rows = _least(
                 numpy.concatenate([distances, self._apart(piece, vector)]), numpy.concatenate([rows, piece]), count
             )
@@ -85,6 +82,11 @@ class NumpySearch:
         if self._metric == "l1":
             return numpy.abs(away).sum(axis=1, dtype="f8")
         return numpy.einsum("ij,ij->i", away, away).astype("f8")
+
+
+def _limit(furthest, square):
+    """The bound beyond which no squared distance is below ``furthest``."""
+    return (float(furthest) - square) / 2 + _ROUNDING * (float(furthest) + 2 * square + 1e-30)
 
 
 def _least(distances, rows, count):

@@ -7,6 +7,7 @@
                           aren't known.
 ``close()``               at exit.
 ``default_path``          path of a request that names none.
+``embedder(name)``        of a host whose model is an object: a function of a request that calls a method of it.
 
 A host whose interface is OpenWhisk's own has also
 

@@ -38,6 +38,7 @@ class Host:
         self._folder = os.path.dirname(self._path)
         self._multithread = settings.concurrency > 1
         self._predict = None
+        self._model = None
         self._parameters = ()
         self._flask = None
         self._loop = Loop()
@@ -59,6 +60,7 @@ class Host:
         self._parameters = _parameters(predict, "predict", _OF_PREDICT)
         self._flask = _flask_app(self._path, self._parameters)
         self._predict = predict
+        self._model = model
 
     def handle(self, request):
         answer = self._without_predicting(request)
@@ -85,8 +87,23 @@ class Host:
             return Inputs("POST", "/", "json")
         return None if "request" in names else Inputs("POST", "/", "query")
 
+    def embedder(self, name):
+        """A function of a request that calls the Predictor's method ``name`` as its ``predict`` is called. Raises
+        ``Unloadable``."""
+        method = getattr(self._model, name, None)
+        if not callable(method):
+            raise Unloadable("the Predictor has no method %s" % name)
+        parameters = _parameters(method, name, _OF_PREDICT)
+
+        def embed(request):
+            environ = environ_of(request, True)
+            with self._flask.request_context(environ) if self._flask else contextlib.ExitStack():
+                return self._loop.finished(_called(method, parameters, _supplies(request, environ)))
+
+        return embed
+
     def close(self):
-        self._predict = None
+        self._predict = self._model = None
         self._loop.close()
 
     def _session(self):

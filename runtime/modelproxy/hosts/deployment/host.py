@@ -142,6 +142,26 @@ class Host:
 
         return self._loop.run_until_complete(waiting())
 
+    def embedder(self, name):
+        """A function of a request that calls the deployment's method ``name`` as its ``request`` is called, but in no
+        directory of its own: predictions may go on meanwhile. Raises ``Unloadable``."""
+        method = getattr(self._deployment, name, None)
+        if not callable(method):
+            raise Unloadable("the class Deployment in %s has no method %s" % (self._file, name))
+        from ..awaiting import Loop
+
+        loop = Loop()
+
+        def embed(request):
+            data = inputs.read(request, self._specification.input)
+            context = _request_context(request)
+            with Workspace(self._folder, enters=False) as workspace:
+                several = data if isinstance(data, list) else [data]
+                found = [loop.finished(_with_context(method, _stored(item, workspace), context)) for item in several]
+            return found if isinstance(data, list) else found[0]
+
+        return embed
+
     def describe(self, mount, path):
         # As JSON also where there are files: base64 and data: URLs are then checked here, field by field.
         return plain_action.Inputs("POST", path, "json")

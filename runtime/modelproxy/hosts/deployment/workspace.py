@@ -20,10 +20,13 @@ class Workspace:
 
     Where no directory can be made (a container with a read-only root) ``path`` is "", and the process stays where it
     is: most deployments need none.
+
+    enters   False where the process must stay where it is.
     """
 
-    def __init__(self, home):
+    def __init__(self, home, enters=True):
         self._home = home
+        self._enters = enters
         self._count = 0
         self.path = ""
 
@@ -36,13 +39,15 @@ class Workspace:
             except OSError:
                 continue
             self.path = path
-            os.chdir(path)
+            if self._enters:
+                os.chdir(path)
             break
         return self
 
     def __exit__(self, *_):
         try:
-            os.chdir(self._home)
+            if self._enters:
+                os.chdir(self._home)
         except OSError:
             os.chdir("/")
         if self.path:

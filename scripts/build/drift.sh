@@ -1,0 +1,57 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
+# The reference of what a model was trained on (--drift, modelwhisk drift fit): a layer of its own over the model's code,
+# checked against that by the image's own Python.
+
+readonly DRIFT_REFERENCE=/modelwhisk-drift/reference
+
+# Why a file can't be a reference, or nothing.
+drift_error() { # FILE
+  if [[ ! -f $1 ]]; then
+    printf 'there is no drift reference %s' "$1"
+  elif [[ ! -r $1 ]]; then
+    printf 'the drift reference can'\''t be read: %s' "$1"
+  elif [[ $(head -c 2 -- "$1") != PK ]]; then
+    printf 'not a reference of modelwhisk drift fit: %s' "$1"
+  fi
+}
+
+# Puts the reference into the context, and its digest into what names the result. An image's context is the checkout, in
+# which nothing is written: it gets one of its own.
+add_reference() { # FILE
+  DRIFT_DIGEST=sha256:$(sha256 <"$1" | cut -c 1-64)
+  ARGS+=("MODELPROXY_DRIFT=$DRIFT_REFERENCE")
+  if [[ $CONTEXT == "$ROOT" ]]; then
+    CONTEXT=$JOB/context
+    mkdir -p -- "$CONTEXT"
+    cp -- "$DOCKERFILE" "$CONTEXT/Dockerfile"
+    copy_list "$ROOT" "$CONTEXT" < <(cd -- "$ROOT" && find runtime -name '*.py' -type f && printf 'scripts/build/install.py\n') ||
+      fail "copying the proxy: $(head -n 1 "$JOB/out")"
+    chmod -R u+rwX,go+rX,go-w "$CONTEXT"
+  fi
+  mkdir -p -- "$CONTEXT/drift"
+  cp -- "$1" "$CONTEXT/drift/reference" 2>"$JOB/out" || fail "the drift reference can't be read: $(why)"
+  chmod 755 "$CONTEXT/drift"
+  chmod 644 "$CONTEXT/drift/reference"
+  touch -t "$ONE_TIME" "$CONTEXT/drift/reference" "$CONTEXT/drift"
+  printf '\n# What the model was trained on, with which predictions are compared.\nCOPY drift/ %s/\n' \
+    "${DRIFT_REFERENCE%/*}" >>"$CONTEXT/Dockerfile"
+}
+
+# The image says itself whether it is the model that the reference was made with, and names the files that differ.
+check_reference() { # IMAGE
+  local command fault found
+  command=(docker run --rm --interactive --network none --platform "$PLATFORM" --entrypoint /bin/sh -- "$1"
+    -c "$IN_CONTAINER" sh "$DRIFT_REFERENCE")
+  if ((DRY_RUN)); then
+    printf '%s <%s\n' "$(show "${command[@]}")" "$(quoted "$HERE/drift.py")"
+    return
+  fi
+  if ! "${command[@]}" <"$HERE/drift.py" >"$JOB/drift" 2>"$JOB/out"; then
+    fail_with_log "checking the drift reference: $(why)"
+  fi
+  fault=$(sed -n 's/^fault //p' "$JOB/drift" | head -n 1)
+  [[ -z $fault ]] || fail "$fault"
+  found=$(sed -n 's/^reference //p' "$JOB/drift" | head -n 1)
+  [[ -n $found ]] || fail "checking the drift reference: the image's Python said nothing"
+  say "drift: $found"
+}

@@ -1,0 +1,149 @@
+import base64
+import http.server
+import json
+import re
+import socket
+import threading
+
+import pytest
+from modelproxy.drift import alert as alerts
+from modelproxy.drift.alert import Alert, Share
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((self.path, dict(self.headers), json.loads(body.decode())))
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+@pytest.fixture
+def receiver():
+    server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    server.got, server.status = [], 200
+    server.url = "http://127.0.0.1:%d" % server.server_port
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Said(list):
+    def __init__(self):
+        super().__init__()
+        self.event = threading.Event()
+
+    def __call__(self, text):
+        self.append(text)
+        self.event.set()
+
+    def wait(self):
+        assert self.event.wait(20)
+        self.event.clear()
+        return self[-1]
+
+
+def test_a_webhook(receiver):
+    said = Said()
+    target = receiver.url.replace("//", "//me:p%40ss@") + "/hook/secret?token=1"
+    Alert(target, said).send({"event": "drift", "share": 0.5}, "", "")
+    assert said.wait() == "an alert was sent"
+    path, headers, message = receiver.got[0]
+    assert path == "/hook/secret?token=1" and headers["Content-Type"] == "application/json"
+    assert base64.b64decode(headers["Authorization"].split()[1]) == b"me:p@ss"
+    assert message["share"] == 0.5 and re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z", message["time"])
+
+
+def test_a_webhook_without_a_path_or_login(receiver):
+    said = Said()
+    Alert(receiver.url, said).send({}, "https://platform.example", "uuid:key")
+    assert said.wait() == "an alert was sent"
+    path, headers, _ = receiver.got[0]
+    assert path == "/" and "Authorization" not in headers
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("trigger:retrain", "/api/v1/namespaces/_/triggers/retrain"),
+        ("trigger:/guest/re train", "/api/v1/namespaces/guest/triggers/re%20train"),
+    ],
+)
+def test_a_trigger(receiver, target, path):
+    said = Said()
+    Alert(target, said).send({"event": "drift"}, receiver.url, "uuid:key")
+    assert said.wait() == "an alert was sent"
+    asked, headers, message = receiver.got[0]
+    assert asked == path and base64.b64decode(headers["Authorization"].split()[1]) == b"uuid:key"
+    assert message["event"] == "drift"
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "why"),
+    [("", "uuid:key", "no __OW_API_HOST"), ("http://127.0.0.1:1", "", "provide-api-key")],
+)
+def test_a_trigger_without_host_or_key(host, key, why):
+    said = Said()
+    Alert("trigger:retrain", said).send({}, host, key)
+    assert why in said.wait()
+
+
+def test_a_host_without_a_scheme_is_asked_by_tls():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        said = Said()
+        Alert("trigger:t", said).send({}, "127.0.0.1:%d" % listener.getsockname()[1], "uuid:secret")
+        connection, _ = listener.accept()
+        assert connection.recv(1) == b"\x16"  # a TLS handshake
+        connection.close()
+        sentence = said.wait()
+    assert sentence.startswith("the alert couldn't be sent: ") and "secret" not in sentence
+
+
+def test_what_goes_wrong_is_said_without_the_address(receiver):
+    said = Said()
+    receiver.status = 404
+    Alert(receiver.url + "/secret", said).send({}, "", "")
+    assert said.wait() == "the alert was refused with the status 404"
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        Alert("http://127.0.0.1:%d/secret" % unused.getsockname()[1], said).send({}, "", "")
+        assert said.wait().startswith("the alert couldn't be sent: ConnectionRefusedError")
+    assert "secret" not in "".join(said)
+
+
+def test_where_no_thread_can_start(monkeypatch):
+    said = Said()
+
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(alerts.Thread, "start", refuse)
+    Alert("http://h.example", said).send({}, "", "")
+    assert said == ["the alert couldn't be sent: can't start new thread"]
+
+
+@pytest.mark.parametrize(
+    "target", ["ftp://h/", "h.example", "http://", "http://h:99999/", "trigger:", "trigger:/a/b/c", "http://[::1/"]
+)
+def test_what_is_no_target(target):
+    with pytest.raises(ValueError, match=r"trigger|URL|[Pp]ort|IPv6"):
+        Alert(target, print)
+
+
+def test_the_share_and_its_crossings():
+    share = Share(4, 0.5)
+    drifted = [1, 1, 1, 0, 1, 0, 0, 0, 1, 1, 1]
+    found = [share.taken(one) for one in drifted]
+    assert [round(one, 2) for one, _, _ in found] == [1, 1, 1, 0.75, 0.75, 0.5, 0.25, 0.25, 0.25, 0.5, 0.75]
+    assert [of for _, of, _ in found] == [1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4]
+    assert [at for at, (_, _, crossed) in enumerate(found) if crossed] == [3, 10]
+    assert Share(0, 0.5).taken(True) == (1.0, 1, True)
