@@ -89,7 +89,7 @@ class LocalModel:
         if self.folder is not None:
             return ProcessFactory(self.folder, self.python, variables)
         try:
-            return DockerFactory(str(self.image), variables, _drift_code())
+            return DockerFactory(str(self.image), variables, drift_code())
         except NoDocker as problem:
             raise NoModel(
                 f"{self.image} is no folder here and no deployed action, and as an image it needs docker, which can't "
@@ -97,7 +97,7 @@ class LocalModel:
             ) from problem
 
 
-def _drift_code() -> bytes:
+def drift_code() -> bytes:
     """The adapter's code for embeddings, as a tar: an image has it only where it was built with a reference."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:

@@ -156,6 +156,12 @@ def _limit(field: str, unit: str, help_text: str) -> Callable[[Command], Command
     callback=_reader(read_env_file),
     help="NAME=value lines for the containers' own environment.",
 )
+@click.option(
+    "--drift",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="What `modelwhisk drift fit` made of the one target's training inputs: predictions are compared with it.",
+)
 @click.option("--python", default=sys.executable, show_default="this one", help="Interpreter for folders.")
 @click.option("--idle-pause", default=10.0, show_default=True, metavar="S", help="Idle time before a pause.")
 @click.option("--log-json", is_flag=True, help="One JSON object a line, for machines.")
@@ -176,6 +182,7 @@ def local(
     parameters: dict[str, Json],
     init_parameters: dict[str, Json],
     env_file: dict[str, str],
+    drift: Path | None,
     python: str,
     idle_pause: float,
     log_json: bool,
@@ -198,9 +205,11 @@ def local(
     names = [target.name for target in parsed]
     if len(set(names)) < len(names):
         raise click.UsageError(f"two targets have the same name; give them others with name=TARGET: {', '.join(names)}")
+    if drift is not None and len(parsed) != 1:
+        raise click.UsageError("--drift is for one target")
     secret = secrets.token_urlsafe(24) if web == "secure" else None
     report: Report = JsonReport() if log_json else TextReport(secret)
-    factories = _factories(parsed, env_file, python)
+    factories = _factories(parsed, env_file, python, drift)
     actions = [
         Action(
             name=target.name,
@@ -241,14 +250,23 @@ def local(
         raise click.ClickException(str(problem)) from problem
 
 
-def _factories(targets: Sequence[Target], environment: Mapping[str, str], python: str) -> list[ContainerFactory]:
+def _factories(
+    targets: Sequence[Target], environment: Mapping[str, str], python: str, reference: Path | None
+) -> list[ContainerFactory]:
     factories: list[ContainerFactory] = []
     for target in targets:
+        files = None
+        if reference is not None:
+            from modelwhisk.local import drift  # noqa: PLC0415 - imports much that others don't need
+
+            drift.check(reference, target.folder, target.image)
+            environment = {**environment, **drift.variables(reference, in_image=target.folder is None)}
+            files = drift.files_for_image(reference) if target.folder is None else None
         if target.folder is not None:
             factories.append(process_container.ProcessFactory(target.folder, python, environment))
         elif target.image is not None:
             try:
-                factories.append(docker_container.DockerFactory(target.image, environment))
+                factories.append(docker_container.DockerFactory(target.image, environment, files))
             except docker_container.NoDocker as problem:
                 raise click.ClickException(
                     f"{target.image} is no folder here, and as an image it needs docker, which can't be reached: "

@@ -8,12 +8,11 @@ import os
 import sys
 
 HOME = "/modelproxy"
-NAMED = 10  # files that are named
 
 
 def found(path):
     from modelproxy.drift.declaration import in_words
-    from modelproxy.drift.model_files import differing, digest_of_file
+    from modelproxy.drift.model_files import differing, digest_of_file, digests_of, other_model
     from modelproxy.drift.reference import Reference
 
     reference = Reference(path, check=False)
@@ -23,20 +22,9 @@ def found(path):
     )
     if not reference.files:
         return what + "; it doesn't say of which files, so whether it is of this model isn't known"
-    # The reference may lie in the model's own folder.
-    itself = digest_of_file(path)
-    others = [
-        "{} {}".format(name, how)
-        for name, how in differing(reference.files, os.getcwd())
-        if how == "differs" or digest_of_file(name) != itself
-    ]
+    others = differing(reference.files, digests_of(os.getcwd()), digest_of_file(path))
     if others:
-        raise ValueError(
-            "the drift reference was made with another model: {}{}. Make it anew with modelwhisk drift fit".format(
-                ", ".join(others[:NAMED]),
-                " and {} more".format(len(others) - NAMED) if len(others) > NAMED else "",
-            )
-        )
+        raise ValueError(other_model(others))
     return what
 
 

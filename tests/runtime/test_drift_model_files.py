@@ -61,14 +61,17 @@ def test_the_digest_depends_on_names_and_contents_and_on_nothing_else():
 def test_what_differs_is_named(tmp_path):
     write(tmp_path, a="1", b="2", c="3")
     files = model_files.digests_of(tmp_path)
-    assert model_files.differing(files, tmp_path) == []
+    assert model_files.differing(files, files) == []
     (tmp_path / "a").write_text("changed")
     (tmp_path / "b").unlink()
     write(tmp_path, new__d="4")
-    assert model_files.differing(files, tmp_path) == [
-        ("a", "differs"),
-        ("new/d", "isn't in the reference's list"),
-    ]
+    others = model_files.differing(files, model_files.digests_of(tmp_path))
+    assert others == [("a", "differs"), ("new/d", "isn't in the reference's list")]
+    assert model_files.differing(files, {"reference": "7", "a": "8"}, "7") == [("a", "differs")]
+    sentence = model_files.other_model(others)
+    assert "another model: a differs, new/d isn't in the reference's list. Make it anew" in sentence
+    assert model_files.other_model(others * 6).count("differs") == 5
+    assert "and 2 more. Make" in model_files.other_model(others * 6)
 
 
 def test_no_folder(tmp_path):

@@ -9,6 +9,7 @@ import hashlib
 import os
 
 _ENVIRONMENT = "pyvenv.cfg"
+_NAMED = 10  # files that an error names
 # Those names of scripts/build/exclude that don't begin with a dot.
 LEFT_OUT = (
     "__pycache__",
@@ -63,13 +64,25 @@ def digest_of(files):
     return "sha256:" + whole.hexdigest()
 
 
-def differing(files, folder):
-    """(path, what is wrong) of each file in ``folder`` that isn't as in ``files``; one that is missing does no harm."""
+def differing(files, present, itself=""):
+    """(path, what is wrong) of each file of ``present`` that isn't as in ``files``, both digests by path; one that is
+    missing does no harm.
+
+    itself   digest of the reference, which may lie among the model's files.
+    """
     return [
         (path, "differs" if path in files else "isn't in the reference's list")
-        for path, digest in sorted(digests_of(folder).items())
-        if files.get(path) != digest
+        for path, digest in sorted(present.items())
+        if digest not in (files.get(path), itself)
     ]
+
+
+def other_model(others):
+    """The sentence for a reference that is of another model, from what ``differing`` found."""
+    named = ", ".join(["%s %s" % pair for pair in others[:_NAMED]])
+    if len(others) > _NAMED:
+        named += " and %d more" % (len(others) - _NAMED)
+    return "the drift reference was made with another model: %s. Make it anew with modelwhisk drift fit" % named
 
 
 def digest_of_file(path):
