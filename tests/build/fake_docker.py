@@ -79,6 +79,7 @@ class FakeDocker:
     findings: str = "init_ms 1234\nrun_status 200\nmemory_mb 300"
     exec_status: int = 0
     sbom: str = '{"bomFormat": "CycloneDX"}'
+    drift: str = "reference 8 vectors"  # what the image's Python says of a drift reference
     container: str = "true false 0"
     # A container's log.
     stdout: str = f"loading\n{MARKER}\n"
@@ -151,6 +152,8 @@ class FakeDocker:
                 return self.build(args)
             case ["history", *_]:
                 return "\n".join(map(str, self.image(last).sizes))
+            case ["run", "--rm", *_, "/modelwhisk-drift/reference"]:
+                return self.drift
             case ["run", "--rm", *_]:
                 return self.sbom
             case ["run", *_]:
