@@ -15,8 +15,8 @@ USER 0
 COPY runtime /.modelproxy/runtime
 COPY scripts/build/install.py /.modelproxy/install.py
 # Only an image that is built for it gets what compares predictions with a reference.
-ARG MODELPROXY_DRIFT
-ARG MODELPROXY_DRIFT_COLLECT
+ARG MODELPROXY_DRIFT=
+ARG MODELPROXY_DRIFT_COLLECT=
 # Shell form, so that a base's own SHELL (an activated environment, say) finds the Python that `python app.py` runs there.
 # The order of a set's items in byte-code, and columns for tracebacks that quote the source, would differ or be in vain.
 RUN for name in python python3; do \
