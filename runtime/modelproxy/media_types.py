@@ -59,11 +59,14 @@ BINARY = _listed(
     video="avs-video divx gl mp4 mpeg ogg quicktime webm x-dv x-flv x-motion-jpeg x-ms-asf x-msvideo x-sgi-movie",
 )
 
-_TOKEN = r"[!#$%&'+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 section 5.6.2, without "*": a range is no type
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 section 5.6.2
 _QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t\x20-\x7e])*"'
 _PARAMETER = r"[ \t]*;[ \t]*%s=(?:%s|%s)" % (_TOKEN, _TOKEN, _QUOTED)
 _CONTENT_TYPE = re.compile(r"[ \t]*(%s/%s)((?:%s)*)\Z" % (_TOKEN, _TOKEN, _PARAMETER))
 _NAME_AND_VALUE = re.compile(r"(%s)=(%s|%s)" % (_TOKEN, _TOKEN, _QUOTED))
+_RANGE = r"(\*/\*|\*|(?!\*)%s/%s)((?:%s)*)" % (_TOKEN, _TOKEN, _PARAMETER)
+_RANGES = re.compile(r"[ \t,]*(?:%s(?:[ \t]*,[ \t,]*%s)*[ \t,]*)?\Z" % (_RANGE, _RANGE))
+_EACH_RANGE = re.compile(_RANGE)
 
 JSON, TEXT, BYTES = "json", "text", "bytes"
 
@@ -120,10 +123,11 @@ class MediaType:
 def parse(text):
     """The ``MediaType`` of a Content-Type header, or None where the platform couldn't read it either.
 
+    The platform takes a range for a type (``text/*``), but for ``multipart/*`` (CommonActions.scala, getMediaType).
     A trailing ``;``, which the platform refuses and servers do send, is forgiven.
     """
     match = _CONTENT_TYPE.match(text.rstrip("; \t"))
-    if match is None:
+    if match is None or match.group(1).lower() == "multipart/*":
         return None
     charset, parameters = "", ""
     for name, value in _NAME_AND_VALUE.findall(match.group(2)):
@@ -132,3 +136,29 @@ def parse(text):
         else:
             parameters += "; " + name + "=" + value
     return MediaType(match.group(1).lower(), charset, parameters)
+
+
+def pairs(parameters):
+    """Names and values in the text of parameters, values without quotation marks."""
+    return {
+        (name, re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == '"' else value)
+        for name, value in _NAME_AND_VALUE.findall(parameters)
+    }
+
+
+def ranges(accept):
+    """The ranges of an Accept header as a list of (name in lower case, set of parameters, weight from 0 to 1), None
+    where the header isn't well formed (RFC 9110 section 12.5.1)."""
+    if not _RANGES.match(accept):
+        return None
+    found = []
+    for name, parameters in _EACH_RANGE.findall(accept):
+        given = dict(pairs(parameters))
+        try:
+            weight = float(given.pop("q", 1))
+        except ValueError:
+            weight = 1.0
+        if not 0 <= weight <= 1:
+            return None
+        found.append((name.lower(), set(given.items()), weight))
+    return found

@@ -26,6 +26,8 @@ from modelproxy.media_types import BYTES, JSON, TEXT, parse
         ("image/png; charset=utf-8", BYTES, "image/png", False),
         ("image/svg+xml", BYTES, "image/svg+xml", False),
         ('multipart/form-data; boundary="a b"', BYTES, 'multipart/form-data; boundary="a b"', False),
+        ("text/*", BYTES, "text/*", False),
+        ("text/*; charset=utf-8", TEXT, "text/*; charset=UTF-8", True),
         ("multipart/x-own; charset=utf-8", BYTES, "multipart/x-own; charset=UTF-8", False),
     ],
 )
@@ -37,7 +39,19 @@ def test_forms(header, form, rendered, arrives_as_text):
 
 
 @pytest.mark.parametrize(
-    "header", ["", "image", "xyzbar", "not a type", "text/", "text/*", "a/b; c", 'a/b; c="', "a/b; c=\x00"]
+    "header",
+    [
+        "",
+        "image",
+        "xyzbar",
+        "not a type",
+        "text/",
+        "multipart/*",
+        "Multipart/*; a=b",
+        "a/b; c",
+        'a/b; c="',
+        "a/b; c=\x00",
+    ],
 )
 def test_what_the_platform_cannot_read(header):
     assert parse(header) is None

@@ -1,8 +1,9 @@
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modelproxy.percent import form_encoded, quoted_path, unquoted
+from modelproxy.percent import form_encoded, mount_point, quoted_path, unquoted
 
 
 @given(st.dictionaries(st.text(), st.text(), max_size=4))
@@ -39,3 +40,11 @@ def test_unquoted_is_one_character_for_each_byte(raw):
     path = "".join("%%%02x" % byte for byte in raw)
     assert unquoted(path).encode("latin-1") == raw == unquote_to_bytes(path)
     assert unquoted("/plain") == "/plain"
+
+
+@pytest.mark.parametrize(
+    ("path", "mount"),
+    [("", ""), ("/", ""), ("a", "/a"), ("/a/", "/a"), ("//a/b//", "/a/b"), ("/caf\u00e9 x", "/caf%C3%A9%20x")],
+)
+def test_a_mount_point_that_someone_wrote(path, mount):
+    assert mount_point(path) == mount

@@ -9,6 +9,42 @@ def test_defaults():
 
 
 @pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        ("command_port", 0),
+        ("deadline_margin", 250),
+        ("read_timeout", 30),
+        ("keep_alive", 75),
+        ("health_path", "/healthz"),
+        ("init_code", "refuse"),
+        ("base_command", []),
+    ],
+)
+def test_more_defaults(name, default):
+    assert getattr(Settings({}), name) == default
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "command", "words"),
+    [
+        ("", '["a", "b c"]', ["a", "b c"]),
+        ('["python"]', '["app.py", ""]', ["python", "app.py", ""]),
+        ("null", "null", []),
+        ("[]", '["x"]', ["x"]),
+    ],
+)
+def test_the_command_of_the_model_s_own_image(entrypoint, command, words):
+    environ = {"MODELPROXY_BASE_ENTRYPOINT": entrypoint, "MODELPROXY_BASE_CMD": command}
+    assert Settings(environ).base_command == words
+
+
+@pytest.mark.parametrize("text", ["python app.py", '"x"', '{"a": 1}', '["a", 1]', "[1]", "["])
+def test_a_command_that_is_no_list_of_words(text):
+    with pytest.raises(ValueError, match=r"MODELPROXY_BASE_CMD is .*; it must be a JSON list of strings$"):
+        Settings({"MODELPROXY_BASE_CMD": text})
+
+
+@pytest.mark.parametrize(
     ("environ", "mode", "port"),
     [
         ({"PORT": "80"}, "web", 80),
@@ -53,6 +89,7 @@ def test_an_unusable_value_is_named(variable, text, problem):
 
 
 def test_a_port_that_is_no_number():
+    assert Settings({"PORT": "0"}).port == 0
     with pytest.raises(ValueError, match="PORT"):
         Settings({"PORT": "http"})
 

@@ -83,7 +83,7 @@ def test_body_by_content_type(content_type, body, sent_type, sent):
         ("text/plain; charset=utf-16", b"\xff", "isn't text"),
         ("text/plain; charset=rot13", b"\xff", "isn't text"),
         ("image", b"x", "isn't well formed"),
-        ("text/*", b"x", "isn't well formed"),
+        ("multipart/*", b"x", "isn't well formed"),
         (None, b"x", "without a content type"),
     ],
 )
@@ -192,6 +192,19 @@ def test_compressed_text_is_decompressed_since_it_could_not_travel(coding, packe
     assert "decompressed" in outcome.notes[0]
 
 
+def test_compressed_text_of_several_members_arrives_whole():
+    packed = gzip.compress(b"one, ") + gzip.compress(b"two")
+    assert encode(packed, "text/plain", headers=[("Content-Encoding", "gzip")])[0]["body"] == "one, two"
+
+
+def test_compressed_text_that_was_cut_off_or_goes_on_travels_as_octets():
+    packed, deflated = gzip.compress(b"hello"), zlib.compress(b"hello")
+    for broken in (packed[:-3], packed + b"\xff", deflated[:-3], deflated + b"\xff"):
+        result, _ = encode(broken, "text/plain", headers=[("Content-Encoding", "gzip")])
+        assert base64.b64decode(result["body"]) == broken
+        assert result["headers"] == {"Content-Encoding": "gzip", "Content-Type": "application/octet-stream"}
+
+
 def test_text_in_a_coding_that_cannot_be_read_travels_as_octets():
     result, _ = encode(b"\xff\xfe", "text/html", headers=[("Content-Encoding", "br")])
     assert result["headers"] == {"Content-Encoding": "br", "Content-Type": "application/octet-stream"}
@@ -283,6 +296,13 @@ def test_incompressible_bytes_are_explained_too():
     assert "9000 bytes of image/png" in json.loads(result["error"]["body"])["error"]
 
 
+def test_the_explanation_fits_whatever_the_model_says_of_its_answer():
+    for content_type, headers in (("a/" + "b" * 9000, []), (None, [("X-A", "b" * 9000)])):
+        result, outcome = encode(b"x", content_type, limit=LIMIT, headers=headers)
+        assert len(outcome.result) <= LIMIT
+        assert "1 bytes of" in json.loads(result["error"]["body"])["error"]
+
+
 def test_what_is_far_too_large_is_not_encoded_first():
     result, _ = encode(b"{" + b" " * 90000, "application/json", limit=LIMIT)
     assert json.loads(result["error"]["body"])["size"] == 120001
@@ -290,6 +310,18 @@ def test_what_is_far_too_large_is_not_encoded_first():
     assert gzip.decompress(base64.b64decode(result["body"])) == b"{" + b" " * 90000
     result, _ = encode(b"{" + b" " * 90000, "application/json", limit=LIMIT, method="HEAD")
     assert (result["statusCode"], result["body"]) == (200, "")
+
+
+@pytest.mark.parametrize(("status", "sent"), [(204, 204), (205, 204), (304, 304)])
+def test_a_status_without_a_body_is_never_too_large(status, sent):
+    result, _ = encode(bytes(LIMIT * 5), "image/png", status, limit=LIMIT, asked=GZIP)
+    assert result == {"statusCode": sent, "headers": {}, "body": ""}
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=latin-1", "text/javascript; charset=latin-1"])
+def test_what_is_compressed_is_in_utf_8(content_type):
+    result, _ = encode(b'["caf\xe9"]' + b" " * 9000, content_type, limit=LIMIT, asked=GZIP)
+    assert gzip.decompress(base64.b64decode(result["body"])).strip() == '["caf\u00e9"]'.encode("utf-8")
 
 
 def test_exactly_the_limit_passes_and_one_byte_more_does_not():
@@ -316,6 +348,20 @@ def test_exactly_the_limit_passes_and_one_byte_more_does_not():
         ("image/png;level=1; q=0.0", "image/png", False),
         ("", "image/png", True),
         ("text/html", "image", False),
+        ("text/html, image/png;level=1", "image/png", False),
+        ("image/png;level=1", 'image/png; level="1"', True),
+        ('image/png;a=",*/*"', "image/png", False),
+        ("image/*;q=0, image/png;charset=x;q=0.1", "image/png", True),
+        ("image/png;q=0, image/png;q=0.5", "image/png", True),
+        ("image/png;q=none", "image/png", True),
+        ("text/html;q=none", "image/png", False),
+        ("text/html;q=-0.5", "image/png", True),
+        ("*, image/png;q=0", "image/gif", True),
+        # The platform doesn't look at what it can't read.
+        ("gzip, br;q=0", "image/png", True),
+        ("text/html;q=2", "image/png", True),
+        ("*/png, text/html", "image/png", True),
+        (" , ", "image/png", True),
     ],
 )
 def test_a_406_of_the_platform_is_foretold_in_the_log(accept, content_type, covered):

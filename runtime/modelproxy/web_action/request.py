@@ -129,8 +129,9 @@ def _from_base64(body):
             return decoded
     except (ValueError, binascii.Error):
         pass
-    if _BASE64.match(body) and len(body) % 4 != 1:
-        return binascii.a2b_base64(body.rstrip("=") + "=" * (-len(body.rstrip("=")) % 4))
+    digits = body.rstrip("=")
+    if _BASE64.match(body) and len(digits) % 4 != 1:
+        return binascii.a2b_base64(digits + "=" * (-len(digits) % 4))
     raise BadValue("__ow_body isn't base64, though the platform sends it so for this content type")
 
 

@@ -53,7 +53,7 @@ def encode(response, request, limit=1048576, keep_cors=False, server_timing=None
     A 5xx goes under ``error``: the client sees the same response and the activation counts as failed.
     """
     notes = []
-    if len(response.body) <= _NEVER_FITS * limit or request.method == "HEAD":
+    if len(response.body) <= _NEVER_FITS * limit or not _has_body(response.status, request):
         outcome = _encode(response, request, keep_cors, server_timing, notes)
         size = outcome.size
     else:
@@ -82,7 +82,7 @@ def _encode(response, request, keep_cors, server_timing, notes):
         # The platform sends a 205 without saying that it is empty, so clients wait for the rest until they give up.
         notes.append("sent the model's 205 as 204, since no client gets a 205 through the platform")
         status = 204
-    body = b"" if status in (204, 304) or request.method == "HEAD" else response.body
+    body = response.body if _has_body(status, request) else b""
     head = _head(tuple([pair for pair in response.headers if pair[0] != "Content-Length"]), keep_cors)
     notes.extend(head.notes)
     if body:
@@ -125,6 +125,10 @@ class _Head:
 
 
 _head = lru_cache(32)(_Head)
+
+
+def _has_body(status, request):
+    return status not in (204, 205, 304) and request.method != "HEAD"
 
 
 def _relayed(pairs, keep_cors, notes):
@@ -233,14 +237,21 @@ def _content_coding(headers):
 
 def _inflated(body):
     """The text behind a compressed body, since the platform can't carry bytes under a text type; None if unreadable."""
+    import gzip
     import zlib
+    from io import BytesIO
 
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or deflate, by its first bytes
     try:
-        plain = unpacker.decompress(body, MOST_INFLATED)
-    except zlib.error:
+        if body.startswith(b"\x1f\x8b"):  # which may have several members (RFC 1952 section 2.2)
+            plain = gzip.GzipFile(fileobj=BytesIO(body)).read(MOST_INFLATED + 1)
+        else:
+            unpacker = zlib.decompressobj()
+            plain = unpacker.decompress(body, MOST_INFLATED + 1)
+            if not unpacker.eof or unpacker.unused_data:
+                return None
+    except (EOFError, OSError, zlib.error):  # cut off, or something else
         return None
-    return plain if unpacker.eof else None  # else it is cut off, or a bomb
+    return plain if len(plain) <= MOST_INFLATED else None  # else a bomb
 
 
 # --- the size limit and the client's Accept -----------------------------------------------------------------------
@@ -258,8 +269,10 @@ def _gzipped(response, request):
         content_type = "text/javascript"  # which the platform takes as bytes, unlike application/javascript
     elif parsed.form == media_types.TEXT:
         return None
+    # In UTF-8, since no charset goes with a type that the platform takes as bytes or as JSON.
+    text = _decoded(response.body, parsed.charset) if parsed.charset and parsed.form != media_types.BYTES else None
     packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-    body = packer.compress(response.body) + packer.flush()
+    body = packer.compress(response.body if text is None else text.encode("utf-8")) + packer.flush()
     headers = [pair for pair in response.headers if pair[0].lower() != "content-type"]
     headers += [("Content-Type", content_type), ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
     return Response(response.status, headers, body)
@@ -279,7 +292,7 @@ def _too_large(response, size, limit):
         "The model's answer (%d bytes of %s) makes a result of %d bytes; OpenWhisk passes on %d. "
         "Ask for less or send a smaller input; JSON, pictures and sound also fit compressed, when the request "
         "says Accept-Encoding: gzip and they compress well enough."
-        % (len(response.body), response.header("content-type") or "no type", size, limit)
+        % (len(response.body), response.header("content-type")[:80] or "no type", size, limit)
     )
     return error_response(500, sentence, size=size, limit=limit)
 
@@ -289,25 +302,31 @@ def _note_negotiation(response, request, notes):
     accept = request.header("accept")
     if accept and accept != "*/*" and response.body and response.status < 400:
         parsed = media_types.parse(response.header("content-type"))
-        name = parsed.name if parsed else "application/octet-stream"
-        if not accepts(accept, name):
+        name, parameters = (parsed.name, parsed.parameters) if parsed else ("application/octet-stream", "")
+        if not accepts(accept, name, parameters):
             notes.append("the client's Accept (%s) doesn't cover %s: the platform answers 406" % (accept[:80], name))
 
 
-def accepts(accept, name):
-    """True where an Accept header's ranges cover the media type ``name`` (RFC 9110 section 12.5.1)."""
-    best, answer = -1, False
-    for part in accept.lower().split(","):
-        wanted, _, parameters = part.partition(";")
-        wanted = wanted.strip()
+def accepts(accept, name, parameters=""):
+    """True where an Accept header's ranges cover the media type ``name`` (RFC 9110 section 12.5.1), and where the
+    header can't be read: the platform doesn't look at it then.
+
+    parameters   the type's, without charset, as ``media_types.MediaType`` has them.
+    """
+    ranges = media_types.ranges(accept)
+    if ranges is None:
+        return True
+    given = media_types.pairs(parameters)
+    best, answer = (), not ranges
+    for wanted, demanded, quality in ranges:
         if wanted == name:
-            precision = 2
-        elif wanted == name.partition("/")[0] + "/*":
-            precision = 1
-        elif wanted in ("*/*", "*"):
-            precision = 0
+            precision, demands = 2, {pair for pair in demanded if pair[0] != "charset"}
+        elif wanted in ("*/*", "*", name.partition("/")[0] + "/*"):
+            precision, demands = int(wanted[0] != "*"), demanded
         else:
             continue
-        if precision > best:
-            best, answer = precision, not re.search(r"(^|;)\s*q=0(\.0*)?\s*(;|$)", parameters)
+        # The most specific range decides, of several such the one that says most, then the friendliest.
+        rank = (precision, len(demanded), quality)
+        if demands <= given and rank > best:
+            best, answer = rank, quality > 0
     return answer
