@@ -3,7 +3,7 @@
 set -euo pipefail
 
 usage="usage: scripts/test.sh [OPTION]... [PART]... [-- PYTEST ARGUMENTS]
-       scripts/test.sh soak [OPTION]...
+       scripts/test.sh fuzz|mutants|properties|soak [OPTION]...
 
 Makes .venv, then runs all parts, or those that are named:
 
@@ -11,9 +11,12 @@ Makes .venv, then runs all parts, or those that are named:
   tools        the tests of everything on the user's machine, of the images and of the sample models
   proxy        the tests of what goes into the image (tests/runtime), on every Python from 3.6 to 3.13 that is found here
 
-Run only by its name, with options of its own:
+Run only by their names, with options of their own (scripts/test.sh soak --help):
 
-  soak         a million activations of all kinds in one container, every answer checked (scripts/test.sh soak --help)
+  fuzz         coverage-guided fuzzing of what reads a caller's bytes, some minutes for each
+  mutants      mutation testing of the proxy's pure modules
+  properties   100,000 requests and answers through the platform, the proxy and back, or as many as --count says
+  soak         a million activations of all kinds in one container, every answer checked
 
   --no-docker  leave out the tests that need a docker engine; else they run if one answers
   --fast       no docker, and the proxy's tests only on the oldest and the newest Python here
@@ -27,11 +30,18 @@ Run only by its name, with options of its own:
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 all_versions=(3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13)
-if [ "${1-}" = soak ]; then
-  shift
-  python=$(scripts/lib/venv.sh test,samples,interfaces)
-  exec "$python" tests/soak "$@"
-fi
+case "${1-}" in
+  fuzz | mutants)
+    python=$(scripts/lib/tool-venv.sh "$1")
+    exec "$python" "tests/$1/run.py" "${@:2}"
+    ;;
+  properties | soak)
+    python=$(scripts/lib/venv.sh test,samples,interfaces)
+    program=tests/soak
+    [ "$1" = soak ] || program=tests/roundtrip/long_run.py
+    exec "$python" "$program" "${@:2}"
+    ;;
+esac
 parts='' fast='' docker=1 measure='' selection=() failed=()
 while [ $# -gt 0 ]; do
   case "$1" in

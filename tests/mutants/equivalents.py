@@ -1,0 +1,24 @@
+"""The mutants that no test can tell from the original, and why: (module, line before, line after) → reason.
+
+`scripts/test.sh mutants` fails for a survivor that isn't here, and for an entry that no survivor needs any more.
+"""
+
+from __future__ import annotations
+
+_PADDING = "binascii takes more padding than there must be"
+
+EQUIVALENTS: dict[tuple[str, str, str], str] = {
+    ("media_types", "@lru_cache(64)", "@lru_cache( 65)"): "a cache of another size saves the same work",
+    ("media_types", "@lru_cache(64)", "@lru_cache( 63)"): "a cache of another size saves the same work",
+    ("media_types", "@lru_cache(64)", ""): "without the cache only time is lost",
+    (
+        "media_types",
+        r"""(name, re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == '"' else value)""",
+        r"""(name, re.sub(r"\\(.)", r"\1", value[1:-1]) if value[ -1] == '"' else value)""",
+    ): "by the grammar a value that ends with a quotation mark begins with one",
+    (
+        "formats/data_url",
+        'return binascii.a2b_base64(bare + "=" * (-len(bare) % 4))',
+        'return binascii.a2b_base64(bare + "=" * (+len(bare) % 4))',
+    ): _PADDING,
+}
