@@ -400,6 +400,16 @@ def test_an_exception_without_text_is_an_answer_too():
     assert "Unspeakable: (its text can't be had)" in answer["error"]
 
 
+class Placeless(Exception):
+    __traceback__ = None
+
+
+def test_an_exception_that_hides_where_it_was_raised_is_an_answer_too():
+    status, answer = Container(Echo(load=raising(Placeless("why")))).init()
+    assert status == 502
+    assert "Placeless: why. The traceback" in answer["error"]
+
+
 def test_the_activation_s_environment_is_set_for_its_length():
     seen = {}
 

@@ -291,10 +291,19 @@ def test_what_is_too_large_is_explained():
         (b"[" + b"1," * 999 + b"1]", "application/json", 200),
         (b"x" * 2000, "image/png", 200),
         (b"x" * 950, "text/plain", 400),
+        (b"[" + b'"\xef\xbf\xbf"' + b" " * 993 + b"]", "application/json", 200),  # it grows by three bytes
     ):
         raw, result = result_of(body, content_type, status, limit=1000)
         assert len(raw) <= 1000
         assert result["error"]["statusCode"] == 500
+
+
+def test_an_error_that_fits_only_without_error_around_it_is_explained():
+    fits = len(result_of(b"x" * 700, "text/plain", 400)[0])
+    for limit, status in ((fits, 400), (fits - 1, 500), (fits - 10, 500)):
+        raw, result = result_of(b"x" * 700, "text/plain", 400, limit=limit)
+        assert len(raw) <= limit
+        assert result["error"]["statusCode"] == status
 
 
 def test_redirects_are_wrapped():

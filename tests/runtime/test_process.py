@@ -188,6 +188,13 @@ def test_a_flask_model_of_before_maxfw(start, tmp_path):
     assert proxy.web(headers={"accept": "text/html"})[0] == 200
 
 
+def test_a_flask_model_in_an_image_without_maxfw(start, tmp_path):
+    folder = models.write(tmp_path, app=models.FLASK_APP)
+    folder.joinpath("maxfw.py").write_text("raise ImportError('not here')\n")
+    proxy = start(folder)
+    assert proxy.run({"a": 1}) == (200, {"size": 8})
+
+
 def test_an_app_that_is_made_and_never_run(start, tmp_path):
     proxy = start(models.write(tmp_path, app=models.FLASK_APP.replace("app.run", "dict")))
     assert proxy.init()[0] == 200
@@ -365,6 +372,19 @@ def test_ctrl_c_is_no_failure_of_the_model(forking):
     assert forking.stop(signal.SIGINT) == 0
     thread.join()
     assert found == [200]
+
+
+def test_ctrl_c_that_was_ignored_at_the_start_stays_ignored(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does to what it starts in the background
+    try:
+        proxy = Proxy(models.write(tmp_path))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert proxy.init() == (200, {"ok": True})
+    os.kill(proxy.process.pid, signal.SIGINT)
+    assert proxy.web("POST", body=b"{}", headers={"content-type": "application/json"})[0] == 200
+    assert proxy.stop() == 0
+    proxy.close()
 
 
 def test_the_log_may_be_closed(tmp_path):

@@ -10,7 +10,7 @@ import time
 import pytest
 from modelproxy import jobs as jobs_module
 from modelproxy import server as server_module
-from modelproxy.http1 import Reply, error_reply
+from modelproxy.http1 import Reply, error_reply, parse_head
 from modelproxy.jobs import ENOUGH, Inbox
 from modelproxy.listener import listen
 from modelproxy.server import Server
@@ -490,6 +490,46 @@ def test_a_fault_of_the_server_s_own_ends_the_process(monkeypatch, capfd):
     listener.close()
     server._waker.close()
     server._woken.close()
+
+
+@pytest.fixture
+def idle():
+    """A server that nobody runs yet."""
+    listener = listen("127.0.0.1", 0)
+    server = Server(listener, Application(), Inbox(), 1000, 5, 5)
+    yield server
+    listener.close()
+    server._waker.close()
+    server._woken.close()
+
+
+def test_a_client_that_left_before_it_was_accepted(idle):
+    """poll() says that somebody is there, and then nobody is."""
+    idle._accept()
+    assert not idle._connections
+
+
+def test_it_may_be_woken_for_nothing_and_any_number_of_times(idle):
+    idle._take_back()
+    with pytest.raises(BlockingIOError):
+        while True:
+            idle._waker.send(bytes(65536))
+    idle._wake()
+    assert idle._woken.recv(10) == bytes(10)
+
+
+def test_an_answer_to_a_client_whose_connection_takes_nothing(idle):
+    """As when earlier answers fill it: all of it is written later."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                ours.send(bytes(65536))
+        connection = server_module.Connection(ours, None, 0)
+        idle.reply(connection, parse_head(b"GET / HTTP/1.1\r\nHost: x"), Reply(200, [], b"hello"))
+        assert connection.state == server_module.Connection.WRITING
+        assert b"".join(bytes(piece) for piece in connection.out).endswith(b"\r\n\r\nhello")
 
 
 def test_a_wait_for_a_job_is_a_series_of_short_ones(monkeypatch):

@@ -125,6 +125,12 @@ def test_liberal_where_nothing_can_go_wrong():
     assert web_action.decode(value_of(__ow_body=None, __ow_query=None)).body == b""
 
 
+def test_parameters_beside_a_type_that_has_no_fields_are_the_query():
+    value = {"__ow_method": "post", "__ow_headers": {"content-type": "text/plain"}, "__ow_path": "", "a": "b"}
+    request = web_action.decode(value)
+    assert (request.query, request.body) == ("a=b", b"")
+
+
 def test_default_path_may_carry_a_query():
     request = web_action.decode(value_of(__ow_query="b=2"), default_path="/p?a=1")
     assert (request.path, request.query, request.default) == ("/p", "a=1&b=2", True)

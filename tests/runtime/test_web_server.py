@@ -127,6 +127,16 @@ def test_a_status_that_no_client_understands():
     assert Served(Host(Response(101, [], b""))).ask().status == 502
 
 
+def test_what_was_answered_already_is_not_answered_again(capfd):
+    served = Served()
+    job = Job(served, None, head(b"GET / HTTP/1.1"), b"")
+    assert job.claim()
+    served.web.admit(job)
+    served.web.perform(job)
+    assert served.replies == []
+    assert " 200 " in capfd.readouterr()[0]
+
+
 def test_there_is_no_deadline():
     with pytest.raises(AssertionError):
         Served().web.overdue(None)
