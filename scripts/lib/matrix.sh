@@ -57,6 +57,7 @@ run_all() {
       export COVERAGE_PROCESS_START=$PWD/tests/runtime/coverage.ini
       measure=(-m coverage run --rcfile tests/runtime/coverage.ini)
       ;;
+    3.12) export PYTHONDEVMODE=1 ;; # which tells of what is never closed, here and in the proxy's own processes
   esac
   "$venv/bin/python" "${measure[@]}" -m pytest \
     -c tests/runtime/pytest.ini --rootdir tests/runtime --confcutdir tests/runtime "$@" tests/runtime

@@ -21,4 +21,12 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         'return binascii.a2b_base64(bare + "=" * (-len(bare) % 4))',
         'return binascii.a2b_base64(bare + "=" * (+len(bare) % 4))',
     ): _PADDING,
+    **{
+        (
+            "web_action/request",
+            'return binascii.a2b_base64(digits + "=" * (-len(digits) % 4))',
+            f'return binascii.a2b_base64(digits + "=" * ({padding}))',
+        ): _PADDING
+        for padding in ("-len(digits) + 4", "+len(digits) % 4", "-len(digits) % 5")
+    },
 }

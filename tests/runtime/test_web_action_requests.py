@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import pytest
 from modelproxy import web_action
 from modelproxy.messages import BadValue
+from modelproxy.web_action import request as request_module
 
 import vectors
 
@@ -176,6 +177,14 @@ def test_what_counts_as_a_web_activation():
     assert not web_action.is_web({"__ow_headers": {}})
     assert not web_action.is_web([value_of()])
     assert not web_action.is_web(None)
+
+
+def test_whole_base64_is_never_looked_at_letter_by_letter(monkeypatch):
+    """Which takes longer than to decode it."""
+    monkeypatch.setattr(request_module, "_BASE64", None)
+    for length in range(1, 30):
+        body = bytes(range(length))
+        assert web_action.decode(raw("image/png", base64.b64encode(body).decode("ascii"))).body == body
 
 
 def test_base64_of_every_length():
