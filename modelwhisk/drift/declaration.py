@@ -48,20 +48,20 @@ def found(folder: Path | None, inputs: Sequence[Given]) -> Declaration | None:
             return parse("onnx-layer")
         if host in _CLASSES and _has_method(folder, _CLASSES[host]):
             return parse("method")
-    if all(given.file is not None for given in inputs) and _is_picture(inputs[0].file):
+    if all(given.file is not None for given in inputs) and _is_picture(inputs[0]):
         return parse("picture")
     return None
 
 
 def _has_inner_layer(folder: Path) -> bool:
     """Whether there is one ONNX file, with a layer before its outputs that is found."""
-    files = [path for path in folder.rglob("*.onnx") if not any(part.startswith(".") for part in path.parts[1:])]
+    inside = [path.relative_to(folder) for path in folder.rglob("*.onnx")]
+    files = [folder / path for path in inside if not any(part.startswith(".") for part in path.parts)]
     if len(files) != 1:
         return False
-    layers = adapter.part("drift.onnx_layer")
     try:
-        return bool(layers.find(str(files[0])))
-    except layers.NoLayer:
+        return bool(adapter.part("drift.onnx_graph").Graph(files[0].read_bytes()).layer())
+    except (OSError, ValueError):  # no model that can be read, or none with an inner layer
         return False
 
 
@@ -78,13 +78,11 @@ def _has_method(folder: Path, name: str) -> bool:
     return False
 
 
-def _is_picture(path: Path | None) -> bool:
+def _is_picture(given: Given) -> bool:
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 (slow to import, and needed only here)
 
-    if path is None:
-        return False
     try:
-        with Image.open(io.BytesIO(path.read_bytes())) as picture:
+        with Image.open(io.BytesIO(given.content())) as picture:
             picture.verify()
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
         return False

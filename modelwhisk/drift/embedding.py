@@ -6,7 +6,6 @@ import asyncio
 import base64
 import binascii
 import contextlib
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +24,13 @@ from modelwhisk.client.exchange import EVERY_FAILURE, Policy, Steps
 from modelwhisk.client.files import file_part
 from modelwhisk.client.interface import Interface
 from modelwhisk.client.transport import AsyncTransport
-from modelwhisk.drift.inputs import SOLE, Given, plain
-from modelwhisk.drift.local_model import LocalModel
+from modelwhisk.drift.inputs import SOLE, Given, Pixels, plain
+from modelwhisk.drift.local_model import LocalModel, Running
 from modelwhisk.map.inputs import Row
 
 Numbers = NDArray[Any]
 
-VECTOR_HEADER, ERROR_HEADER, DECLARATION_HEADER = "model-embedding", "model-embedding-error", "model-embedding-of"
+VECTOR_HEADER, ERROR_HEADER = "model-embedding", "model-embedding-error"
 _FIELD = "image"  # of a form with a file for a model that doesn't say what it takes
 
 
@@ -65,8 +64,8 @@ async def of_local(
     model: LocalModel, declaration: Mapping[str, Any], asking: Asking, jobs: int
 ) -> AsyncIterator[Embedder]:
     """Embeddings by `jobs` copies of a model on this machine; raises `NoModel`."""
-    async with model.running(declaration, jobs) as addresses, _asked(addresses, asking, 1) as askers:
-        yield _FromHeader(askers, dict(declaration))
+    async with model.running(declaration, jobs) as running, _asked(running.addresses, asking, 1) as askers:
+        yield _FromHeader(askers, dict(declaration), running)
 
 
 @contextlib.asynccontextmanager
@@ -94,11 +93,11 @@ class OfPictures:
         """The vector of a picture file."""
         if given.file is None:
             raise NoVector("it is no file, and so no picture")
-        return await asyncio.to_thread(self._of_file, given.file)
+        return await asyncio.to_thread(self._of_file, given)
 
-    def _of_file(self, path: Path) -> Numbers:
+    def _of_file(self, given: Given) -> Numbers:
         try:
-            return _checked(self._picture.embedding(path.read_bytes()))
+            return _checked(self._picture.embedding(given.content()))
         except (OSError, self._picture.NoPicture) as problem:
             raise NoVector(str(problem)) from problem
 
@@ -160,7 +159,7 @@ class Asker:
         url = endpoint.address + (self._asking.path or "/")
         if given.file is not None:
             part = file_part(given.name, given.file)
-            texts = {name: str(value) for name, value in given.values.items() if not isinstance(value, Path)}
+            texts = {name: str(value) for name, value in given.values.items() if value is not given.file}
             files = {self._asking.field or _FIELD: (part.name, part.content, part.media_type)}
             built = httpx.Request("POST", url, files=files, data=texts, headers=headers)
         else:
@@ -185,7 +184,7 @@ def by_field(given: Given, interface: Interface, field: str | None) -> dict[str,
 
 
 def _field_for(value: Any, interface: Interface) -> str:
-    fields = [one for one in interface.inputs if one.kind == "file"] if isinstance(value, Path) else []
+    fields = [one for one in interface.inputs if one.kind == "file"] if isinstance(value, (Path, Pixels)) else []
     chosen = fields[0] if len(fields) == 1 else interface.sole_input
     if chosen is None:
         names = ", ".join(str(one) for one in interface.inputs) or "none"
@@ -196,8 +195,9 @@ def _field_for(value: Any, interface: Interface) -> str:
 class _FromHeader:
     """Of answers that carry their embedding."""
 
-    def __init__(self, askers: Sequence[Asker], declaration: dict[str, Any]) -> None:
+    def __init__(self, askers: Sequence[Asker], declaration: dict[str, Any], running: Running) -> None:
         self.declaration = declaration
+        self._running = running
         self._free: asyncio.Queue[Asker] = asyncio.Queue()
         for asker in askers:
             self._free.put_nowait(asker)
@@ -209,8 +209,8 @@ class _FromHeader:
             reply = await asker.reply(given)
         finally:
             self._free.put_nowait(asker)
-        if DECLARATION_HEADER in reply.headers:
-            self.declaration = json.loads(reply.headers[DECLARATION_HEADER])
+        if self.declaration.get("layer", "") is None:
+            self.declaration["layer"] = self._running.layer()
         return vector_in(reply)
 
 
@@ -242,8 +242,8 @@ class _FromAnswer:
             reply = await self._asker.reply(given)
         try:
             value = reply.value()
-            return _checked(self._pointer.vector(value, self.declaration["pointer"], self.declaration["by"]))
-        except (ModelError, self._pointer.NoVector) as problem:
+            return _checked(self._pointer.vector_at(value, self.declaration["pointer"], self.declaration["by"]))
+        except (ModelError, self._pointer.NotThere) as problem:
             raise NoVector(str(problem)) from problem
 
 

@@ -120,8 +120,8 @@ class Fit:
             if model.local is None:
                 answer = await ask_once(str(model.deployed), self._settings.asking, first)
             else:
-                async with model.local.running(None, 1) as addresses:
-                    answer = await ask_once(addresses[0], self._settings.asking, first)
+                async with model.local.running(None, 1) as running:
+                    answer = await ask_once(running.addresses[0], self._settings.asking, first)
         except (NoVector, ClientError):
             answer = None
         return declaration.what_there_is(answer)
@@ -170,7 +170,7 @@ class Fit:
             vectors=cast(Any, InOrder(store.vectors(), [store.rows[given.name] for given in kept])),
             names=[given.name for given in kept],
             examples=_examples(kept),
-            thumbnails=thumbnails([given.file for given in kept]),
+            thumbnails=thumbnails(kept),
             validation=store.vectors()[
                 [store.rows[given.name] for given in settings.validation if given.name in store.rows]
             ],

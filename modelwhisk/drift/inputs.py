@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import re
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +17,28 @@ from modelwhisk.map.inputs import BadInputs, Text, format_of, key_of, matching, 
 
 SOLE = ""  # the field of an input that names none: the model's only one, or its whole body
 _TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".txt")
+_ARRAY = re.compile(r"(.+\.npz):(\w+)")
 _LONGEST_EXAMPLE = 200  # characters
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A picture that is a row of an array, as data sets of pictures have them; it travels as a PNG."""
+
+    array: Any
+    row: int
+    name: str
+
+    def read(self) -> bytes:
+        """The PNG."""
+        from PIL import Image  # noqa: PLC0415 (slow to import, and seldom needed)
+
+        stream = io.BytesIO()
+        Image.fromarray(self.array[self.row]).save(stream, "PNG")
+        return stream.getvalue()
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -28,14 +52,20 @@ class Given:
     values: Mapping[str, Any]
 
     @property
-    def file(self) -> Path | None:
+    def file(self) -> Path | Pixels | None:
         """The file that it is, where it is one."""
-        return next((value for value in self.values.values() if isinstance(value, Path)), None)
+        return next((value for value in self.values.values() if isinstance(value, (Path, Pixels))), None)
+
+    def content(self) -> bytes:
+        """What is in its file; raises `OSError`."""
+        file = self.file
+        assert file is not None
+        return file.read() if isinstance(file, Pixels) else file.read_bytes()
 
     @property
     def example(self) -> str:
         """What it says, shortened, where it is no file."""
-        values = [value for value in self.values.values() if not isinstance(value, Path)]
+        values = [value for value in self.values.values() if not isinstance(value, (Path, Pixels))]
         text = values[0] if len(values) == 1 and isinstance(values[0], str) else key_of(self.values)
         return " ".join(str(text).split())[:_LONGEST_EXAMPLE]
 
@@ -44,11 +74,12 @@ def read_inputs(arguments: Sequence[str], constants: Mapping[str, Any] | None = 
     """All inputs in files, folders (and the folders in them) and patterns; `constants` go with each.
 
     `.jsonl` has an input a line, `.txt` a text, `.csv` and `.tsv` a row with its fields in the head, `.npz` the rows of
-    its arrays; every other file is itself an input. A file that is named twice counts once. Raises `BadInputs`.
+    its arrays, or of one (`FILE.npz:NAME`), where bytes of 2 or 3 dimensions are pictures; every other file is itself
+    an input. One that is named twice counts once. Raises `BadInputs`.
     """
     found: dict[str, Given] = {}
-    for path in _files(arguments):
-        for given in _inputs_in(path):
+    for path, array in _files(arguments):
+        for given in _inputs_in(path, array):
             found.setdefault(given.name, Given(given.name, {**(constants or {}), **given.values}))
     if not found:
         raise BadInputs(f"there are no inputs in {', '.join(arguments)}")
@@ -61,14 +92,15 @@ def without_copies(inputs: Sequence[Given]) -> tuple[list[Given], list[tuple[Giv
     A copy would be its original's nearest neighbour, and make what is near look nearer than fresh inputs ever are.
     Texts and numbers that come twice stay: fresh ones will come twice as often.
     """
-    sizes = Counter(given.file.stat().st_size for given in inputs if given.file is not None and given.file.is_file())
+    sizes = Counter(_size(given) for given in inputs)
     first: dict[bytes, Given] = {}
     kept, copies = [], []
     for given in inputs:
-        if given.file is None or not given.file.is_file() or sizes[given.file.stat().st_size] == 1:
+        size = _size(given)
+        if size is None or sizes[size] == 1:
             kept.append(given)
             continue
-        original = first.setdefault(hashlib.sha256(given.file.read_bytes()).digest(), given)
+        original = first.setdefault(hashlib.sha256(_raw(given)).digest(), given)
         if original is given:
             kept.append(given)
         else:
@@ -76,20 +108,35 @@ def without_copies(inputs: Sequence[Given]) -> tuple[list[Given], list[tuple[Giv
     return kept, copies
 
 
-def _files(arguments: Sequence[str]) -> Iterator[Path]:
+def _size(given: Given) -> int | None:
+    """Bytes of what its file or pixels are, None where it is no file."""
+    file = given.file
+    if isinstance(file, Pixels):
+        return int(file.array[file.row].nbytes)
+    return file.stat().st_size if file is not None and file.is_file() else None
+
+
+def _raw(given: Given) -> bytes:
+    return bytes(given.file.array[given.file.row].tobytes()) if isinstance(given.file, Pixels) else given.content()
+
+
+def _files(arguments: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """Each file, and the name of the array that is meant where one is."""
     for argument in arguments:
         if Path(argument).is_dir():
             inside = [path.relative_to(argument) for path in Path(argument).rglob("*") if path.is_file()]
             shown = [path for path in inside if not any(part.startswith(".") for part in path.parts)]
-            yield from (Path(argument) / path for path in sorted(shown))
+            yield from ((Path(argument) / path, "") for path in sorted(shown))
+        elif (named := _ARRAY.fullmatch(argument)) and not Path(argument).exists():
+            yield from ((path, named[2]) for path in matching("inputs", named[1]))
         else:
-            yield from matching("inputs", argument)
+            yield from ((path, "") for path in matching("inputs", argument))
 
 
-def _inputs_in(path: Path) -> Iterator[Given]:
+def _inputs_in(path: Path, array: str) -> Iterator[Given]:
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        yield from _rows_of_arrays(path)
+        yield from _rows_of_arrays(path, array)
     elif suffix in _TABLES:
         try:
             with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -103,21 +150,37 @@ def _inputs_in(path: Path) -> Iterator[Given]:
         yield Given(str(path), {SOLE: path})
 
 
-def _rows_of_arrays(path: Path) -> Iterator[Given]:
+def _rows_of_arrays(path: Path, only: str) -> Iterator[Given]:
     import numpy as np  # noqa: PLC0415 (only here, where the rest needs none)
 
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as problem:
+            if only and only not in archive.files:
+                raise BadInputs(f"{path} has no array {only}, only {', '.join(archive.files)}")
+            arrays = {name: archive[name] for name in ([only] if only else archive.files)}
+    except (OSError, ValueError, zipfile.BadZipFile) as problem:
+        if isinstance(problem, BadInputs):
+            raise
         raise BadInputs(f"{path} is no file of plain arrays: {problem}") from problem
     counts = {len(array) if array.ndim else 0 for array in arrays.values()}
     if len(counts) != 1:
         lengths = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise BadInputs(f"{path}: its arrays must have a row for each input, equally many: {lengths}")
+        raise BadInputs(
+            f"{path}: its arrays must have a row for each input, equally many: {lengths}. One alone is named after a "
+            f"colon: {path}:NAME"
+        )
     for row in range(counts.pop()):
-        values = {name: array[row].tolist() for name, array in arrays.items()}
-        yield Given(f"{path}:{row + 1}", values if len(values) > 1 else {SOLE: next(iter(values.values()))})
+        name = f"{path}:{row + 1}"
+        values = {
+            key: Pixels(array, row, name) if _are_pictures(array) else array[row].tolist()
+            for key, array in arrays.items()
+        }
+        yield Given(name, values if len(values) > 1 else {SOLE: next(iter(values.values()))})
+
+
+def _are_pictures(array: Any) -> bool:
+    """Whether rows are grey pictures, or ones in colour, as Pillow takes them."""
+    return array.dtype == "uint8" and (array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (3, 4)))
 
 
 def plain(values: Mapping[str, Any]) -> Any:

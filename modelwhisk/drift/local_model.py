@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -33,11 +34,29 @@ from modelwhisk.local.process_container import ProcessFactory
 _LOAD_PATIENCE = 600.0  # seconds in which a model must have loaded
 _PAUSE = 0.1
 _LINES_SHOWN = 20
+_LAYER = re.compile(r"modelproxy: drift: the layer is (.+)")
 _IN_IMAGE = "modelproxy/modelproxy/drift"  # where a wrapped image has the adapter's drift code
 
 
 class NoModel(Exception):
     """The model can't be started; the text says why."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """Copies of a model that are there to be asked."""
+
+    containers: Sequence[Container]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Of each copy, without a slash at its end."""
+        return [_address(container) for container in self.containers]
+
+    def layer(self) -> str | None:
+        """The name of the layer that was found in the model, as the adapter logged it; None as long as it hasn't."""
+        said = (_LAYER.fullmatch(line.text) for container in self.containers for line in container.log.take())
+        return next((found[1] for found in said if found), None)
 
 
 @dataclass(frozen=True)
@@ -63,8 +82,8 @@ class LocalModel:
         return _digest_of_image(str(self.image))
 
     @contextlib.asynccontextmanager
-    async def running(self, declaration: Mapping[str, Any] | None, count: int) -> AsyncIterator[Sequence[str]]:
-        """The addresses of `count` copies, loaded, which end with the block. Raises `NoModel`.
+    async def running(self, declaration: Mapping[str, Any] | None, count: int) -> AsyncIterator[Running]:
+        """`count` copies, loaded, which end with the block. Raises `NoModel`.
 
         Their answers carry embeddings as declared, or none without a declaration.
         """
@@ -77,7 +96,7 @@ class LocalModel:
             for number in range(count):
                 containers.append(await factory.start(action, f"modelwhisk-drift-{number}", "http://localhost"))
             await asyncio.gather(*(_loaded(container) for container in containers))
-            yield [_address(container) for container in containers]
+            yield Running(containers)
         except StartFailed as problem:
             raise NoModel(f"{problem}{problem.detail and ': ' + problem.detail}") from problem
         finally:

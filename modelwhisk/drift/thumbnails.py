@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
+
+from modelwhisk.drift.inputs import Given
 
 AT_MOST = 2_000  # inputs: some 4 MB
 
@@ -12,20 +13,20 @@ _SIDE = 64
 _QUALITY = 75
 
 
-def thumbnails(files: Sequence[Path | None]) -> dict[int, bytes]:
-    """A JPEG of each file that is a picture, by its place; of more than `AT_MOST` files none, nor without Pillow."""
+def thumbnails(inputs: Sequence[Given]) -> dict[int, bytes]:
+    """A JPEG of each input that is a picture, by its place; of more than `AT_MOST` none, nor without Pillow."""
     try:
         from PIL import Image  # noqa: PLC0415 (slow to import)
     except ImportError:
         return {}
-    if len(files) > AT_MOST:
+    if len(inputs) > AT_MOST:
         return {}
     made = {}
-    for place, path in enumerate(files):
-        if path is None:
+    for place, given in enumerate(inputs):
+        if given.file is None:
             continue
         try:
-            with Image.open(path) as picture:
+            with Image.open(io.BytesIO(given.content())) as picture:
                 small = picture.convert("RGB")
         except (OSError, SyntaxError, ValueError):  # no picture: some other file that the model takes
             continue

@@ -2,6 +2,7 @@
 
     python training/train.py             train, write the file, print the held-out accuracy
     python training/train.py --evaluate  print the held-out accuracy of the file that is there
+    python training/train.py --samples   write ../samples: pictures for `modelwhisk drift fit`
 """
 import argparse
 import warnings
@@ -19,6 +20,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 FILE = Path(__file__).resolve().parent.parent / 'digits.onnx'
+SAMPLES = FILE.parent / 'samples'
 SEED = 2024
 SIDE = 20
 COPIES = 32  # disturbed pictures made of each training picture
@@ -124,6 +126,15 @@ def graph_of(model):
     return made
 
 
+def write_samples():
+    """Every second training picture, and the held-out ones, with a margin and as small as the model sees them."""
+    images, held_out, labels, held_out_labels = split()
+    SAMPLES.mkdir(exist_ok=True)
+    for name, grids, digits in (('training', images[::2], labels[::2]), ('held-out', held_out, held_out_labels)):
+        pictures = [np.asarray(render(grid, 96, 16).resize((SIDE, SIDE), Image.BILINEAR)) for grid in grids]
+        np.savez_compressed(SAMPLES / f'{name}.npz', images=np.stack(pictures), digits=digits.astype(np.uint8))
+
+
 def evaluate():
     session = onnxruntime.InferenceSession(FILE)
     _, images, _, labels = split()
@@ -138,6 +149,11 @@ def evaluate():
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--evaluate', action='store_true', help='only evaluate the file that is there')
-    if not parser.parse_args().evaluate:
-        train()
-    evaluate()
+    parser.add_argument('--samples', action='store_true', help='only write the sample pictures')
+    options = parser.parse_args()
+    if options.samples:
+        write_samples()
+    else:
+        if not options.evaluate:
+            train()
+        evaluate()
