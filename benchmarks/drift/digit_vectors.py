@@ -32,14 +32,16 @@ def main(count: int, queries: int, folder: Path) -> None:
         digits.images / 16, digits.target, test_size=0.2, stratify=digits.target, random_state=SEED
     )
     random = np.random.default_rng(SEED)
-    layer = hidden_layer(grids, labels, random)
+    layer = hidden_layer(grids, labels, min(TRAINED_ON, 4 * count), random)
     write(folder / "vectors.npy", grids, count, layer, random)
     write(folder / "queries.npy", held_out, queries, layer, random)
 
 
-def hidden_layer(grids: np.ndarray, labels: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def hidden_layer(
+    grids: np.ndarray, labels: np.ndarray, trained_on: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Weights and biases of the layer before the classifier."""
-    chosen = np.resize(np.arange(len(grids)), TRAINED_ON)
+    chosen = np.resize(np.arange(len(grids)), trained_on)
     network = MLPClassifier((HIDDEN,), alpha=1e-3, batch_size=200, max_iter=8, random_state=SEED)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the number of rounds is fixed

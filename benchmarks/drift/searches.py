@@ -97,6 +97,8 @@ def main(name: str, folder: Path) -> None:
     if name == "FAISS flat":
         import faiss  # noqa: F401 (an image that uses a library has imported it, or pays for that elsewhere)
     if name == "ours":
+        with contextlib.suppress(ImportError):
+            import onnxruntime  # noqa: F401 (crashes after usearch: runtime/modelproxy/drift/index_search.py)
         import usearch.index  # noqa: F401
     queries = np.load(folder / "queries.npy")
     before = _own_memory()

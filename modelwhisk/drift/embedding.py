@@ -209,8 +209,9 @@ class _FromHeader:
             reply = await asker.reply(given)
         finally:
             self._free.put_nowait(asker)
-        if self.declaration.get("layer", "") is None:
-            self.declaration["layer"] = self._running.layer()
+        layer = self._running.layer_said()
+        if layer is not None and self.declaration.get("layer", "") is None:
+            self.declaration["layer"] = layer
         return vector_in(reply)
 
 

@@ -53,8 +53,11 @@ class Running:
         """Of each copy, without a slash at its end."""
         return [_address(container) for container in self.containers]
 
-    def layer(self) -> str | None:
-        """The name of the layer that was found in the model, as the adapter logged it; None as long as it hasn't."""
+    def layer_said(self) -> str | None:
+        """The name of the layer that was found in the model, where the log since the last call has it.
+
+        The log of a million predictions isn't kept.
+        """
         said = (_LAYER.fullmatch(line.text) for container in self.containers for line in container.log.take())
         return next((found[1] for found in said if found), None)
 

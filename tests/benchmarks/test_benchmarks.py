@@ -107,3 +107,19 @@ def test_the_heading_says_on_which_machine() -> None:
     report.heading(out, precedence=False)
     assert "CPUs" in out.getvalue()
     assert "driver: Python" in out.getvalue()
+
+
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("faiss", "sklearn", "usearch")),
+    reason="needs the extra [bench]",
+)
+def test_the_searches_of_a_small_reference_find_the_same(tmp_path: Path) -> None:
+    from benchmarks.groups import drift_search
+
+    table = drift_search.measure(tmp_path, 5, size=600)
+    rows = {row.name: row for row in table.rows}
+    assert set(rows["query"].series) == {"numpy", "FAISS flat", "ours, numpy", "ours"}
+    assert rows["query"].ratios["recall@3"] >= 0.9
+    assert all(len(series.values) >= 5 for series in rows["query"].series.values())
+    assert len(rows["added, of 600"].bars) == 2
+    assert len(list(table.bars())) == 5

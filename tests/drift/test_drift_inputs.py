@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from modelwhisk.drift.inputs import SOLE, Given, plain, read_inputs, without_copies
 from modelwhisk.map.inputs import BadInputs, Text
@@ -55,6 +57,20 @@ def test_rows_of_arrays(tmp_path: Path) -> None:
     assert [given.values for given in two] == [{"a": 0, "b": [0, 1]}, {"a": 1, "b": [2, 3]}]
 
 
+def test_bytes_in_arrays_are_pictures(tmp_path: Path) -> None:
+    grey = np.arange(2 * 5 * 4, dtype=np.uint8).reshape(2, 5, 4)
+    np.savez(tmp_path / "set.npz", images=grey, colours=np.stack([grey] * 3, axis=3), digits=np.arange(2, dtype="u1"))
+    for name, array in (("images", grey), ("colours", np.stack([grey] * 3, axis=3))):
+        found = read_inputs([f"{tmp_path / 'set.npz'}:{name}"])
+        assert [given.name for given in found] == [f"{tmp_path / 'set.npz'}:{row}" for row in (1, 2)]
+        with Image.open(io.BytesIO(found[1].content())) as picture:
+            assert (np.asarray(picture) == array[1]).all()
+    whole = read_inputs([str(tmp_path / "set.npz")])
+    assert whole[1].values["digits"] == 1
+    with pytest.raises(BadInputs, match="no array labels, only images, colours, digits"):
+        read_inputs([f"{tmp_path / 'set.npz'}:labels"])
+
+
 def test_arrays_that_are_no_rows_and_pickles_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "uneven.npz", a=np.arange(2), b=np.arange(3))
     np.savez(tmp_path / "objects.npz", a=np.array([{}, {}]))
@@ -86,6 +102,10 @@ def test_files_of_the_same_bytes_count_once_and_texts_stay(tmp_path: Path) -> No
     kept, copies = without_copies([*read_inputs([str(tmp_path)]), *texts])
     assert [Path(given.name).name for given in kept] == ["a", "c", "d", "t:1", "t:2"]
     assert [(Path(one.name).name, Path(other.name).name) for one, other in copies] == [("b", "a")]
+    images = np.array([[[1, 1]], [[0, 0]], [[1, 1]]], np.uint8)
+    np.savez(tmp_path / "set.npz", images=images)
+    kept, copies = without_copies(read_inputs([str(tmp_path / "set.npz")]))
+    assert ([given.file.row for given in kept], len(copies)) == ([0, 1], 1)  # type: ignore[union-attr]
 
 
 def test_values_as_a_body_of_json() -> None:
