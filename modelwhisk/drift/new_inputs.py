@@ -113,9 +113,9 @@ def check(model: LocalModel, reference: Any) -> None:
 
 
 def _observation(given: Given, modified: bool) -> Observation:
-    file = given.file
-    when = datetime.fromtimestamp(file.stat().st_mtime, timezone.utc) if modified and file is not None else None
-    return Observation(given.name, 0.0, when, file, "" if file is not None else given.example)
+    path = given.file if isinstance(given.file, Path) else None  # not where it is a row of an array
+    when = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc) if modified and path is not None else None
+    return Observation(given.name, 0.0, when, path, "" if given.file is not None else given.example)
 
 
 def _reason(text: str) -> str:
