@@ -283,3 +283,52 @@ def test_help_says_what_it_is_not() -> None:
     text = CliRunner().invoke(main, ["local", "--help"]).output
     assert "for one desk" in text
     assert "Real load belongs on" in text
+
+
+PREDICTOR = 'class Predictor:\n    def predict(self, json):\n        return {"v": json["x"]}\n'
+
+
+def test_a_folder_is_served_with_the_reference_of_its_training_inputs(tmp_path: Path) -> None:
+    folder, inputs, reference = tmp_path / "model", tmp_path / "training.jsonl", tmp_path / "model.drift"
+    folder.mkdir()
+    (folder / "predictor.py").write_text(PREDICTOR)
+    inputs.write_text("".join(f'{{"x": [{number / 100}, 0]}}\n' for number in range(120)))
+    fit = ["drift", "fit", str(folder), str(inputs), "-o", str(reference), "--embedding", "answer:/v"]
+    done = subprocess.run([sys.executable, "-m", "modelwhisk", *fit], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    patience = ("--init", "MODELPROXY_DRIFT_BUDGET=20000")
+    running = Running("--drift", str(reference), *patience, str(folder), folder=tmp_path, environment={})
+    base, slash, rest = running.url.partition("/api/")
+    for value, drifted in ((0.5, b"?0"), (7, b"?1")):
+        body = b'{"x": [%s, 0]}' % str(value).encode()
+        fields = [("Host", "h"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        answer = send(base, message("POST", slash + rest, fields, body))
+        assert answer.body == b'{"v": [%s, 0]}' % str(value).encode()
+        (header,) = [field for name, field in answer.headers if name.lower() == "model-drift"]
+        assert f"; drifted={drifted.decode()}; " in header
+    assert running.stop() == (0, "")
+
+    (folder / "predictor.py").write_text(PREDICTOR + "# changed\n")
+    refused = CliRunner().invoke(main, ["local", "--drift", str(reference), str(folder)])
+    assert refused.exit_code == 1
+    assert "made with another model: predictor.py differs." in refused.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["./a", "./b"], "--drift is for one target"),
+        (["./a"], "can't be used: it is cut off, or was never a reference"),
+    ],
+)
+def test_what_cant_be_served_with_a_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "text").write_text("no reference")
+    done = CliRunner().invoke(main, ["local", "--drift", "text", *arguments])
+    assert done.exit_code != 0
+    assert why in done.output

@@ -114,7 +114,7 @@ def test_onnxruntime_may_be_there_already_or_not_at_all(runtime, monkeypatch):
 
     _, values = watch()
     assert onnxruntime.InferenceSession("m.onnx").run(None, 1) == ["y of 1"] and values == ["h of 1"]
-    monkeypatch.delitem(sys.modules, "onnxruntime")
+    sys.modules.pop("onnxruntime")
     watch()
     os.unlink(str(runtime / "packages" / "onnxruntime.py"))
     __import__("importlib").invalidate_caches()

@@ -196,6 +196,7 @@ def test_a_reference_whose_contents_were_changed(reference, capfd):
 
 def test_a_reference_that_is_still_read(reference, monkeypatch):
     release = threading.Event()
+    monkeypatch.setattr(watching, "_OPENING_SECONDS", 0.0)
     monkeypatch.setattr(watching.Reference, "check", lambda self: release.wait(20))
     host = watched(settings(_BUDGET=5, **{"": reference()}), Model(NEAR, NEAR))
     host.load()
@@ -208,6 +209,7 @@ def test_a_reference_that_is_still_read(reference, monkeypatch):
 
 
 def test_the_first_prediction_waits_for_the_reference(reference, monkeypatch):
+    monkeypatch.setattr(watching, "_OPENING_SECONDS", 0.0)
     monkeypatch.setattr(watching.Reference, "check", lambda self: time.sleep(0.1))
     host = watched(settings(_BUDGET=20000, **{"": reference()}), Model(NEAR))
     host.load()

@@ -25,6 +25,7 @@ _HANGS = 10.0  # seconds after which what doesn't end is no longer waited for
 _REPEATED = 3  # times that one reason is logged
 _PARSED_AT_ONCE = 256 * 1024  # bytes of an answer
 _COLLECT_SECONDS = 300
+_OPENING_SECONDS = 1.0  # that loading may take longer for the reference's sake; a large one is read further meanwhile
 
 
 def _say(sentence):
@@ -218,16 +219,22 @@ class _Comparing(_Watcher):
         self._off = False
 
     def loaded(self, host):
-        """The rest is done while the platform waits for nothing: checksums, and what a first search reads."""
+        """Reads the reference: checksums, and what a first search needs. A small one is ready with the model, or the
+        first prediction of a cold start would go without."""
         try:
             self._embedding.loaded(host)
         except BaseException as error:  # the user's module, say
             self._switch_off("no vector can be had: %s: %s" % (type(error).__name__, error))
             return
         Thread(target=self._open, name="drift reference", daemon=True).start()
+        self._is_open(_OPENING_SECONDS)
+        self._say_what_was_kept()
 
     def begin(self):
         super().begin()
+        self._say_what_was_kept()
+
+    def _say_what_was_kept(self):
         while self._later:
             _say(self._later.popleft())
 
