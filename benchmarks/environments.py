@@ -35,7 +35,7 @@ class Environment:
     def ready(cls, version: str, scratch: Path) -> Environment:
         """Makes it unless it is there already."""
         python = _virtual_environment(version)
-        return cls(version, python, _laid_out(python, scratch))
+        return cls(version, python, laid_out(python, scratch))
 
     @property
     def start_file(self) -> Path:
@@ -78,7 +78,7 @@ def _virtual_environment(version: str) -> Path:
     return python
 
 
-def _laid_out(python: Path, scratch: Path) -> Path:
+def laid_out(python: Path, scratch: Path) -> Path:
     """The proxy as the Dockerfile puts it into an image, by the same script; a copy, since that sets files' times."""
     shutil.copytree(ROOT / "runtime", scratch / "source", ignore=shutil.ignore_patterns("__pycache__"))
     _output(python, ROOT / "scripts" / "build" / "install.py", scratch / "source", scratch, "/modelproxy", python)

@@ -55,7 +55,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
-    """One line: the measured series by column, ratios by their name; ``unit`` of the series is "s" or "MB"."""
+    """One line: measured series by column, ratios by their name; ``unit`` of the series: "s", "MB" or "", a number."""
 
     name: str
     series: dict[str, Series]

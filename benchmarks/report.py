@@ -105,8 +105,8 @@ def _cell(row: Row, name: str) -> str:
     if name not in row.series:
         return ""
     series: Series = row.series[name]
-    if row.unit == "MB":
-        return f"{series.p50:.2f} / {series.p99:.2f} MB"
+    if row.unit != "s":
+        return f"{series.p50:.2f} / {series.p99:.2f} {row.unit}".rstrip()
     if series.p50 < 0.001:
         return f"{series.p50 * 1e6:.0f} / {series.p99 * 1e6:.0f} µs"
     return f"{series.p50 * 1e3:.2f} / {series.p99 * 1e3:.2f} ms"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from benchmarks.environments import Environment
 from benchmarks.figures import Table
 
-from . import clients, drift_search, in_process, memory, sockets, start
+from . import build, clients, drift_search, growth, in_process, mapped, memory, sockets, start
 
 GROUPS: dict[str, Callable[[Environment, int], Table]] = {
     "process": in_process.measure,
@@ -18,8 +18,11 @@ GROUPS: dict[str, Callable[[Environment, int], Table]] = {
     "clients": clients.measure,
     "start": start.measure,
     "memory": memory.measure,
+    "growth": growth.measure,
 }
 ONCE: dict[str, Callable[..., Table]] = {
+    "build": build.measure,
+    "map": mapped.measure,
     "drift-search": drift_search.measure,
 }
 # Left out unless they are named: they take half an hour the first time.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-
-from benchmarks.environments import INSIDE, MODEL, Environment, environ
+from benchmarks.environments import Environment
 from benchmarks.figures import Bar, Row, Series, Table
-from benchmarks.processes import Failed
+
+from .inside import run_inside
 
 # Added cost over another's, at most, of the p50.
 BARS = {
@@ -23,7 +21,7 @@ APPLICATIONS = {"mangum": "starlette"}
 
 
 def measure(environment: Environment, rounds: int) -> Table:
-    times = _run(environment, rounds)
+    times = run_inside(environment, "in_process.py", str(rounds))
     return Table(
         "process",
         environment.version,
@@ -34,20 +32,6 @@ def measure(environment: Environment, rounds: int) -> Table:
         "alone. ours+pybase64: where the image has that package.",
         tuple(row(name, sides) for name, sides in times.items()),
     )
-
-
-def _run(environment: Environment, rounds: int) -> dict[str, dict[str, list[float]]]:
-    results = environment.proxy.parent / "in-process.json"
-    log = results.with_suffix(".log")
-    command = [environment.python, INSIDE / "in_process.py", environment.proxy, results, str(rounds)]
-    with log.open("wb") as stream:
-        done = subprocess.run(
-            command, cwd=MODEL, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, check=False, env=environ()
-        )
-    if done.returncode:
-        raise Failed(f"in_process.py failed:\n{log.read_text(errors='replace')[-2000:]}")
-    times: dict[str, dict[str, list[float]]] = json.loads(results.read_text())
-    return times
 
 
 def row(name: str, sides: dict[str, list[float]]) -> Row:

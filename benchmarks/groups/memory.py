@@ -13,8 +13,13 @@ from benchmarks.environments import INSIDE, SAMPLE_MODEL, Environment
 from benchmarks.figures import Bar, Row, Series, Table
 from benchmarks.processes import Server, call, free_port, is_ok, request, serving
 
+from .inside import run_inside
+
 # MB more than the bare model.
 BAR = 3
+# Copies of a payload alive at one time, the message itself among them, that of a bar's case and of others.
+COPIES_BAR = 3
+COPIES_OF = ("700 kB upload in", "750 kB PNG out")
 LEAST_ROUNDS = 5
 # What a server does after it has answered (collecting garbage, say) is over by then.
 REST = 0.3
@@ -43,12 +48,20 @@ def measure(environment: Environment, rounds: int) -> Table:
         "memory",
         environment.version,
         "A MAX model's process after one prediction",
-        "bare: python app.py, on Flask's development server. first answer: since the process's start, with /init.",
+        "bare: python app.py, on Flask's development server. first answer: since the process's start, with /init.\n"
+        "copies alive: at the worst moment of a call in process, the message and the application's own included.",
         (
             Row("resident memory", weights, {"ours/bare": weights["ours"].p50 / weights["bare"].p50}, (bar,), "MB"),
             Row("first answer", times, {"ours/bare": times["ours"].p50 / times["bare"].p50}),
+            *[_peak(case, sides) for case, sides in run_inside(environment, "memory_peak.py").items()],
         ),
     )
+
+
+def _peak(case: str, sides: dict[str, list[float]]) -> Row:
+    series = {side: Series.of(copies) for side, copies in sides.items()}
+    bars = (Bar("copies", series["ours"].p50, COPIES_BAR),) if case in COPIES_OF else ()
+    return Row(f"copies alive, {case}", series, {"ours/naive": series["ours"].p50 / series["naive"].p50}, bars, "")
 
 
 def _bare(environment: Environment) -> Seen:

@@ -110,7 +110,7 @@ def _json_case(name, answer, size=0):
     return Case(name, "application/json", _compact(body).encode("ascii"))
 
 
-def _upload_case(name, size):
+def upload_case(name, size):
     data = random.Random(3).getrandbits(8 * size).to_bytes(size, "little")
     lines = (
         "--" + _BOUNDARY,
@@ -125,9 +125,9 @@ def _upload_case(name, size):
 
 CASES = (
     _json_case("200 B JSON in", "label", 200),
-    _upload_case("20 kB upload in", 20 * 1000),
-    _upload_case("200 kB upload in", 200 * 1000),
-    _upload_case("700 kB upload in", 700 * 1000),
+    upload_case("20 kB upload in", 20 * 1000),
+    upload_case("200 kB upload in", 200 * 1000),
+    upload_case("700 kB upload in", 700 * 1000),
     _json_case("2 kB JSON out", "20 labels"),
     _json_case("200 kB JSON out", "2000 labels"),
     _json_case("250 kB JSON out", "labels"),

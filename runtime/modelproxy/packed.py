@@ -73,6 +73,10 @@ def _decompressed(how, content):
         import zlib
 
         return zlib.decompress(content)
+    if how == b"b":
+        import _bz2  # bz2 itself imports threading, for files
+
+        return _bz2.BZ2Decompressor().decompress(content)
     if how == b"x":
         import lzma
 

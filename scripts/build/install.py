@@ -44,22 +44,24 @@ def write_module(source, target, shown_as):
     py_compile.compile(source, cfile=target, dfile=shown_as, doraise=True, optimize=2, **options)
 
 
+# How an archive may be compressed, by the byte that it begins with. No check: only the image's own layer brings it.
+PACKERS = {
+    b"z": ("zlib", lambda zlib, content: zlib.compress(content, 9)),
+    b"b": ("bz2", lambda bz2, content: bz2.compress(content, 9)),
+    b"x": ("lzma", lambda lzma, content: lzma.compress(content, check=lzma.CHECK_NONE, preset=9 | lzma.PRESET_EXTREME)),
+}
+
+
 def compressed(content, group):
     """What every start reads is compressed for speed, the rest for size; as this Python, which reads it, is able to."""
-    if group != "core":
-        try:
-            import lzma
-
-            # No check: nobody but the image's own layer brings it.
-            return b"x" + lzma.compress(content, check=lzma.CHECK_NONE, preset=9 | lzma.PRESET_EXTREME)
-        except ImportError:
-            pass  # as small as it can be made, then
-    try:
-        import zlib
-
-        return b"z" + zlib.compress(content, 9)
-    except ImportError:
-        return b"-" + content
+    ways = [b"-" + content]
+    for mark, (name, pack) in PACKERS.items():
+        if mark == b"z" or group != "core":
+            try:
+                ways.append(mark + pack(__import__(name), content))
+            except ImportError:
+                continue
+    return min(ways, key=len)
 
 
 def write_archives(source, modules, folder, home):

@@ -1,3 +1,4 @@
+import bz2
 import importlib
 import lzma
 import marshal
@@ -36,7 +37,8 @@ def archive(modules):
 
 
 @pytest.mark.parametrize(
-    ("how", "compress"), [(b"z", zlib.compress), (b"x", lzma.compress), (b"-", lambda content: content)]
+    ("how", "compress"),
+    [(b"z", zlib.compress), (b"x", lzma.compress), (b"b", bz2.compress), (b"-", lambda content: content)],
 )
 def test_modules_and_packages_are_imported(tmp_path, monkeypatch, how, compress):
     modules = [
