@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -52,11 +53,28 @@ def own_image(
     return make
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """All cases on all bases takes minutes; what differs between Pythons says so itself, by a `base`."""
+    if (
+        os.environ.get("MODELWHISK_SLOW")
+        and "container" in metafunc.fixturenames
+        and "base" not in metafunc.fixturenames
+    ):
+        metafunc.parametrize("default_base", ["python:3.6", "python:3.7", "python:3.11"])
+
+
 @pytest.fixture
-def container(containers: Containers, accepting_image: Callable[[str], str]) -> Callable[..., ActionContainer]:
+def default_base() -> str:
+    return "python:3.7"
+
+
+@pytest.fixture
+def container(
+    default_base: str, containers: Containers, accepting_image: Callable[[str], str]
+) -> Callable[..., ActionContainer]:
     """`container(environment={…}, base="python:3.7")`: started, and listening."""
 
-    def start(base: str = "python:3.7", **options: Any) -> ActionContainer:
+    def start(base: str = default_base, **options: Any) -> ActionContainer:
         return ActionContainer(containers.run(accepting_image(base), **options).wait(8080))
 
     return start
