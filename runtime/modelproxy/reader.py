@@ -1,7 +1,12 @@
 """Puts requests together from the bytes of one connection. Doesn't know who waits for them, or for how long."""
 
+import _socket
+
 from . import http1
 from .http1 import error_reply
+
+# For all that is sent: where a model gives SIGPIPE its default action, a client that has gone would end the process.
+QUIETLY = getattr(_socket, "MSG_NOSIGNAL", 0)  # macOS has none
 
 FIRST_BUFFER = 1 << 16  # a length that is only announced costs no more than this
 GROWTH = 3  # times what has come: what is allocated in advance of more
@@ -92,7 +97,7 @@ class Reader:
             return head, rest if len(rest) == head.length else rest[: head.length]
         self._head = head
         if head.expects_continue and not rest:
-            self._socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._socket.send(b"HTTP/1.1 100 Continue\r\n\r\n", QUIETLY)
         if head.chunked:
             self._chunks = http1.ChunkedBody(self._max_body)
             self._buffer = rest

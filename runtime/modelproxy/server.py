@@ -19,7 +19,7 @@ from time import monotonic
 from . import http1, log
 from .http1 import error_reply
 from .jobs import ENOUGH, Job
-from .reader import Reader, Refused
+from .reader import QUIETLY, Reader, Refused
 
 MAX_CONNECTIONS = 256
 ACCEPT_AGAIN_SECONDS = 1.0
@@ -27,6 +27,7 @@ LINGER_SECONDS = 2.0
 LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
 LINGER_BYTES = 1 << 28
 SLOWEST_BYTES_PER_SECOND = 4096.0
+STOPPED_SECONDS = 1.0  # a wait that ends so much too late tells that the process was stopped meanwhile
 
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
@@ -89,10 +90,13 @@ class Server:
             self._poll.register(self._woken.fileno(), _READABLE)
             self._accept_more(True)
             while not self._closing or self._connections or self._away or self._handed_back:
-                timeout = self._timeout()
+                timeout, before = self._timeout(), monotonic()
                 while self._complete:
                     self._inbox.put(self._complete.pop(0))
-                for descriptor, _ in self._poll.poll(timeout):
+                ready = self._poll.poll(timeout)
+                if timeout is not None and monotonic() - before > timeout / 1000 + STOPPED_SECONDS:
+                    self._go_on_after_a_stop()
+                for descriptor, _ in ready:
                     self._attend(descriptor)
                 self._answer_overdue()
                 self._expire()
@@ -155,6 +159,12 @@ class Server:
                 self._refuse(connection, Refused(None, error_reply(408, "The request didn't come within its time.")))
             else:
                 self._close(connection)
+
+    def _go_on_after_a_stop(self):
+        """The platform freezes containers: how long it did so is no fault of who was sending or taking bytes."""
+        now = monotonic()
+        for connection in self._connections.values():
+            connection.expires = max(connection.expires, now + self._read_timeout)
 
     # --- connections that come ------------------------------------------------------------------------------------
 
@@ -276,7 +286,7 @@ class Server:
         pieces = http1.rendered(head, reply, connection.keep)
         size = sum(map(len, pieces))
         try:
-            sent = connection.socket.sendmsg(pieces)
+            sent = connection.socket.sendmsg(pieces, (), QUIETLY)
         except BlockingIOError:
             sent = 0
         except OSError:  # the client is gone; what it asked for has been done
@@ -305,7 +315,7 @@ class Server:
             self.reply(connection, refused.head, refused.reply)
             return
         try:
-            connection.socket.sendmsg(http1.rendered(refused.head, refused.reply, False))
+            connection.socket.sendmsg(http1.rendered(refused.head, refused.reply, False), (), QUIETLY)
             connection.socket.shutdown(_socket.SHUT_WR)
         except OSError:
             self._close(connection)
@@ -322,7 +332,7 @@ class Server:
             self._close(connection)
 
     def _write(self, connection):
-        sent = connection.socket.sendmsg(connection.out)
+        sent = connection.socket.sendmsg(connection.out, (), QUIETLY)
         connection.out = _after(connection.out, sent)
         _extend(connection, sent, self._read_timeout)
         if connection.out:

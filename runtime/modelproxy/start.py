@@ -14,6 +14,7 @@ def main():
     # Freeing one large block makes glibc keep later ones of its size instead of giving each back to the kernel, which
     # halves the time of a large answer (mallopt(3), M_MMAP_THRESHOLD: the threshold is dynamic).
     bytearray(4 * 1024 * 1024)
+    _open_the_standard_streams()
     try:
         settings = Settings(os.environ)
     except ValueError as error:
@@ -29,3 +30,12 @@ def main():
     from .serving import serve
 
     return serve(settings, listener)
+
+
+def _open_the_standard_streams():
+    """Where one is closed (``>&-``) a socket would get its number, and a client the log."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free

@@ -10,6 +10,7 @@ import http.client
 import io
 import json
 import re
+import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from bed import Running
 
 MARKER = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n"
+LOG_PATIENCE = 10.0  # seconds until the engine has passed on what was written
 LOOKS_LIKE_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)")
 
 
@@ -49,7 +51,10 @@ class ActionContainer:
         proxy's own lines, which say so themselves, are none of the function's."""
         written = []
         for stream in ({"stderr": False}, {"stdout": False}):
-            text = bytes(self.running.container.logs(**stream)).decode()
+            end = time.monotonic() + LOG_PATIENCE
+            while (text := bytes(self.running.container.logs(**stream)).decode()).count(MARKER) < sentinels:
+                assert time.monotonic() < end, text
+                time.sleep(0.02)
             assert text.count(MARKER) == sentinels, text
             lines = text.replace(MARKER, "").splitlines(keepends=True)
             written.append("".join(line for line in lines if not line.startswith("modelproxy: ")).strip())

@@ -540,3 +540,13 @@ def test_a_wait_for_a_job_is_a_series_of_short_ones(monkeypatch):
     thread.start()
     assert inbox.get() == "told without a wake"
     thread.join()
+
+
+def test_after_a_stop_of_the_process_its_clients_have_their_time_anew(monkeypatch):
+    """Here a wait that takes longer than it may tells of one; tests/faults stops a real process."""
+    monkeypatch.setattr(server_module, "STOPPED_SECONDS", -1.0)
+    with Running(read_timeout=1) as running, running.connect() as connection:
+        for piece in (b"POST / HTTP/1.1\r\n", b"Host: x\r\nContent-", b"Length: 3\r\n\r\n", b"abc"):
+            connection.sendall(piece)
+            time.sleep(0.5)  # two seconds in all, where one may be taken
+        assert split(rest_of(connection)) == (200, b"3 abc")
