@@ -17,7 +17,7 @@ export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 readonly ROOT HERE="$ROOT/scripts/build" DOCKERFILE="$ROOT/Dockerfile" CATALOGUE="$ROOT/models/catalogue.tsv"
 # shellcheck disable=SC2016 # stands for itself: only a dry run prints it
-readonly LOG_TAIL=15 BASE_PLACEHOLDER='$(docker image inspect --format'
+readonly LOG_TAIL=15 ASKED_AT_ONCE=8 BASE_PLACEHOLDER='$(docker image inspect --format'
 PREFIX=build WIDTH=5 COLOUR_ON='' COLOUR_OFF='' WORK='' INDEX=''
 
 # shellcheck source=scripts/build/output.sh
@@ -112,7 +112,7 @@ clean_up() {
 # One image. Whatever ends it, its row tells, and the next image gets its place.
 job() { # INDEX
   local started=$SECONDS
-  INDEX=$1 JOB="$WORK/$1" PREFIX=${LABELS[$1]}
+  INDEX=$1 JOB="$WORK/$1" PREFIX=${LABELS[$1]} BUILDING=0
   mkdir -- "$JOB"
   : >"$JOB/log"
   trap 'end_job '"$started" EXIT
@@ -130,15 +130,16 @@ end_job() { # STARTED
     note reason "build.sh itself broke off; see --verbose"
     touch "$WORK/failed"
   fi
+  ((!BUILDING)) || printf '.' >&8
   printf '.' >&9
 }
 
 run_jobs() {
   local i place
   # As many places as jobs may run; bash 3.2 can't wait for whichever job ends first.
-  mkfifo -- "$WORK/places"
-  exec 9<>"$WORK/places"
-  for ((i = 0; i < JOBS; i++)); do printf '.' >&9; done
+  mkfifo -- "$WORK/places" "$WORK/builds"
+  exec 9<>"$WORK/places" 8<>"$WORK/builds"
+  for ((i = 0; i < JOBS; i++)); do printf '.' >&8 && printf '.' >&9; done
   for ((i = 0; i < ${#SOURCES[@]}; i++)); do
     IFS= read -r -n 1 place <&9
     if ((FAIL_FAST)) && [[ -e $WORK/failed ]]; then

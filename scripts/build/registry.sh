@@ -40,6 +40,7 @@ remote_digest() { # REFERENCE
     printf '%s' "$REMOTE_ERROR" >"$WORK/unreachable/$registry"
     return 2
   fi
+  ask_for_more
   while read -r digest platform; do
     matches "$digest" "$DIGEST" || continue
     seen+=" $platform"
@@ -51,6 +52,14 @@ remote_digest() { # REFERENCE
   done < <(descriptors <"$JOB/manifest")
   REMOTE_ERROR="there is none for $PLATFORM, only for:${seen:- nothing} (see --platform)"
   return 1
+}
+
+# Asking a registry is mostly waiting: once one has answered, more images are asked for at one time than are built, but
+# where what happens should be seen in order.
+ask_for_more() {
+  local i
+  if ((DRY_RUN || FAIL_FAST)) || [[ -d $WORK/answered ]] || ! mkdir -- "$WORK/answered" 2>/dev/null; then return; fi
+  for ((i = JOBS; i < ASKED_AT_ONCE; i++)); do printf '.' >&9; done
 }
 
 # Pulls and pushes fail for passing reasons and are the only commands worth another try.

@@ -22,6 +22,7 @@ wrap() { # INDEX
   [[ -z ${SOURCE_ERRORS[$1]} ]] || fail "${SOURCE_ERRORS[$1]}"
   if ((DRY_RUN)); then printf '# %s\n' "$target"; fi
   if ((SOURCE_PATHS[$1])); then
+    take_place
     resolve_base "$FOLDER_BASE" 0
     make_context "$source"
   else
@@ -36,6 +37,7 @@ wrap() { # INDEX
     say 'up to date'
     return
   fi
+  take_place
   build "$target"
   # The test mostly waits, for the engine and for the model.
   measure &
@@ -48,6 +50,14 @@ wrap() { # INDEX
   act docker rmi --no-prune -- "$UNTESTED" || say "the tag $UNTESTED stays: $(why)"
   ((NO_PUSH)) || push "$target"
   if ((DRY_RUN)); then note status 'would be built'; else note status built; fi
+}
+
+# Waits until one of the --jobs places is free, for what needs this machine.
+take_place() {
+  local place
+  ((!BUILDING)) || return 0
+  IFS= read -r -n 1 place <&8
+  BUILDING=1
 }
 
 # Sets BASE (a reference that always means the same image), BASE_NAME, BASE_DIGEST ('' for an image that no registry

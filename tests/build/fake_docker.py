@@ -88,6 +88,7 @@ class FakeDocker:
     password: str = ""
     running: list[str] = dataclasses.field(default_factory=list)
     most_builds: int = 0  # that ran at one time
+    most_asked: int = 0  # of a registry at one time
 
     @contextlib.contextmanager
     def on_path(self, folder: pathlib.Path) -> Iterator[None]:
@@ -122,6 +123,7 @@ class FakeDocker:
             self.calls.append([program, *args])
             self.running.append(key)
             self.most_builds = max(self.most_builds, self.running.count("build"))
+            self.most_asked = max(self.most_asked, self.running.count("manifest"))
             failures = self.failures.get(key, [])
             failure = failures.pop(0) if failures else ""
         time.sleep(self.delays.get(key, 0))

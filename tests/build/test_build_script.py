@@ -532,6 +532,16 @@ def test_jobs_run_at_one_time_and_no_more_than_asked(world: World) -> None:
     assert len(done.pushed) == 15
 
 
+def test_a_registry_is_asked_for_more_images_than_are_built(world: World) -> None:
+    names = [f"max-{i}" for i in range(8)]
+    world.publish(*[f"codait/{name}:latest" for name in names])
+    world.docker.delays = {"manifest": 0.5, "build": 0.1}
+    assert world.build("--jobs", "1", *names).status == 0
+    assert (world.docker.most_asked > 2, world.docker.most_builds) == (True, 1)
+    done = world.build("--jobs", "1", *names)
+    assert all(done.row(f"me/{name}").endswith("up to date") for name in names)
+
+
 def test_each_line_has_its_images_prefix(world: World) -> None:
     names = ["max-short", "max-much-longer"]
     world.publish(*[f"codait/{name}:latest" for name in names])
