@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import groups, precedence, report
-from .environments import DEFAULT_PYTHONS, Environment, Missing
+from . import groups, page, precedence, report
+from .environments import DEFAULT_PYTHONS, FURTHER_PYTHONS, Environment, Missing
 from .figures import Table
 
 ROUNDS, QUICK_ROUNDS = 300, 40
+PAGE = Path(".cache/benchmark.html")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
             tables.append(table)
             report.show(table, sys.stdout)
     report.verdict(tables, sys.stdout)
+    options.page.parent.mkdir(parents=True, exist_ok=True)
+    options.page.write_text(page.rendered(tables), encoding="utf-8")
+    print(f"With plots: {options.page}")
     if options.json:
         options.json.write_text(json.dumps(report.as_json(tables), indent=1) + "\n", encoding="utf-8")
     return 1 if options.check and not all(bar.met for table in tables for bar in table.bars()) else 0
@@ -33,11 +37,12 @@ def _tables(options: argparse.Namespace, rounds: int, scratch: Path) -> Iterator
     once = [name for name in options.groups if name in groups.ONCE]
     each = [name for name in options.groups if name in groups.GROUPS]
     environments = _environments(options.pythons, scratch) if each else []
+    further = [name for name in each if name in groups.ON_FURTHER_PYTHONS]
     with precedence.taken() as granted:
         report.heading(sys.stdout, granted)
         for environment in environments:
             print(f"\n{environment.described()}", flush=True)
-            for name in each:
+            for name in each if options.pythons or environment.version in DEFAULT_PYTHONS else further:
                 yield groups.GROUPS[name](environment, rounds)
         for name in once:
             folder = scratch / name
@@ -49,7 +54,7 @@ def _tables(options: argparse.Namespace, rounds: int, scratch: Path) -> Iterator
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/bench.sh",
-        description="Measures what the proxy adds to a model, beside what one could use instead: one table. "
+        description="Measures what the proxy adds to a model, beside what one could use instead: one report. "
         "All sides take turns within one run, so that the ratios hold on a busy machine too.",
     )
     known = [*groups.GROUPS, *groups.ONCE]
@@ -65,7 +70,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         type=lambda text: text.split(","),
         default=None,
         metavar="X.Y,…",
-        help=f"the models' Pythons (default: those of {', '.join(DEFAULT_PYTHONS)} that are here)",
+        help=f"the models' Pythons (default: those of {', '.join(DEFAULT_PYTHONS)} that are here, and of "
+        f"{', '.join(FURTHER_PYTHONS)} for {', '.join(groups.ON_FURTHER_PYTHONS)})",
     )
     parser.add_argument(
         "--rounds",
@@ -82,6 +88,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         help="vectors that drift-search is measured on (default: %(default)s, which take half an hour to make)",
     )
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds: a first impression")
+    parser.add_argument(
+        "--page", type=Path, default=PAGE, metavar="FILE", help=f"the report with plots, as HTML (default {PAGE})"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes the figures there as well")
     parser.add_argument("--check", action="store_true", help="exit status 1 where a bar is missed")
     options = parser.parse_args(arguments)
@@ -103,7 +112,7 @@ def _list_of(known: list[str]) -> Callable[[str], list[str]]:
 
 def _environments(wanted: list[str] | None, scratch: Path) -> list[Environment]:
     environments = []
-    for version in wanted or DEFAULT_PYTHONS:
+    for version in wanted or DEFAULT_PYTHONS + FURTHER_PYTHONS:
         try:
             environments.append(Environment.ready(version, scratch / version))
         except Missing as missing:

@@ -15,6 +15,8 @@ MODEL = ROOT / "benchmarks" / "model"
 SAMPLE_MODEL = ROOT / "models" / "max-digit-classifier"
 
 DEFAULT_PYTHONS = ("3.11", "3.7")
+# On which only what differs most from one to another is measured, unless they are asked for.
+FURTHER_PYTHONS = ("3.13", "3.6")
 
 _SHOWN = ("flask", "werkzeug", "flask-restx", "maxfw", "apig-wsgi")
 

@@ -1,4 +1,4 @@
-"""The report: tables for people, JSON for machines."""
+"""The report: tables for people, JSON for machines; ``page`` is the same as HTML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .figures import Row, Series, Table
 
 def heading(out: TextIO, precedence: bool) -> None:
     """precedence   True where the processes measured go before the machine's other work."""
-    print(f"Modelwhisk benchmark, {time.strftime('%Y-%m-%d %H:%M %Z')}, revision {_revision()}", file=out)
+    print(f"Modelwhisk benchmark, {time.strftime('%Y-%m-%d %H:%M %Z')}, revision {revision()}", file=out)
     for fact in machine().values():
         print(fact, file=out)
     print(f"{'before' if precedence else 'not before (that needs root)'} the machine's other work", file=out)
@@ -43,7 +43,7 @@ def show(table: Table, out: TextIO) -> None:
         lines.append(
             [
                 row.name,
-                *(_cell(row, name) for name in columns),
+                *(cell(row, name) for name in columns),
                 *(f"{row.ratios[name]:.2f}" if name in row.ratios else "" for name in ratios),
                 met,
             ]
@@ -67,7 +67,7 @@ def verdict(tables: Sequence[Table], out: TextIO) -> None:
 
 
 def as_json(tables: Sequence[Table]) -> dict[str, Any]:
-    return {"revision": _revision(), "machine": machine(), "tables": [_table_as_json(table) for table in tables]}
+    return {"revision": revision(), "machine": machine(), "tables": [_table_as_json(table) for table in tables]}
 
 
 def _table_as_json(table: Table) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _table_as_json(table: Table) -> dict[str, Any]:
     }
 
 
-def _cell(row: Row, name: str) -> str:
+def cell(row: Row, name: str) -> str:
     if name not in row.series:
         return ""
     series: Series = row.series[name]
@@ -122,7 +122,7 @@ def _processor() -> str:
     return platform.processor() or sys.platform
 
 
-def _revision() -> str:
+def revision() -> str:
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
     try:
         return subprocess.check_output(command, stderr=subprocess.DEVNULL, text=True).strip()

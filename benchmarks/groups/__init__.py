@@ -10,13 +10,14 @@ from collections.abc import Callable
 from benchmarks.environments import Environment
 from benchmarks.figures import Table
 
-from . import build, clients, drift_search, growth, in_process, mapped, memory, sockets, start
+from . import build, clients, cold, drift_search, growth, in_process, mapped, memory, sockets, start
 
 GROUPS: dict[str, Callable[[Environment, int], Table]] = {
     "process": in_process.measure,
     "sockets": sockets.measure,
     "clients": clients.measure,
     "start": start.measure,
+    "cold": cold.measure,
     "memory": memory.measure,
     "growth": growth.measure,
 }
@@ -25,5 +26,6 @@ ONCE: dict[str, Callable[..., Table]] = {
     "map": mapped.measure,
     "drift-search": drift_search.measure,
 }
+ON_FURTHER_PYTHONS = ("process",)
 # Left out unless they are named: they take half an hour the first time.
 LONG = ("drift-search",)

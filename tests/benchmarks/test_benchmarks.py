@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import page, report
 from benchmarks.figures import Bar, Row, Series, Table
 from benchmarks.groups import in_process
 
@@ -123,3 +124,24 @@ def test_the_searches_of_a_small_reference_find_the_same(tmp_path: Path) -> None
     assert all(len(series.values) >= 5 for series in rows["query"].series.values())
     assert len(rows["added, of 600"].bars) == 2
     assert len(list(table.bars())) == 5
+
+
+def test_the_page_needs_nothing_else_and_shows_each_figure() -> None:
+    fast, slow = Series.of([50e-6, 60e-6]), Series.of([0.002, 0.003])
+    bars = (Bar("ours/naive", 0.02, 0.4), Bar("ours/floor", 1.7, 1.5))
+    rows = (
+        Row("a <fast> one", {"ours": fast, "naive": slow}, {"ours/naive": 0.02}, bars),
+        Row("heavy", {"ours": Series.of([12.5])}, {}, (), "MB"),
+    )
+    drawn = page.rendered([Table("group", "3.11", "A title", "A note.", rows)])
+    assert "a &lt;fast&gt; one: ours/naive 0.02, wanted \u2264 0.4: met" in drawn
+    assert "<li class='missed'>Python 3.11, group, a &lt;fast&gt; one: ours/floor 1.70" in drawn
+    assert "<td>55 / 60 \u00b5s</td><td>2.50 / 2.99 ms</td><td>0.02</td>" in drawn
+    assert "<td>12.50 / 12.50 MB</td>" in drawn
+    assert drawn.count("<svg") == 1
+    assert not re.search(r"<(script|link|img|iframe)|url\(", drawn.replace("url(#", ""))
+
+
+def test_a_table_without_times_has_no_plot() -> None:
+    rows = (Row("heavy", {"ours": Series.of([12.5])}, {}, (), "MB"),)
+    assert "<svg" not in page.rendered([Table("group", "", "A title", "", rows)])
