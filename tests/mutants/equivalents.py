@@ -8,9 +8,6 @@ from __future__ import annotations
 _PADDING = "binascii takes more padding than there must be"
 
 EQUIVALENTS: dict[tuple[str, str, str], str] = {
-    ("media_types", "@lru_cache(64)", "@lru_cache( 65)"): "a cache of another size saves the same work",
-    ("media_types", "@lru_cache(64)", "@lru_cache( 63)"): "a cache of another size saves the same work",
-    ("media_types", "@lru_cache(64)", ""): "without the cache only time is lost",
     (
         "media_types",
         r"""(name, re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == '"' else value)""",

@@ -29,7 +29,9 @@ from targets import CHECKOUT, TARGETS, Target
 PASSED = 0
 ENOUGH = 95.0  # per cent of the mutants that must be killed
 
-hypothesis.settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, deadline=None)
+EXAMPLES = 25  # of each property
+
+hypothesis.settings.register_profile("mutants", max_examples=EXAMPLES, derandomize=True, database=None, deadline=None)
 
 
 class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -48,6 +50,17 @@ class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._source, str(self._target.source), "exec"), module.__dict__)
 
 
+def _few_examples() -> None:
+    """Whatever number a test's own settings ask for."""
+    settings = hypothesis.settings
+    as_told = settings.__init__
+
+    def few(self: hypothesis.settings, *arguments: object, **options: object) -> None:
+        as_told(self, *arguments, **{**options, "max_examples": EXAMPLES})  # type: ignore[arg-type]
+
+    settings.__init__ = few  # type: ignore[method-assign,assignment]
+
+
 def start(target: Target, source: str, cpu_seconds: int) -> int:
     """The pid of a process that runs the target's tests on ``source``; its status is pytest's."""
     pid = os.fork()
@@ -62,6 +75,7 @@ def start(target: Target, source: str, cpu_seconds: int) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))  # some mutants ask for all the memory there is
         sys.meta_path.insert(0, Mutated(target, source))
         hypothesis.settings.load_profile("mutants")
+        _few_examples()
         configuration = str(CHECKOUT / "tests" / "runtime" / "pytest.ini")
         # Only the plugin that pytest.ini has a setting of: the others cost more than the tests.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

@@ -29,14 +29,14 @@ class Target:
 
 
 TARGETS = (
-    Target("http1", ("http1", "reader")),
-    Target("reader", ("reader",)),
-    Target("media_types", ("media_types", "web_action_results", "web_action_requests")),
+    Target("http1", ("http1", "http1_and_h11")),
+    Target("reader", ("http1_and_h11", "reader")),
+    Target("media_types", ("media_types", "web_action_results")),
     Target("web_action/request", ("web_action_requests",)),
     Target("web_action/result", ("web_action_results",)),
     Target("plain_action", ("plain_action",)),
-    Target("percent", ("percent", "plain_action", "web_action_requests")),
-    Target("messages", ("messages", "plain_action", "web_action_results", "wsgi_gateway")),
+    Target("percent", ("percent", "plain_action")),
+    Target("messages", ("messages", "plain_action")),
     Target("settings", ("settings",)),
     Target("formats/multipart", ("multipart",)),
     Target("formats/open_inference", ("open_inference",)),
