@@ -11,6 +11,7 @@ import importlib.abc
 import importlib.util
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ PASSED = 0
 ENOUGH = 95.0  # per cent of the mutants that must be killed
 
 EXAMPLES = 25  # of each property
+DEADLOCK = 900  # seconds after which a mutant that waits for what never comes is ended
 
 hypothesis.settings.register_profile("mutants", max_examples=EXAMPLES, derandomize=True, database=None, deadline=None)
 
@@ -77,9 +79,10 @@ def start(target: Target, source: str, cpu_seconds: int) -> int:
         hypothesis.settings.load_profile("mutants")
         _few_examples()
         configuration = str(CHECKOUT / "tests" / "runtime" / "pytest.ini")
+        signal.alarm(DEADLOCK)
         # Only the plugin that pytest.ini has a setting of: the others cost more than the tests.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        options = ["-x", "-p", "pytest_timeout", "-p", "no:unraisableexception"]
+        options = ["-x", "-p", "pytest_timeout", "--timeout", "0", "-p", "no:unraisableexception"]
         status = int(pytest.main([*options, "-c", configuration, *target.test_files]))
     finally:
         os._exit(status)
@@ -105,7 +108,8 @@ def check(target: Target, jobs: int) -> tuple[int, int, list[str]]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     _, status = os.waitpid(start(target, source, 600), 0)
     if status != PASSED:
-        return 0, 0, [f"{target.path}: its tests fail as it is"]
+        print(f"{target.path}: its tests fail as it is", flush=True)
+        return 0, 0, [target.path]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_seconds = 10 + 4 * round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     mutants, alive, wrong = list(mutants_of(source)), 0, []
