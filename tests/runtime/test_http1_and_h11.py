@@ -153,6 +153,24 @@ def has_space_before_an_extension(message):
     return message.chunked and re.search(rb"[0-9A-Fa-f][ \t]+;", message.rest) is not None
 
 
+def has_space_after_a_size(message):
+    return message.chunked and re.search(rb"[0-9A-Fa-f][ \t]+(;|\r)", message.rest) is not None
+
+
+def has_a_chunk_that_ends_elsewhere(message):
+    rest = message.rest
+    while message.chunked:
+        line, _, rest = rest.partition(b"\r\n")
+        size = re.match(rb"[0-9A-Fa-f]{1,8}", line)
+        length = int(size.group(), 16) if size else 0
+        if not length:
+            return False
+        if rest[length : length + 2] != b"\r\n":
+            return True
+        rest = rest[length + 2 :]
+    return False
+
+
 DIFFERENCES = [
     # (what the message has, a message, what we make of it, why)
     (
@@ -213,6 +231,26 @@ DIFFERENCES = [
         'RFC 9112 section 7.1.1 allows it: chunk-ext = *( BWS ";" …',
     ),
 ]
+H11 = tuple(map(int, h11.__version__.split(".")[:2]))
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+if H11 < (0, 14):
+    DIFFERENCES += [
+        (
+            has_space_after_a_size,
+            CHUNKED + b"1 \r\nx\r\n0\r\n\r\n",
+            (b"POST", b"/", [(b"host", b"a"), (b"transfer-encoding", b"")], b"x"),
+            "some servers send it, and h11 has taken it since 0.14",
+        )
+    ]
+if H11 < (0, 16):
+    DIFFERENCES += [
+        (
+            has_a_chunk_that_ends_elsewhere,
+            CHUNKED + b"1\r\nxyz0\r\n\r\n",
+            REFUSED,
+            "h11 has refused it since 0.16 (CVE-2025-43859)",
+        )
+    ]
 
 
 @pytest.mark.parametrize(("has", "wire", "ours", "why"), DIFFERENCES)
