@@ -400,6 +400,15 @@ def test_an_exception_without_text_is_an_answer_too():
     assert "Unspeakable: (its text can't be had)" in answer["error"]
 
 
+@pytest.mark.parametrize("handle", [None, raising(SystemExit(3))])
+def test_the_warm_up_call_is_made_once_and_at_init(handle, capfd):
+    container = Container(Echo(handle=handle), MODELPROXY_WARM_UP="/warm?a=b")
+    assert container.init() == (200, {"ok": True})
+    assert (container.host.request.path, container.host.request.query) == ("/warm", "a=b")
+    assert capfd.readouterr()[0].count("the warm-up call") == 1
+    assert container.init()[0] == 403
+
+
 class Placeless(Exception):
     __traceback__ = None
 
