@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ Declaration = dict[str, Any]
 _METHOD = "embed"
 _CLASSES = {"predictor": "Predictor", "deployment": "Deployment"}
 _FEWEST = 2  # numbers that make a vector
-_EVERY = "*"
 
 
 class NotDeclared(ValueError):
@@ -89,24 +89,50 @@ def _is_picture(given: Given) -> bool:
     return True
 
 
-def candidates(answer: Any) -> dict[str, int]:
-    """The vectors in a model's answer: how many numbers each has, by JSON pointer."""
-    return dict(_vectors_in(answer, ""))
+@dataclass(frozen=True)
+class Candidate:
+    """A vector in a model's answer: its JSON pointer, how many numbers it has, and where it is of elements the key by
+    which they can be put in order."""
+
+    pointer: str
+    count: int
+    by: str | None = None
+
+    @property
+    def options(self) -> str:
+        """How it is declared on the command line."""
+        return f"--embedding 'answer:{self.pointer}'" + (f" --by {self.by}" if self.by else "")
 
 
-def _vectors_in(value: Any, pointer: str) -> Iterator[tuple[str, int]]:
+def candidates(value: Any, pointer: str = "") -> Iterator[Candidate]:
+    """The vectors in a model's answer."""
     if isinstance(value, Mapping):
         for name, part in value.items():
-            yield from _vectors_in(part, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
+            yield from candidates(part, f"{pointer}/{_escaped(name)}")
     elif isinstance(value, list) and value:
         if _is_vector(value) or all(map(_is_vector, value)):
-            yield pointer, len(value if _is_vector(value) else value[0])
+            yield Candidate(pointer, len(value if _is_vector(value) else value[0]))
         elif len(value) >= _FEWEST and all(isinstance(part, Mapping) for part in value):
-            for name, part in value[0].items():
-                if _is_number(part) and all(_is_number(other.get(name)) for other in value):
-                    yield f"{pointer}/{_EVERY}/{name.replace('~', '~0').replace('/', '~1')}", len(value)
+            yield from _of_elements(value, pointer)
         else:
-            yield from _vectors_in(value[0], f"{pointer}/0")
+            yield from candidates(value[0], f"{pointer}/0")
+
+
+def _of_elements(elements: Sequence[Mapping[str, Any]], pointer: str) -> Iterator[Candidate]:
+    """A number of each element, as a classifier's probabilities come with their labels."""
+    labels = [
+        name
+        for name in elements[0]
+        if all(isinstance(one.get(name), str) for one in elements)
+        and len({one[name] for one in elements}) == len(elements)
+    ]
+    for name in elements[0]:
+        if all(_is_number(one.get(name)) for one in elements):
+            yield Candidate(f"{pointer}/*/{_escaped(name)}", len(elements), labels[0] if labels else None)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _is_vector(value: Any) -> bool:
@@ -119,14 +145,12 @@ def _is_number(value: Any) -> bool:
 
 def what_there_is(answer: Any) -> str:
     """The ways to declare an embedding that are open, for people."""
-    lines = ["say with --embedding what stands for an input:"]
+    lines = ["say what stands for an input:"]
+    lines += [f"  {one.options}   {one.count} numbers of the model's answer" for one in candidates(answer)]
     lines += [
-        f"  answer:{pointer}   {count} numbers of the model's answer" for pointer, count in candidates(answer).items()
-    ]
-    lines += [
-        "  function:MODULE:FUNCTION   a function of the model's own that takes the input and returns numbers",
-        "  method:NAME   a method of its Predictor or Deployment",
-        "  onnx-layer:NAME   a tensor within its ONNX file",
-        "  picture   the general embedding, for inputs that are pictures",
+        "  --embedding function:MODULE:FUNCTION   numbers that a function of the model's own makes of an input",
+        "  --embedding method:NAME   numbers that a method of its Predictor or Deployment makes of it",
+        "  --embedding onnx-layer:NAME   a tensor within its ONNX file",
+        "  --embedding picture   the general embedding, for inputs that are pictures",
     ]
     return "\n".join(lines)
