@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
+import re
 import shutil
 from pathlib import Path
 
@@ -56,9 +56,9 @@ def test_a_vector_in_the_answer_of_a_model_of_texts(tmp_path: Path) -> None:
     model = MODELS / "max-language-identifier"
     undeclared = fit(model, tmp_path / "texts.jsonl", tmp_path / "reference", "--jobs", "1")
     assert undeclared.exit_code == 2
-    proposed = next(line for line in undeclared.output.splitlines() if "/*/" in line)
-    options = shlex.split(proposed)[:4]
-    assert options[2] == "--by"
+    proposed = re.search(r"--embedding '(answer:/predictions/0/[^']*\*[^']*)' --by (\w+)", undeclared.output)
+    assert proposed is not None, undeclared.output
+    options = ["--embedding", proposed[1], "--by", proposed[2]]
     done = fit(model, tmp_path / "texts.jsonl", tmp_path / "reference", *options, "--quantile", "0.95", "--jobs", "1")
     assert done.exit_code == 0, done.output
     reference = opened.Reference(tmp_path / "reference")
