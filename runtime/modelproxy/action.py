@@ -13,7 +13,7 @@ from . import base64_codec, environment, log, plain_action, web_action
 from .activation import Activation
 from .hosts import Unloadable
 from .http1 import Reply, error_reply
-from .messages import BadValue, Request, error_response
+from .messages import BadValue, Request, error_response, kind_of
 from .percent import mount_point
 from .settings import PREFIX
 
@@ -149,7 +149,7 @@ class Action:
         if env is None:
             return
         if not isinstance(env, dict):
-            raise BadValue("The env of /init must be an object, this one is %s." % json.dumps(env)[:80])
+            raise BadValue("The env of /init must be an object, this one is %s." % kind_of(env))
         ours = {name: environment.text_of(value) for name, value in env.items() if name.startswith(PREFIX)}
         try:
             refused = self._settings.update(ours)
@@ -233,9 +233,7 @@ class Action:
         activation.request = _as_request(value) if activation.is_web else Request("plain", "-")
         activation.decoded = monotonic()
         if value is not None and type(value) not in (dict, list):
-            raise BadValue(
-                "The value of an activation must be an object or an array, this one is %s." % json.dumps(value)[:80]
-            )
+            raise BadValue("The value of an activation must be an object or an array, this one is %s." % kind_of(value))
         return self._invoke({} if value is None else value)
 
     def _describe(self, mount, path):
@@ -288,7 +286,7 @@ def _init_value(body):
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise BadValue("The value of /init must be an object, this one is %s." % json.dumps(value)[:80])
+        raise BadValue("The value of /init must be an object, this one is %s." % kind_of(value))
     return value
 
 

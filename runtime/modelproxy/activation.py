@@ -6,7 +6,7 @@ from time import monotonic
 
 from . import log, plain_action, web_action
 from .http1 import Reply
-from .messages import Request, Response, Result
+from .messages import Request, Response, Result, kind_of
 
 _parse = json.JSONDecoder().decode
 _PHASES = ("wait", "decode", "model", "encode")
@@ -52,7 +52,7 @@ class Activation:
         if message is None:
             return {}
         if not isinstance(message, dict):
-            self.fault = "The body of /run must be a JSON object with a value, this one begins with %s." % text[:80]
+            self.fault = "The body of /run must be a JSON object with a value, this one is %s." % kind_of(message)
             return None
         return message
 

@@ -82,6 +82,22 @@ class Result:
         self.drift = drift
 
 
+_KINDS = {
+    bool: "true or false",
+    dict: "an object",
+    float: "a number",
+    int: "a number",
+    list: "an array",
+    str: "a string",
+    type(None): "null",
+}
+
+
+def kind_of(value):
+    """What JSON calls a value, for sentences that get into the log: the value itself may be nobody's business."""
+    return _KINDS[type(value)]
+
+
 def error_response(status, sentence, **details):
     """A JSON error: ``{"error": sentence, …details}``."""
     import json

@@ -9,7 +9,7 @@ import os
 import re
 
 from . import web_action
-from .messages import BadValue, Request, error_response
+from .messages import BadValue, Request, error_response, kind_of
 from .percent import form_encoded, quoted_path
 
 # What a part is called when the caller gave bare base64: several models refuse a part whose type isn't a picture's.
@@ -90,9 +90,7 @@ def request(value, inputs, mount="", activation=None, default_path=""):
             raise BadValue("The model takes named parameters (an object), not an array.")
         body = json.dumps(value).encode("ascii")
     elif type(value) is not dict:
-        raise BadValue(
-            "The value of an activation must be an object or an array, this one is %s." % json.dumps(value)[:80]
-        )
+        raise BadValue("The value of an activation must be an object or an array, this one is %s." % kind_of(value))
     else:
         in_query = inputs.query if inputs.form != "query" else frozenset(value)
         query = form_encoded({key: item for key, item in value.items() if key in in_query})

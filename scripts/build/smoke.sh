@@ -31,12 +31,12 @@ smoke_test() { # IMAGE
   fi
   if "${client[@]}" <"$HERE/smoke.py" >"$JOB/findings" 2>"$JOB/out"; then
     fault=$(finding fault)
+    [[ -n $fault || -z $(not_a_number) ]] || fault="the image's Python answered no number for $(not_a_number)"
   else
     fault=$(death "$container" "$memory")
   fi
   collect_logs "$container" "$([[ -n $fault ]] || printf 1)"
   [[ -n $fault ]] || fault=$(log_fault "$wanted")
-  [[ -n $fault || -z $(not_a_number) ]] || fault="the image's Python answered no number for $(not_a_number)"
   [[ -n $fault || -z $DRIFT_DIGEST ]] || fault=$(drift_fault)
   remove "$container" &
   [[ -z $fault ]] || fail_with_log "smoke test: $fault"

@@ -1,0 +1,214 @@
+"""build.sh against hostile words: names, paths, settings, labels, what an image says of itself and prints."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bed import build_image, run
+from world import World, run_build
+
+# Each would make a file `pwned`, end a word, or be an option, where it got into a shell or a Dockerfile.
+HOSTILE = [
+    "$(touch pwned)",
+    "`touch pwned`",
+    ";touch pwned;",
+    "a b|touch pwned",
+    "'\";touch pwned #",
+    "x\nRUN touch pwned",
+    "x\ttouch pwned",
+    "--privileged",
+    "-v=/:/host",
+    "${HOME}",
+    "*",
+    "\x1b]0;pwned\x07",
+    "caf\u00e9\u202e\u009b31m",
+    "a[$(touch pwned)]",
+]
+WORST = ["$(touch pwned)", "a[$(touch pwned)]", "x\nRUN touch pwned", "\x1b]0;pwned\x07"]
+ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+
+
+def summary_of(world: World) -> dict[str, Any]:
+    found = json.loads((world.folder / "s.json").read_text("utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def test_names_of_images(world: World) -> None:
+    done = world.build("--", *HOSTILE, SUMMARY="s.json")
+    assert done.status >= len(HOSTILE)
+    assert not done.docker("pull") + done.docker("build") + done.docker("run")
+    assert not ESCAPES.search(done.stdout + done.stderr)
+    assert len(summary_of(world)["images"]) == done.status
+
+
+@pytest.mark.parametrize("word", WORST)
+@pytest.mark.parametrize(
+    "option", ["--username", "--registry", "--platform", "--base", "--test-path", "--memory", "--jobs", "--retries"]
+)
+def test_the_value_of_an_option(world: World, option: str, word: str) -> None:
+    world.publish("you/a:1")
+    done = world.build(f"{option}={word}", "you/a:1")
+    assert done.status == 2
+    assert not done.calls
+    assert not ESCAPES.search(done.stdout + done.stderr)
+
+
+def test_tags(world: World) -> None:
+    world.publish("you/a:1")
+    for word in HOSTILE:
+        done = world.build("--tag", word, "you/a:1")
+        tags = [call[-1] for call in done.docker("tag")]
+        assert done.status == 2 or all(re.fullmatch(r"me/a:[A-Za-z0-9_.-]+", tag) for tag in tags)
+
+
+def test_lines_of_a_list(world: World) -> None:
+    lines = [f"you/a:1 {word}\n{word} name\nyou/b:1 b{at} MODELPROXY_PATH={word}" for at, word in enumerate(WORST)]
+    (world.folder / "list").write_text("\n".join(lines))
+    world.publish("you/a:1", "you/b:1")
+    done = world.build("--models-from", "list", SUMMARY="s.json")
+    assert not ESCAPES.search(done.stdout + done.stderr)
+    assert len(summary_of(world)["images"]) >= 2 * len(WORST)
+    assert done.docker("build")
+    for call in done.docker("build"):
+        assert call[-2] == "--"
+        assert "--privileged" not in call
+
+
+def test_a_build_argument_is_one_word(world: World) -> None:
+    world.publish("you/a:1")
+    words = [f"X{at}={word}" for at, word in enumerate(HOSTILE) if "\n" not in word]
+    done = world.build(*[f"--build-arg={word}" for word in words], "you/a:1")
+    (call,) = done.docker("build")
+    assert set(words) <= set(call)
+
+
+def test_folders_and_their_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [word.replace("/", "_") for word in (*WORST, "'\";touch pwned #", "-rf")]
+    for at, name in enumerate(names):
+        folder = world.folder / "models" / f"{at}{name}"
+        (folder / f"d{name}").mkdir(parents=True)
+        (folder / "app.py").write_text("app = 1")
+        (folder / "requirements.txt").write_text("-r $(touch pwned)\n")
+        (folder / name).write_text("x")
+        (folder / f"d{name}" / "f").write_text("x")
+        (folder / ".dockerignore").write_text(f"x{name}\n!{name}\n")
+    world.publish("python:3.13-slim")
+    labels = []
+
+    def build(args: list[str], own: Callable[[list[str]], str] = world.docker.build) -> str:
+        context = Path(args[-1])
+        files = {str(path.relative_to(context / "source")) for path in (context / "source").rglob("*")}
+        assert any({name, f"d{name}/f", "app.py"} <= files for name in names)
+        dockerfile = (context / "Dockerfile").read_text()
+        assert "touch pwned" not in dockerfile
+        labels.extend(line for line in dockerfile.splitlines() if line.startswith("LABEL org.opencontainers.image.t"))
+        return own(args)
+
+    monkeypatch.setattr(world.docker, "build", build)
+    sources = [f"{world.folder}/models/{at}{name}" for at, name in enumerate(names)]
+    done = world.build("--no-test", "--no-push", *sources, SUMMARY="s.json")
+    assert not ESCAPES.search(done.stdout + done.stderr)
+    images = summary_of(world)["images"]
+    (refused,) = [image["reason"] for image in images if image["status"] != "built"]
+    assert "line break" in refused
+    assert len(labels) == len(names) - 1
+    for line in labels:
+        assert re.fullmatch(r'LABEL( [a-z.]+="(?:[^"\\$]|\\.)*")+', line)
+
+
+def test_a_dry_run_shows_such_names_as_they_can_be_pasted(world: World) -> None:
+    folder = world.folder / "a\x1b[2J'b"
+    folder.mkdir()
+    (folder / "app.py").write_text("app = 1")
+    world.publish("python:3.13-slim")
+    done = world.build("--dry-run", str(folder))
+    assert not ESCAPES.search(done.stdout)
+    subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
+
+
+@pytest.mark.parametrize("word", ["WORK[$(touch pwned)]", "1;touch pwned", "08", "", "9" * 40])
+@pytest.mark.parametrize("key", ["init_ms", "memory_mb"])
+def test_what_an_image_s_python_prints_is_never_calculated_with(world: World, key: str, word: str) -> None:
+    """Bash runs commands within an array's index that stands in a variable: an image ruled its builder's shell."""
+    world.publish("you/a:1")
+    world.docker.findings = f"init_ms 1\nrun_status 200\nmemory_mb 2\n{key} {word}"
+    done = world.build("you/a:1", SUMMARY="s.json")
+    assert f"no number for {key}" in done.row("me/a")
+    assert done.status == 1
+    assert not done.pushed
+    assert summary_of(world)["images"][0][key] is None
+
+
+def test_what_an_image_says_of_itself(world: World) -> None:
+    said = '\x1b]0;x\x07\u009b31m\u202e$(touch pwned)","x":"\n\\'
+    world.publish("you/a:1", labels={"modelwhisk.adapter.digest": said, "org.opencontainers.image.base.name": said})
+    world.publish("you/b:1", entrypoint=["sh", "-c", said, "${PATH}"], cmd=[said])
+    world.docker.stdout = f"{said}\nmodelproxy: {said}\n"
+    done = world.build("you/a:1", "you/b:1", "--verbose", SUMMARY="s.json")
+    assert done.status == 2
+    assert not ESCAPES.search(done.stdout + done.stderr)
+    assert len(summary_of(world)["images"]) == 2
+    (call,) = done.docker("build")
+    assert f"MODELPROXY_BASE_ENTRYPOINT={json.dumps(['sh', '-c', said, '${PATH}'])}" in call
+
+
+def test_a_registry_s_digest_is_one(world: World) -> None:
+    world.publish("you/a:1", digest="$(touch pwned)")
+    done = world.build("you/a:1")
+    assert done.status == 1
+    assert not [call for call in done.calls if "$(touch" in " ".join(call)]
+
+
+def test_words_that_are_no_utf_8_still_make_a_summary() -> None:
+    done = subprocess.run(
+        ["bash", "-c", 'source "$0"; source "$1"; LC_ALL=C; json_string "$(printf "caf\\303\\251\\377\\n\\t\\"")"']
+        + [str(Path(run_build.__code__.co_filename).parents[2] / "scripts" / "build" / part) for part in PARTS],
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == 'caf\n\t"'
+
+
+PARTS = ("reference.sh", "output.sh")
+
+
+TARGET = "modelwhisk-test/security-hostile-action"
+
+
+@pytest.mark.docker
+def test_a_real_hostile_base(base_image: Callable[[str], str], tmp_path: Path) -> None:
+    """Its Python prints what bash would run, its command and labels are words that a Dockerfile would take apart."""
+    word = "$(touch pwned) ${HOME} `id` \"'\\ #"
+    shim = tmp_path / "python3"
+    shim.write_text(
+        "#!/bin/sh\n"
+        f'[ "$1" != - ] || {{ echo "init_ms WORK[\\$(touch {tmp_path}/pwned)]" && echo memory_mb 1 && exit; }}\n'
+        'exec /usr/bin/python3.real "$@"\n'
+    )
+    shim.chmod(0o755)
+    escaped = json.dumps(word.replace("$", "\\$")).replace("\\\\$", "\\$")
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {base_image('debian-python3')}\nCOPY python3 /usr/local/bin/python3\n"
+        "RUN ln -s $(readlink -f /usr/bin/python3) /usr/bin/python3.real\n"
+        f"LABEL evil={escaped}\nENTRYPOINT {json.dumps(['sh', '-c', word])}\nCMD {json.dumps([word])}\n"
+    )
+    image = build_image("modelwhisk-test/security-hostile:1", tmp_path)
+    arguments = ("--local", "--no-push", "--username", "modelwhisk-test", image)
+    done = run_build(*arguments)
+    assert "no number for init_ms" in done.stdout
+    assert not (tmp_path / "pwned").exists()
+    # What failed its test has no tag but this.
+    target = run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", f"{TARGET}*").split()[0]
+    (config,) = [found["Config"] for found in json.loads(run("docker", "image", "inspect", target))]
+    environment = dict(line.split("=", 1) for line in config["Env"])
+    assert json.loads(environment["MODELPROXY_BASE_ENTRYPOINT"]) == ["sh", "-c", word]
+    assert json.loads(environment["MODELPROXY_BASE_CMD"]) == [word]
+    assert config["Labels"]["evil"] == word
+    assert config["Entrypoint"] == ["/modelproxy/start"]
