@@ -71,7 +71,8 @@ def test_no_key_of_an_event_selects_code(tmp_path: Path) -> None:
     events += [{"__ow_method": "get", "__ow_headers": {}, "env": {"MODELPROXY_TARGET": "os:system"}, **events[0]}]
     with Proxy(folder_with(tmp_path, "app.py", ECHO)) as proxy:
         for event in events:
-            assert proxy.run(event, code=code, env={"MODELPROXY_HOST": "function"}, **event)[0] == 200
+            beside = {**event, "code": code, "env": {"MODELPROXY_HOST": "function"}}
+            assert proxy.run(event, **beside)[0] == 200
         assert proxy.post("/init", {"value": {"code": code, "main": "main", "binary": False}})[0] in (400, 403)
     assert not (tmp_path / "pwned").exists()
     proxy.close()

@@ -172,12 +172,16 @@ class Slow(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize(
-    "words",
-    [("list",), ("deploy", "a", "me/a:1"), ("invoke", "a", "-d", "{}"), ("logs", "a"), ("status", "a"), ("url", "a")],
-    ids=lambda words: words[0],
+    ("where", "words"),
+    [
+        ("environment", ("list",)),
+        ("file", ("deploy", "a", "me/a:1")),
+        ("file", ("invoke", "a", "-d", "{}")),
+        ("file", ("logs", "a")),
+    ],
+    ids=lambda part: part[0] if isinstance(part, tuple) else part,
 )
-@pytest.mark.parametrize("where", ["file", "environment"])
-def test_the_key_of_a_namespace(tmp_path: Path, words: tuple[str, ...], where: str) -> None:
+def test_the_key_of_a_namespace(tmp_path: Path, where: str, words: tuple[str, ...]) -> None:
     """It is sent, and seen nowhere else."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server, watched() as seen:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
