@@ -98,6 +98,8 @@ class Embedding:
         import numpy
 
         rows = [_rows(value) for value in computed]
+        if len(rows) == 1 and len(rows[0]) == 1:
+            return rows[0][0]
         if len({row.shape[1] for row in rows}) != 1:
             raise NoVector("the layer's runs for this answer have not all the same size")
         return numpy.concatenate(rows).mean(axis=0)

@@ -35,23 +35,27 @@ class Search:
     def distance(self, vector):
         """The mean distance of a vector (any sequence of numbers) to its nearest ``neighbours``. Raises
         ``NoDistance``."""
-        distances = [distance for distance, _ in self.nearest(vector, self._neighbours)]
+        distances, _ = self._found(vector, self._neighbours)
         return math.fsum(distances) / len(distances)
 
     def nearest(self, vector, count):
         """[(distance, row)] of the nearest ``count``, the nearest first. Raises ``NoDistance``."""
+        distances, rows = self._found(vector, count)
+        return [(distance, int(row)) for distance, row in zip(distances, rows)]
+
+    def _found(self, vector, count):
         if len(vector) != self.reference.dimensions:
             raise NoDistance(
                 "the vector has %d numbers, the reference's have %d" % (len(vector), self.reference.dimensions)
             )
         if self._plain:
-            found = self._by_the_clock(vector, count)
+            distances, rows = self._by_the_clock(vector, count)
         else:
-            found = self._search.nearest(vector, min(count, self.reference.count))
-        pairs = [(float(distance), int(row)) for distance, row in zip(*found)]
-        if not all(math.isfinite(distance) for distance, _ in pairs):
+            distances, rows = self._search.nearest(vector, min(count, self.reference.count))
+            distances = distances.tolist()
+        if not math.isfinite(math.fsum(distances)):
             raise NoDistance("the vector has numbers that are infinite or none (NaN)")
-        return pairs
+        return distances, rows
 
     def _by_the_clock(self, vector, count):
         until = math.inf if self._seconds is None else monotonic() + self._seconds
