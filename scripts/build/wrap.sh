@@ -153,8 +153,8 @@ name_result() { # TARGET
   note base_name "$BASE_NAME"
   note base_digest "$BASE_DIGEST"
   note tags "${ALL_TAGS[*]}"
-  # A folder changes under its version, and a platform pulls a tag once.
-  if [[ -n $MODEL_DIGEST ]]; then version=$MW_TAG; else version=${VERSION_TAGS[0]}; fi
+  # A folder changes under its version, as does a reference, and a platform pulls a tag once.
+  if [[ -n $MODEL_DIGEST$DRIFT_DIGEST ]]; then version=$MW_TAG; else version=${VERSION_TAGS[0]}; fi
   note version_image "$1:$version"
 }
 

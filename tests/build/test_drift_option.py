@@ -64,6 +64,7 @@ def test_the_reference_is_the_last_layer(
     assert check[-1] == "/modelwhisk-drift/reference"
     assert "none" in check
     assert "drift: 8 vectors" in done.stderr
+    assert f"--docker me/{model.rpartition('/')[2]}:{tag_of(done)} " in done.stdout
     digest = f"modelwhisk.drift.digest=sha256:{hashlib.sha256(REFERENCE).hexdigest()}"
     assert digest in build or digest in lines[-1].replace('"', "")
 

@@ -113,7 +113,9 @@ def test_an_output_is_added_and_nothing_moved():
 
 
 def test_nodes_without_inputs_or_outputs():
-    empty = model([], [("y", tensor(FLOAT, [1]))], [node("Constant", [], ["y"]), node("Nothing", ["y"], [])])
+    empty = model(
+        [], [("y", tensor(FLOAT, [1]))], [node("Constant", [], ["y"], value_int=1), node("Nothing", ["y"], [])]
+    )
     found = Graph(empty)
     assert found.nodes[0].inputs == [""] and found.nodes[1].outputs == [""]
     with pytest.raises(NoLayer):
