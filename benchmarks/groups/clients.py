@@ -12,10 +12,11 @@ from benchmarks.figures import Bar, Row, Series, Table
 from benchmarks.processes import call, is_ok, request
 
 from . import servers
-from .sockets import CASES, EXEC, SMALL, check, init_value
+from .sockets import CASES, EXEC, SAME_HANDLER, SMALL, check, init_value
 
 CLIENTS = 8
 CALLS = 20  # of each client in a turn
+ONE_AT_A_TIME = (EXEC, SAME_HANDLER)
 MEASURED = (SMALL, "200 kB upload in")
 
 NOTE = (
@@ -26,7 +27,7 @@ NOTE = (
 
 
 def measure(environment: Environment, rounds: int) -> Table:
-    sides = {name: start for name, start in servers.for_python(environment).items() if name != EXEC}
+    sides = {name: start for name, start in servers.for_python(environment).items() if name not in ONE_AT_A_TIME}
     sides["ours"] = functools.partial(servers.ours, concurrency=CLIENTS)
     with multiprocessing.get_context("fork").Pool(CLIENTS) as pool, ExitStack() as stack:
         running = {name: stack.enter_context(start(environment)) for name, start in sides.items()}

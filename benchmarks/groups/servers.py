@@ -32,6 +32,12 @@ def _inside(script: str) -> Start:
     return start
 
 
+def _waitress_with_ours(environment: Environment) -> AbstractContextManager[Server]:
+    port = free_port()
+    command = [environment.python, INSIDE / "waitress_server.py", port, environment.proxy]
+    return serving(command, MODEL, port, _log(environment, "waitress-ours"))
+
+
 def _gunicorn(environment: Environment) -> AbstractContextManager[Server]:
     port = free_port()
     options = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "8", "--pythonpath", INSIDE]
@@ -55,6 +61,7 @@ SIDES: dict[str, Start] = {
     "ours": ours,
     "naive": _inside("naive_server.py"),
     "waitress": _inside("waitress_server.py"),
+    "waitress, ours": _waitress_with_ours,
     "gunicorn": _gunicorn,
     "functions-framework": _functions_framework,
     "skeleton": _inside("skeleton_server.py"),
