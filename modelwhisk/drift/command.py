@@ -45,6 +45,12 @@ def drift() -> None:
     show_default=True,
     help="Which part of fresh inputs of the same source isn't to count as drifted.",
 )
+@click.option(
+    "--damping/--no-damping",
+    default=None,
+    help="Directions in which the inputs themselves differ much count less, so that others are seen. By default for up "
+    "to 5,000 inputs, since searches take longer; never with l1.",
+)
 @click.option("--half", is_flag=True, help="Keep vectors in half precision: half the size.")
 @click.option(
     "--index",

@@ -46,6 +46,7 @@ class Settings:
     neighbours: int = 3
     quantile: float = 0.99
     half: bool = False
+    damping: bool | None = None
     index: str = "auto"
     jobs: int = 1
     resume: bool = False
@@ -187,6 +188,7 @@ class Fit:
             neighbours=settings.neighbours,
             quantile=settings.quantile,
             half=settings.half,
+            damping=settings.damping,
             index=settings.index,
             jobs=settings.jobs,
         )

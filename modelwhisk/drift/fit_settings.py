@@ -42,6 +42,7 @@ def settings_of(options: Mapping[str, Any], environment: Mapping[str, str], proc
         neighbours=options["neighbours"],
         quantile=options["quantile"],
         half=options["half"],
+        damping=options["damping"],
         index=options["index"],
         jobs=options["jobs"] or (_CALLS if model.local is None else min(_MOST_COPIES, processors)),
         resume=options["resume"],

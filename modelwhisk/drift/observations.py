@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwhisk.drift.neighbours import nearest, unit_rows
+from modelwhisk.drift.neighbours import nearest
+from modelwhisk.drift.reference import preparation_of
 
 Numbers = NDArray[Any]
 _TRAINING_SAMPLE = 1_000  # rows that are compared with all others where a reference has no distances
@@ -72,7 +73,7 @@ def measured(
             f"the embedding of the new inputs has {vectors.shape[-1]} numbers, the reference's {reference.dimensions}; "
             "was another model or embedding used?"
         )
-    asked = unit_rows(vectors) if reference.metric == "cosine" else np.asarray(vectors, np.float32)
+    asked = preparation_of(reference).of(vectors)
     found, rows = nearest(reference.array("vectors.npy"), asked, reference.neighbours, reference.metric)
     names = names_of(reference)
     items = [

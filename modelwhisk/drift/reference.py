@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from modelwhisk.drift import index
 from modelwhisk.drift.axes import Principal, leading, principal
+from modelwhisk.drift.damping import MEMBER as DAMPING
+from modelwhisk.drift.damping import UP_TO as DAMPED_UP_TO
+from modelwhisk.drift.damping import damped, damping_of
 from modelwhisk.drift.neighbours import nearest, unit_rows
 from modelwhisk.drift.thresholds import (
     QUANTILES,
@@ -68,6 +71,7 @@ class Choices:
     neighbours: int = 3
     quantile: float = 0.99
     half: bool = False
+    damping: bool | None = None
     index: str = "auto"
     jobs: int = 1
 
@@ -96,7 +100,10 @@ def make(path: Path, training: Training, choices: Choices, step: Step = lambda n
     with ReferenceWriter(path) as writer:
         step("storing", 0)
         kind = "<f2" if choices.half else "<f4"
-        blocks = _stored(training.vectors, choices.metric)
+        preparation = _preparation(training.vectors, choices, random)
+        if len(preparation.damping):
+            writer.add_array(DAMPING, "<f4", preparation.damping.shape, [preparation.damping])
+        blocks = _stored(training.vectors, preparation)
         vectors = writer.add_array("vectors.npy", kind, (count, dimensions), blocks)
         known = principal(vectors, random)
         writer.add_array("mean.npy", "<f4", (dimensions,), [known.mean])
@@ -107,16 +114,18 @@ def make(path: Path, training: Training, choices: Choices, step: Step = lambda n
             writer.add("examples.jsonl", _lines(training.examples))
         for row, picture in training.thumbnails.items():
             writer.add(f"thumbnails/{row}.jpg", [picture])
-        distances = _distances(training.vectors, vectors, choices, random, step)
+        distances = _distances(training.vectors, vectors, preparation, choices, random=random, step=step)
         writer.add_array("distances.npy", "<f4", distances.shape, [distances])
         calibration = calibrate(vectors, _quantiles(choices), choices.neighbours, choices.metric, random)
         thresholds = _thresholds(distances, choices)
-        validation = _validated(training.validation, vectors, thresholds["thresholds"], choices)
+        fresh = None if training.validation is None else preparation.of(training.validation)
+        validation = _validated(fresh, vectors, thresholds["thresholds"], choices)
         about = {
             "format": FORMAT,
             "version": VERSION,
             **choices.about,
             "metric": choices.metric,
+            "damped": len(preparation.damping),
             "neighbours": choices.neighbours,
             "dimensions": dimensions,
             "count": count,
@@ -132,15 +141,36 @@ def make(path: Path, training: Training, choices: Choices, step: Step = lambda n
     return Made(about, calibration, validation)
 
 
-def _stored(vectors: Numbers, metric: str) -> Iterator[Numbers]:
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to vectors before they are compared, stored ones and asked ones alike."""
+
+    metric: str
+    damping: Numbers
+
+    def of(self, vectors: Numbers) -> Numbers:
+        """The vectors as they are compared."""
+        rows = damped(np.asarray(vectors, np.float32), self.damping)
+        return unit_rows(rows) if self.metric == "cosine" else rows
+
+
+def preparation_of(reference: Any) -> Preparation:
+    """What an open reference was made with."""
+    nothing = np.empty((0, reference.dimensions), np.float32)
+    return Preparation(reference.metric, reference.array(DAMPING) if reference.has(DAMPING) else nothing)
+
+
+def _preparation(vectors: Numbers, choices: Choices, random: np.random.Generator) -> Preparation:
+    wanted = len(vectors) <= DAMPED_UP_TO if choices.damping is None else choices.damping
+    # L1 sums up the coordinates as they are, which turning them would change.
+    if not wanted or choices.metric == "l1":
+        return Preparation(choices.metric, np.empty((0, vectors.shape[1]), np.float32))
+    return Preparation(choices.metric, damping_of(principal(vectors, random), len(vectors)))
+
+
+def _stored(vectors: Numbers, preparation: Preparation) -> Iterator[Numbers]:
     for start in range(0, len(vectors), _ROWS):
-        yield _prepared(vectors[start : start + _ROWS], metric)
-
-
-def _prepared(rows: Numbers, metric: str) -> Numbers:
-    """Vectors as they are compared."""
-    rows = np.asarray(rows, np.float32)
-    return unit_rows(rows) if metric == "cosine" else rows
+        yield preparation.of(vectors[start : start + _ROWS])
 
 
 def _add_leading(writer: ReferenceWriter, vectors: Numbers, known: Principal) -> None:
@@ -150,11 +180,17 @@ def _add_leading(writer: ReferenceWriter, vectors: Numbers, known: Principal) ->
 
 
 def _distances(
-    collected: Numbers, vectors: Numbers, choices: Choices, random: np.random.Generator, step: Step
+    collected: Numbers,
+    vectors: Numbers,
+    preparation: Preparation,
+    choices: Choices,
+    *,
+    random: np.random.Generator,
+    step: Step,
 ) -> Numbers:
     """Leave-one-out distances, of each vector as it would come in the action: before it was made half as precise."""
     rows = sampled(len(vectors), vectors.shape[1], choices.metric, random)
-    queries = _prepared(collected[rows], choices.metric)
+    queries = preparation.of(collected[rows])
     found, _ = nearest(
         vectors, queries, choices.neighbours, choices.metric, own=rows, tell=lambda part: step("thresholds", part)
     )
@@ -186,10 +222,10 @@ def _thresholds(distances: Numbers, choices: Choices) -> dict[str, Any]:
 def _validated(
     validation: Numbers | None, vectors: Numbers, thresholds: Sequence[Mapping[str, float]], choices: Choices
 ) -> list[Calibration]:
+    """Of fresh inputs, prepared."""
     if validation is None or not len(validation):
         return []
-    queries = _prepared(validation, choices.metric)
-    distances = nearest(vectors, queries, choices.neighbours, choices.metric)[0].mean(axis=1)
+    distances = nearest(vectors, validation, choices.neighbours, choices.metric)[0].mean(axis=1)
     return [
         Calibration(entry["quantile"], len(distances), int((distances > entry["distance"]).sum()))
         for entry in thresholds

@@ -33,7 +33,8 @@ def show_reference(path: Path, *, as_json: bool) -> int:
     table.add_row("model", Text(f"{about['model']['name']}, {about['model']['digest']}"))
     table.add_row("embedding", Text(adapter.part("drift.declaration").in_words(reference.declaration)))
     table.add_row("vectors", f"{reference.count} x {reference.dimensions}, {about['precision']}")
-    table.add_row("distance", f"{reference.metric}, mean of the {reference.neighbours} nearest")
+    damped = f", {about['damped']} directions damped" if about.get("damped") else ""
+    table.add_row("distance", f"{reference.metric}, mean of the {reference.neighbours} nearest{damped}")
     for entry in about["thresholds"]:
         mark = "  (the threshold)" if entry == about["threshold"] else ""
         table.add_row(f"{100 * entry['quantile']:g} %", f"under {entry['distance']:.6g}{mark}")

@@ -54,7 +54,7 @@ def test_what_is_written_is_read_back(
 ) -> None:
     path = tmp_path_factory.mktemp("drift") / "reference"
     vectors = vectors_of(count, dimensions, seed)
-    about = made(path, vectors, metric=metric, half=half, neighbours=neighbours).about
+    about = made(path, vectors, metric=metric, half=half, neighbours=neighbours, damping=False).about
     reference = opened.Reference(path)
     assert (reference.metric, reference.neighbours) == (metric, neighbours)
     assert (reference.count, reference.dimensions) == vectors.shape

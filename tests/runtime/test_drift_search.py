@@ -5,7 +5,7 @@ import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from modelproxy.drift import plain_search, search
+from modelproxy.drift import damping, plain_search, search
 from modelproxy.drift.numpy_search import NumpySearch
 from modelproxy.drift.plain_search import PlainSearch, TooSlow
 from modelproxy.drift.reference import Reference
@@ -288,3 +288,18 @@ def test_an_index_of_other_vectors(tmp_path, monkeypatch):
     asked = Search(with_index(tmp_path / "r", clustered(300, 8), "l2"))
     assert "the index is of 3 vectors, the reference of 300" in asked.warnings[0]
     assert math.isfinite(asked.distance([0.0] * 8))
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine"])
+def test_a_vector_is_damped_as_the_stored_ones_are_with_and_without_numpy(tmp_path, monkeypatch, metric):
+    vectors = clustered(60, 12)
+    rows = numpy.random.RandomState(3).randn(2, 12).astype("<f4")
+    rows *= numpy.float32([[0.9], [0.5]]) / numpy.linalg.norm(rows, axis=1, keepdims=True)
+    stored = vectors - vectors.dot(rows.T).dot(rows)
+    reference = reference_of(tmp_path / "r", stored[:50], metric, extra={damping.DAMPING: references.npy(rows)})
+    expected = [by_hand(reference, vector, 3).mean() for vector in stored[50:]]
+    assert [Search(reference).distance(vector) for vector in vectors[50:]] == pytest.approx(expected, rel=1e-4)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    monkeypatch.delitem(sys.modules, "modelproxy.drift.numpy_search", raising=False)
+    found = [Search(reference).distance(list(map(float, vector))) for vector in vectors[50:]]
+    assert found == pytest.approx(expected, rel=1e-4)

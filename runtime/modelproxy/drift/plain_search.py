@@ -22,13 +22,13 @@ class PlainSearch:
     def __init__(self, reference):
         self._metric = reference.metric
         self._dimensions = reference.dimensions
-        self._vectors = _Rows(reference, VECTORS)
+        self._vectors = Rows(reference, VECTORS)
         self._leading = None
         if self._metric != "l1" and all(reference.has(name) for name in (LEADING, AXES, MEAN)):
-            self._leading = _Rows(reference, LEADING)
-            axes = _Rows(reference, AXES)
+            self._leading = Rows(reference, LEADING)
+            axes = Rows(reference, AXES)
             self._axes = [list(axes[row]) for row in range(axes.count)]
-            self._mean = list(_Rows(reference, MEAN)[0])
+            self._mean = list(Rows(reference, MEAN)[0])
 
     def nearest(self, vector, count, until=float("inf")):
         """Distances and rows of the ``count`` nearest, the nearest first. Raises ``TooSlow`` after ``until``
@@ -70,7 +70,7 @@ class PlainSearch:
         return sum(map(abs, away)) if self._metric == "l1" else sum(map(mul, away, away))
 
 
-class _Rows:
+class Rows:
     """The rows of a ``.npy`` member, each as a sequence of floats, read where they lie."""
 
     def __init__(self, reference, name):

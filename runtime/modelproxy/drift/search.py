@@ -4,6 +4,7 @@ numpy, else with the standard library alone."""
 import math
 from time import monotonic
 
+from . import damping
 from .plain_search import PlainSearch, TooSlow
 
 _TRIED = 10000  # vectors by which the time of a search is told beforehand
@@ -30,6 +31,7 @@ class Search:
         self._seconds = seconds
         self._neighbours = min(reference.neighbours, reference.count)
         self._plain = False
+        self._damped = damping.of(reference)
         self._search = self._by_index() or self._by_numpy() or self._by_nothing()
 
     def distance(self, vector):
@@ -48,6 +50,8 @@ class Search:
             raise NoDistance(
                 "the vector has %d numbers, the reference's have %d" % (len(vector), self.reference.dimensions)
             )
+        if self._damped is not None:
+            vector = self._damped(vector)
         if self._plain:
             distances, rows = self._by_the_clock(vector, count)
         else:
