@@ -33,7 +33,7 @@ def curved(count: int, seed: int) -> Any:
 @pytest.mark.parametrize("metric", ["l2", "l1", "cosine"])
 def test_fresh_inputs_find_their_nearest(tmp_path: Path, metric: str) -> None:
     path = tmp_path / "reference"
-    vectors, fresh = curved(3000, 1), curved(200, 2)
+    vectors, fresh = curved(2000, 1), curved(150, 2)
     make(path, Training(vectors, [""] * len(vectors)), Choices(about=ABOUT, metric=metric, index="usearch"))
     reference = opened.Reference(path)
     about = reference.index
@@ -59,9 +59,9 @@ def test_small_references_have_none_unless_it_is_asked_for(tmp_path: Path) -> No
 
 def test_an_index_that_finds_too_little_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "_EFFORTS", (1,))
-    noise = np.random.default_rng(0).normal(size=(3000, 200)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=(1500, 200)).astype(np.float32)
     with pytest.raises(index.IndexTooPoor, match="--index none"):
-        make(tmp_path / "reference", Training(noise, [""] * 3000), Choices(about=ABOUT, index="usearch"))
+        make(tmp_path / "reference", Training(noise, [""] * 1500), Choices(about=ABOUT, index="usearch"))
     assert list(tmp_path.iterdir()) == []
 
 
