@@ -26,4 +26,12 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         ): _PADDING
         for padding in ("-len(digits) + 4", "+len(digits) % 4", "-len(digits) % 5")
     },
+    **{
+        (
+            "settings",
+            'self.port = Setting("port", "whole", 0, "").read(environ["PORT"])',
+            f'self.port = Setting("port", "whole", {default}, "").read(environ["PORT"])',
+        ): "only its way of reading is used, not its default"
+        for default in ("1", "-1")
+    },
 }

@@ -18,6 +18,7 @@ def test_defaults():
         ("health_path", "/healthz"),
         ("init_code", "refuse"),
         ("base_command", []),
+        ("drift_window", 100),
     ],
 )
 def test_more_defaults(name, default):
