@@ -52,7 +52,7 @@ class _Socket:
             self._pieces.insert(0, piece[len(taken) :])
         return len(taken)
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: bytes, *flags: int) -> int:
         return len(data)
 
 

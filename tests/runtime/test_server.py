@@ -13,6 +13,7 @@ from modelproxy import server as server_module
 from modelproxy.http1 import Reply, error_reply, parse_head
 from modelproxy.jobs import ENOUGH, Inbox
 from modelproxy.listener import listen
+from modelproxy.reader import Refused
 from modelproxy.server import Server
 
 
@@ -516,6 +517,17 @@ def test_it_may_be_woken_for_nothing_and_any_number_of_times(idle):
             idle._waker.send(bytes(65536))
     idle._wake()
     assert idle._woken.recv(10) == bytes(10)
+
+
+def test_a_refusal_of_a_client_that_has_gone(idle):
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    connection = server_module.Connection(ours, None, 0)
+    idle._connections[connection.descriptor] = connection
+    idle._poll.register(connection.descriptor, select.POLLIN)
+    idle._refuse(connection, Refused(None, error_reply(400, "no")))
+    assert not idle._connections
+    assert ours.fileno() == -1
 
 
 def test_an_answer_to_a_client_whose_connection_takes_nothing(idle):
