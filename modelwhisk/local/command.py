@@ -120,9 +120,10 @@ def _limit(field: str, unit: str, help_text: str) -> Callable[[Command], Command
 @click.option(
     "--auth",
     default=GUEST_KEY,
+    envvar="MODELWHISK_LOCAL_AUTH",
     metavar="UUID:KEY",
     show_default="the key of every standalone OpenWhisk",
-    help="Key of the namespace, for the REST API.",
+    help="Key of the namespace, for the REST API; in MODELWHISK_LOCAL_AUTH no other user of this machine sees it.",
 )
 @click.option(
     "--data",

@@ -116,8 +116,9 @@ def _env_file(folder: Path) -> Path:
     return path
 
 
-def test_a_folder_is_an_image_for_other_actions(command: Any) -> None:
-    one = command("me/max-x:1=model", "--auth", "u:p", "--max-memory", "300")
+def test_a_folder_is_an_image_for_other_actions(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELWHISK_LOCAL_AUTH", "u:p")
+    one = command("me/max-x:1=model", "--max-memory", "300")
     assert one.url.endswith("/max-x")
     said = one.until("api")
     assert (one.url.startswith(said["url"]), said["auth"]) == (True, "u:p")
