@@ -89,6 +89,7 @@ def test_what_is_refused_and_with_which_status(status, lines):
         head_of(*lines)
     assert refused.value.status == status
     assert str(refused.value)
+    assert "%" not in str(refused.value)
 
 
 def test_a_long_run_of_spaces_costs_no_time():
@@ -156,6 +157,7 @@ def test_a_chunked_body_that_is_refused(status, wire):
     with pytest.raises(Malformed) as refused:
         feed(wire)
     assert refused.value.status == status
+    assert "%" not in str(refused.value)
 
 
 def test_a_chunked_body_that_goes_on():
