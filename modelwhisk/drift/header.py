@@ -10,9 +10,9 @@ from typing import Any
 
 NAME = "model-drift"
 
-_MEMBER = re.compile(r"([a-z]+)\s*=\s*(\?[01]|[0-9][0-9.eE+-]*)")
+_MEMBER = re.compile(r'([a-z]+)\s*=\s*"?(\?[01]|[0-9][0-9.eE+-]*)')
 # The log line of an activation: the proxy's own, as text or as one JSON object.
-_IN_TEXT = re.compile(r"\bmodelproxy: .*\bdrift=([0-9][0-9.eE+-]*)(?:/([0-9][0-9.eE+-]*))?")
+_IN_TEXT = re.compile(r"\bmodelproxy: .*\bdrift=([0-9][0-9.eE+-]*)(?:.*? threshold=([0-9][0-9.eE+-]*))?")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Told:
 def of_header(text: str) -> Told | None:
     """What the header says; None where it has no distance (the monitor failed or had no time)."""
     members = dict(_MEMBER.findall(text))
-    return _told(members.get("distance"), members.get("threshold"))
+    # Decimals of structured fields have three digits after the point; `exact` has all.
+    return _told(members.get("exact", members.get("distance")), members.get("threshold"))
 
 
 def of_headers(headers: Any) -> Told | None:

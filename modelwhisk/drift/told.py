@@ -16,7 +16,8 @@ from modelwhisk.map.results import Format, Line, parse_line
 from modelwhisk.openwhisk import Activation, NotFound, OpenWhisk
 
 _PAGE = 200  # activations that the platform lists at a time
-_ROUNDED = 1e-3  # how far a threshold in a header may be from the reference's
+# How far a threshold that was told may be from the reference's: a header has three digits after the point.
+_ROUNDED = 6e-4
 _EXCERPT = 200  # characters
 # A model's other routes (metadata, its Swagger page) have no distance, and are none of the inputs.
 _FAILED, _UNTOLD = "failed", "without Model-Drift"
@@ -138,7 +139,7 @@ def _whole(whisk: OpenWhisk, listed: Iterable[Activation]) -> Iterator[Activatio
 
 def _check(told: Told, reference: Any, where: str) -> None:
     limit = float(reference.threshold)
-    if told.threshold is not None and not isclose(told.threshold, limit, rel_tol=_ROUNDED, abs_tol=1e-6):
+    if told.threshold is not None and not isclose(told.threshold, limit, rel_tol=1e-5, abs_tol=_ROUNDED):
         raise OtherReference(
             f"{where} has distances by another reference: its threshold is {told.threshold:g}, that of "
             f"{reference.path} {limit:g}. Give the reference that the action was built with."

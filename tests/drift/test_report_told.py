@@ -22,6 +22,7 @@ REFERENCE = SimpleNamespace(path="digits.drift", threshold=1.2)
     ("text", "found"),
     [
         ("distance=0.831; threshold=1.2; drifted=?0", Told(0.831, 1.2)),
+        ('distance=0.831; threshold=1.2; drifted=?0; exact="0.83123456"', Told(0.83123456, 1.2)),
         ("distance=0.831, threshold=1.2, drifted=?0", Told(0.831, 1.2)),
         ("distance=12", Told(12, None)),
         ("drifted=?0", None),
@@ -46,7 +47,7 @@ def test_other_headers_tell_nothing(headers: object) -> None:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        (STAMP + "modelproxy: POST /model/predict 200 in=1 drift=0.5 activation=a", Told(0.5, None)),
+        (STAMP + "modelproxy: POST / 200 in=1 drift=0.5 drifted=0 threshold=1.2 share=0 of=9", Told(0.5, 1.2)),
         (STAMP + '{"activation": "a", "drift": {"distance": 0.5, "threshold": 1.2}}', Told(0.5, 1.2)),
         ('{"activation": "a", "drift": null}', None),
         ('{"activation": "a", "drift": {"distance": true}}', None),
