@@ -82,8 +82,8 @@ class Action:
         """At a job's deadline, once claimed: the caller gets a 504 and the prediction goes on.
 
         Where the job hadn't begun, because an earlier one that was late itself still runs, the process ends: the
-        platform then starts a fresh container instead of one that would be late for ever (design, decision 9). It
-        learns so from a status that isn't 200; else it would send this container, gone by then, one more call.
+        platform then starts a fresh container instead of one that would be late for ever (design, decision 9). With a
+        status that isn't 200 it would do so at once, but keep from the caller why (contract A7).
         """
         activation = job.notes
         if activation.started is not None:
@@ -93,7 +93,7 @@ class Action:
             return self._in_time(activation, _NOT_READY)
         if len(self._late) < self._settings.concurrency:
             return self._in_time(activation, _NOT_READY)
-        job.send(activation.conclude_with(502, _STUCK % round(activation.elapsed()), self._settings))
+        job.send(self._in_time(activation, _STUCK))
         log.line("the process ends, since a prediction doesn't")
         os._exit(1)
 

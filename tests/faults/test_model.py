@@ -123,6 +123,8 @@ def test_two_overlapping_runs_where_eight_are_allowed(start: Start) -> None:
 
 # --- with the platform's next container as the recovery -----------------------------------------------------------
 
+MOST_LOST = 3  # calls of one fault
+
 
 def ask(url: str, path: str) -> RawResponse:
     return send(url, message("GET", f"/api/v1/web/guest/default/faulty{path}", [("Host", "h")]), timeout=60)
@@ -135,7 +137,7 @@ def calls_after(factory: Any, path: str, timeout: int = 60_000) -> tuple[list[in
         first = json.loads(ask(platform.url, "/nothing").body)
         statuses = [ask(platform.url, path).status]
         answer = ask(platform.url, "/nothing")
-        if answer.status != 200:
+        while answer.status != 200 and len(statuses) < MOST_LOST:
             statuses.append(answer.status)
             answer = ask(platform.url, "/nothing")
         assert answer.status == 200
@@ -151,9 +153,10 @@ def test_ends_the_process(path: str) -> None:
 
 
 def test_deadlocks() -> None:
-    """The caller gets a 504 in time; the next, who finds it still stuck, has the platform start another."""
+    """The caller gets a 504 in time, and so does the next, who finds it still stuck; then the platform starts another,
+    at once or where one more call finds nobody there."""
     statuses, first, then = calls_after(ProcessFactory(MODEL, sys.executable, SETTINGS), "/deadlock", 1000)
-    assert statuses == [504, 400]
+    assert statuses in ([504, 504], [504, 504, 400])
     assert then["pid"] != first["pid"]
 
 
