@@ -10,7 +10,7 @@ from collections.abc import Callable
 from benchmarks.environments import Environment
 from benchmarks.figures import Table
 
-from . import build, clients, cold, drift_search, growth, in_process, mapped, memory, sockets, start
+from . import build, clients, cold, drift_detection, drift_search, growth, in_process, mapped, memory, sockets, start
 
 GROUPS: dict[str, Callable[[Environment, int], Table]] = {
     "process": in_process.measure,
@@ -25,7 +25,8 @@ ONCE: dict[str, Callable[..., Table]] = {
     "build": build.measure,
     "map": mapped.measure,
     "drift-search": drift_search.measure,
+    "drift-detection": drift_detection.measure,
 }
 ON_FURTHER_PYTHONS = ("process",)
 # Left out unless they are named: they take half an hour the first time.
-LONG = ("drift-search",)
+LONG = ("drift-search", "drift-detection")

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks import page, report
 from benchmarks.figures import Bar, Row, Series, Table
-from benchmarks.groups import in_process
+from benchmarks.groups import drift_detection, in_process
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 INSIDE = CHECKOUT / "benchmarks" / "inside"
@@ -145,3 +145,22 @@ def test_the_page_needs_nothing_else_and_shows_each_figure() -> None:
 def test_a_table_without_times_has_no_plot() -> None:
     rows = (Row("heavy", {"ours": Series.of([12.5])}, {}, (), "MB"),)
     assert "<svg" not in page.rendered([Table("group", "", "A title", "", rows)])
+
+
+def detection_results(validation_share: float) -> dict[str, object]:
+    def of(name: str) -> dict[str, object]:
+        kinds = {"validation": {"share": validation_share, "auc": None}, "inverted": {"share": 0.5, "auc": 0.9}}
+        return {name: {"single": {"ours, l2": kinds}}}
+
+    digits = {**of("inner layer (flat)"), **of("picture")}
+    texts = {**of("scores of the languages"), **of("letters and pairs")}
+    return {"digits": {"embeddings": digits}, "texts": {"embeddings": texts}}
+
+
+@pytest.mark.parametrize(("share", "met"), [(0.01, True), (0.0, True), (0.02, True), (0.021, False)])
+def test_thresholds_are_held_to_the_stated_share(share: float, met: bool) -> None:
+    table = drift_detection.table_of(detection_results(share))
+    assert [row.name for row in table.rows][:2] == ["digits: validation", "digits: inverted"]
+    assert [bar.met for bar in table.rows[0].bars] == [met, met]
+    assert [bar.met for bar in table.rows[1].bars] == [False]  # 0.9 is no detection of what picture must see
+    assert table.rows[1].ratios["% picture"] == 50

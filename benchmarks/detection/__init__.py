@@ -1,0 +1,1 @@
+"""What drift detection detects: real inputs, shifts of them, our distance and what others use, in one table."""
