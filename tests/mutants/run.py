@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.abc
 import importlib.util
+import math
 import os
 import resource
 import signal
@@ -33,7 +34,14 @@ ENOUGH = 95.0  # per cent of the mutants that must be killed
 EXAMPLES = 25  # of each property
 DEADLOCK = 900  # seconds after which a mutant that waits for what never comes is ended
 
-hypothesis.settings.register_profile("mutants", max_examples=EXAMPLES, derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile(
+    "mutants",
+    max_examples=EXAMPLES,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],  # one counterexample will do, however long
+)
 
 
 class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -82,7 +90,7 @@ def start(target: Target, source: str, cpu_seconds: int) -> int:
         signal.alarm(DEADLOCK)
         # Only the plugin that pytest.ini has a setting of: the others cost more than the tests.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        options = ["-x", "-p", "pytest_timeout", "--timeout", "0", "-p", "no:unraisableexception"]
+        options = ["-x", "-q", "--tb", "no", "--assert", "plain", "-p", "pytest_timeout", "--timeout", "0", "-p", "no:unraisableexception"]
         status = int(pytest.main([*options, "-c", configuration, *target.test_files]))
     finally:
         os._exit(status)
@@ -111,7 +119,7 @@ def check(target: Target, jobs: int) -> tuple[int, int, list[str]]:
         print(f"{target.path}: its tests fail as it is", flush=True)
         return 0, 0, [target.path]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_seconds = 10 + 4 * round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    cpu_seconds = 2 + 4 * math.ceil(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     mutants, alive, wrong = list(mutants_of(source)), 0, []
     unseen = {key for key in EQUIVALENTS if key[0] == target.path}
     for mutant in survivors(target, mutants, cpu_seconds, jobs):

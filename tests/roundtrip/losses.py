@@ -151,7 +151,10 @@ _VALUE = re.compile("[\t -~\x80-\xff]*")
 
 
 def relayed_headers(answer: Answer, *, keep_cors: bool) -> dict[str, list[str]]:
-    """By name: what isn't well formed is left out; CORS headers are the platform's unless the action says otherwise."""
+    """By name: what isn't well formed is left out; CORS headers are the platform's unless the action says otherwise.
+
+    The lines of Server-Timing become one, behind the proxy's own; it is a list (RFC 9110 section 5.3).
+    """
     relayed: dict[str, list[str]] = {}
     for name, value in answer.headers:
         lower = name.lower()
@@ -159,6 +162,8 @@ def relayed_headers(answer: Answer, *, keep_cors: bool) -> dict[str, list[str]]:
             continue
         if _TOKEN.fullmatch(name) and _VALUE.fullmatch(value):
             relayed.setdefault(lower, []).append(value.strip(" \t"))
+    if "server-timing" in relayed:
+        relayed["server-timing"] = [", ".join(relayed["server-timing"]).strip(" \t")]
     return relayed
 
 

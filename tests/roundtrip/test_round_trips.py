@@ -90,6 +90,13 @@ def test_a_compressed_text_of_several_members() -> None:
     a_raw_exchange(asked(), answered(body, "text/plain", Content_Encoding="gzip"), {}, True)
 
 
+@pytest.mark.parametrize("values", [("", ""), ("db;dur=1", "cache")])
+def test_server_timing_in_several_lines(values: tuple[str, ...]) -> None:
+    """The property wanted as many back."""
+    answer = Answer("200 Reason", tuple(("Server-Timing", value) for value in values), (b"",))
+    a_raw_exchange(asked(), answer, {}, False)
+
+
 # --- beside the properties ----------------------------------------------------------------------------------------
 
 

@@ -593,13 +593,22 @@ def test_there_must_be_a_command(make):
         make(words=["nowhere"]).load()
 
 
-def test_a_command_that_opens_no_port_is_told_of_once(make, monkeypatch, capfd):
-    monkeypatch.setattr(waiting, "HINT_AFTER", 0.02)
-    host = make(words=["/bin/sh", "-c", "sleep 0.1; exit 1"])
-    with pytest.raises(Unloadable):
-        host.load()
-    with pytest.raises(Unloadable):
-        make(words=["/bin/sh", "-c", "sleep 0.1; exit 1"], command_port="9").load()
+def test_a_command_that_opens_no_port_is_told_of_once(make, folder, monkeypatch, capfd):
+    monkeypatch.setattr(waiting, "HINT_AFTER", 0)
+    check, checks = waiting.Waiting._check, []
+
+    def counted(self):
+        checks.append(self)
+        if len(checks) % 5 == 0:
+            folder.joinpath("enough-%d" % len(checks)).touch()
+        check(self)
+
+    monkeypatch.setattr(waiting.Waiting, "_check", counted)
+    for named, after in [("", 5), ("9", 10)]:
+        command = "while [ ! -e enough-%d ]; do sleep 0.02; done; exit 1" % after
+        with pytest.raises(Unloadable):
+            make(words=["/bin/sh", "-c", command], command_port=named).load()
+        checks[after:] = []
     out = capfd.readouterr()[0]
     assert out.count("hasn't opened a TCP port yet; a Unix socket isn't looked for") == 1
     assert out.count("hasn't opened a TCP port yet 9;") == 1
