@@ -14,6 +14,16 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         r"""(name, re.sub(r"\\(.)", r"\1", value[1:-1]) if value[ -1] == '"' else value)""",
     ): "by the grammar a value that ends with a quotation mark begins with one",
     (
+        "plain_action",
+        'return binascii.a2b_base64(text + "=" * (-len(text) % 4))',
+        'return binascii.a2b_base64(text + "=" * (+len(text) % 4))',
+    ): _PADDING,
+    (
+        "plain_action",
+        'raise ValueError("%s is no JSON" % constant)',
+        'raise ValueError("%s is no JSON" + constant)',
+    ): "nobody is told: a result with NaN in it is wrapped",
+    (
         "formats/data_url",
         'return binascii.a2b_base64(bare + "=" * (-len(bare) % 4))',
         'return binascii.a2b_base64(bare + "=" * (+len(bare) % 4))',

@@ -119,7 +119,7 @@ def check(target: Target, jobs: int) -> tuple[int, int, list[str]]:
         print(f"{target.path}: its tests fail as it is", flush=True)
         return 0, 0, [target.path]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_seconds = 2 + 4 * math.ceil(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    cpu_seconds = 1 + 2 * math.ceil(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     mutants, alive, wrong = list(mutants_of(source)), 0, []
     unseen = {key for key in EQUIVALENTS if key[0] == target.path}
     for mutant in survivors(target, mutants, cpu_seconds, jobs):

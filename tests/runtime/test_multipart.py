@@ -33,6 +33,7 @@ def test_what_is_written_is_read_again(parts):
     boundary, body = multipart.write(parts)
     content_type = "multipart/form-data; boundary=%s" % boundary
     assert plain(multipart.read(body, multipart.boundary_of(content_type))) == plain(parts)
+    assert len(boundary) == 32  # which no content has by chance
 
 
 @settings(deadline=None, max_examples=40)
@@ -115,7 +116,10 @@ def test_the_file_name_of_each_sender(parameter, name):
         ([b"--b", b"Content-Disposition: attachment; name=a", b"", b"", b"--b--"], "no Content-Disposition"),
         ([b"--b", b"Content-Disposition: form-data", b"", b"", b"--b--"], "no Content-Disposition"),
         ([b"--b", b"Content-Disposition: form-data; name", b"", b"", b"--b--"], "can't be understood"),
-        ([b"--b", b'Content-Disposition: form-data; name="a', b"", b"", b"--b--"], "can't be understood"),
+        (
+            [b"--b", b'Content-Disposition: form-data; name="a', b"", b"", b"--b--"],
+            "^the header 'form-data; name=\"a' can't be understood$",
+        ),
         (
             [
                 b"--b",
@@ -132,6 +136,15 @@ def test_the_file_name_of_each_sender(parameter, name):
 def test_malformed_forms_are_refused_with_a_reason(lines, why):
     with pytest.raises(ValueError, match=why):
         multipart.read(form(*lines), "b")
+
+
+def test_the_headers_of_a_part_may_be_as_large_as_the_limit():
+    head = b"Content-Disposition: form-data; name=a\r\nX: "
+    head += b"x" * (multipart.MAX_HEAD - len(head) - 4)
+    assert multipart.MAX_HEAD == 8192
+    assert multipart.read(form(b"--b", head, b"", b"content", b"--b--"), "b")[0].content == b"content"
+    with pytest.raises(ValueError, match="more than 8192 bytes of them"):
+        multipart.read(form(b"--b", head + b"x", b"", b"content", b"--b--"), "b")
 
 
 def test_a_form_of_too_many_parts_is_refused():

@@ -245,6 +245,12 @@ def test_a_request_with_binary_data():
     assert read(message(), str(len(message()))).arrays["x"].tolist() == [[1, 2, 3]]
 
 
+def test_a_tensor_may_be_empty():
+    empty = message(item(shape=[0, 3], data=..., parameters={"binary_data_size": 0}))
+    assert read(empty, str(len(empty))).arrays["x"].shape == (0, 3)
+    assert read(message(item(shape=[0, 3], data=[]))).arrays["x"].shape == (0, 3)
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -268,12 +274,13 @@ def test_a_request_with_binary_data():
         (message(item(shape=[1, -1])), "not .1, -1."),
         (message(item(shape=[1, True])), "not .1, true."),
         (message(item(shape=[1, 3.0])), "not .1, 3.0."),
-        (message(item(shape=[2**63, 3])), "The shape of the input 'x'"),
-        (message(item(data=...)), "has neither"),
+        (message(item(shape=[2**63, 3])), "The shape of the input 'x' must be an array"),
+        (message(item(shape=[2**63 - 1, 3])), "of the input 'x' is too large"),
+        (message(item(data=...)), "The input 'x' has neither"),
         (message(item(parameters=3)), "The parameters of the input 'x' must be an object"),
-        (message(item(parameters={"binary_data_size": 12})), "has both"),
+        (message(item(parameters={"binary_data_size": 12})), "The input 'x' has both"),
         (message(item(data=..., parameters={"binary_data_size": 12})), "has no header Inference-Header-Content-Length"),
-        (message(item(data=..., parameters={"binary_data_size": -1})), "must be a whole number"),
+        (message(item(data=..., parameters={"binary_data_size": -1})), "of the input 'x' must be a whole number"),
         (message(outputs={"name": "y"}), '"outputs" must be an array of objects with a "name"'),
         (message(outputs=[{"name": 3}]), '"outputs" must be an array'),
         (
@@ -293,6 +300,11 @@ def test_binary_data_that_are_too_few_or_too_many_are_refused():
     length = str(len(head))
     with refused("has 12 bytes of binary data, but only 11 are left"):
         read(head + b"\0" * 11, length)
+    two = [Tensor("a", "UINT8", [None]), Tensor("b", "UINT8", [None])]
+    both = [item(name=name, datatype="UINT8", shape=[3], data=..., parameters={"binary_data_size": 3}) for name in "ab"]
+    head_of_two = message(*both)
+    with refused("'b' has 3 bytes of binary data, but only 2 are left"):
+        open_inference.inference(head_of_two + b"\0" * 5, str(len(head_of_two)), two)
     with refused("has 1 bytes of binary data more"):
         read(head + b"\0" * 13, length)
     for wrong in ("x", "-1", "9999", "\xb2"):
@@ -313,7 +325,8 @@ def test_a_raw_binary_request_is_the_only_input():
     assert raw(b"hello", Tensor("x", "BYTES", [None, 1])).arrays["x"].tolist() == [["hello"]]
     with refused("FP32 of the shape"):
         raw(b"\0" * 13, X)
-    with refused("the model has several"):
+    assert raw(b"\1\2", Tensor("x", "UINT8", [None])).arrays["x"].tolist() == [1, 2]
+    with refused("^Inference-Header-Content-Length is 0, .* the model has several"):
         raw(b"", X, X)
 
 

@@ -46,6 +46,16 @@ def test_inputs_from_swagger(operations, expected):
     assert inputs.path == "/model/predict"
 
 
+def test_a_post_that_maxfw_only_stands_in_for_is_no_way_to_predict():
+    own, stub = {"summary": "Predict"}, {"summary": "To be implemented"}
+    for operations, method in [
+        ({"get": {}, "post": stub}, "GET"),
+        ({"get": {}, "post": own}, "POST"),
+        ({"post": stub}, "POST"),
+    ]:
+        assert inputs_of_swagger(swagger(operations), "/model/predict").method == method
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -87,9 +97,9 @@ def test_an_array_is_a_json_body_and_nothing_else():
         plain_action.request([1], Inputs("POST", "/p", "multipart", ["image"]))
 
 
-@pytest.mark.parametrize("value", [3, "text", True, 1.5])
-def test_a_scalar_is_no_value(value):
-    with pytest.raises(BadValue, match="object or an array"):
+@pytest.mark.parametrize(("value", "kind"), [(3, "a number"), ("text", "a string"), (True, "true or false")])
+def test_a_scalar_is_no_value(value, kind):
+    with pytest.raises(BadValue, match="must be an object or an array, this one is %s.$" % kind):
         plain_action.request(value, None)
 
 
@@ -230,7 +240,7 @@ def test_a_file_that_is_no_text(given):
 
 @pytest.mark.parametrize("given", ["not base64!", "AAAAA", "data:image/png;base64,?", "caf\u00e9"])
 def test_a_file_that_is_no_base64(given):
-    with pytest.raises(BadValue, match="neither base64 text nor a data: URL"):
+    with pytest.raises(BadValue, match=r"^The input 'image' is a file: .* neither base64 text nor a data: URL\.$"):
         plain_action.request({"image": given}, Inputs("POST", "/p", "multipart", ["image"]))
 
 
@@ -278,7 +288,18 @@ def test_anything_else_is_wrapped(body, content_type):
     assert result["statusCode"] == 200
 
 
-@pytest.mark.parametrize("status", [400, 404, 422, 500, 503])
+@pytest.mark.parametrize("status", [200, 201, 299])
+def test_any_success_is_the_result(status):
+    assert result_of(b'{"a": 1}', status=status)[0] == b'{"a": 1}'
+
+
+def test_a_result_may_have_as_many_bytes_as_the_platform_passes_on():
+    assert result_of(b"[1, 2]", limit=6)[0] == b"[1, 2]"
+    escaped = b'["\\uffff"]'
+    assert result_of(b'["\xef\xbf\xbf"]', limit=len(escaped))[0] == escaped
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 499, 500, 503])
 def test_an_error_is_under_error_once(status):
     result = result_of(b'{"message": "no, that is wrong"}', status=status)[1]
     assert list(result) == ["error"]

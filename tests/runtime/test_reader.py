@@ -58,7 +58,7 @@ def test_a_length_costs_memory_only_as_its_bytes_come(size):
     with Pair(max_body=1 << 40) as pair:
         pair.client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
         assert pair.requests() == []
-        assert len(pair.reader._buffer) <= 1 << 16
+        assert len(pair.reader._buffer) == 1 << 16
         read, sent = [], 0
         while not read:
             sent += pair.client.send(body[sent : min(size, sent + 100000)])
@@ -108,6 +108,7 @@ def refusal(pair, wire, shut=False):
     ("wire", "status"),
     [
         (b"nonsense\r\n\r\n", 400),
+        (b"\r\n\r\n", 400),
         (b"GET /" + b"x" * 70000, 431),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 70000 + b"\r\n\r\n", 431),
         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100001\r\n\r\n", 413),
@@ -120,6 +121,25 @@ def test_what_is_refused(wire, status):
         wire += b"\r\n" if wire.endswith(b"\xff") else b""
         refused = refusal(pair, wire)
         assert (refused.reply.status, refused.whole) == (status, False)
+
+
+def test_a_head_may_be_as_large_as_the_limit():
+    most = b"GET / HTTP/1.1\r\nHost: x\r\nX: "
+    most += b"y" * (http1.MAX_HEAD - len(most))
+    with Pair() as pair:
+        pair.client.sendall(most)
+        assert pair.requests() == []
+        pair.client.sendall(b"\r\n\r\n")
+        assert pair.requests() == [("GET", "/", b"")]
+    for wire in (most + b"y", most + b"y\r\n\r\n"):
+        with Pair() as pair:
+            assert refusal(pair, wire).reply.status == 431
+
+
+def test_a_body_may_be_as_large_as_the_limit():
+    with Pair(max_body=5) as pair:
+        pair.client.sendall(SIZED)
+        assert pair.requests() == [READ[SIZED]]
 
 
 @pytest.mark.parametrize("wire", [b"GET", b"GET / HTTP/1.1\r\nHost: x\r\n\r", SIZED[:-1], CHUNKED[:-1]])

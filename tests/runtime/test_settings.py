@@ -18,7 +18,9 @@ def test_defaults():
         ("health_path", "/healthz"),
         ("init_code", "refuse"),
         ("base_command", []),
+        ("drift_budget", 50),
         ("drift_window", 100),
+        ("drift_bound", 0.1),
     ],
 )
 def test_more_defaults(name, default):

@@ -67,6 +67,7 @@ def test_files_folders_and_what_may_be_run(tmp_path):
         (entry("f", stat.S_IFDIR | 0o755), b""),
         (entry("run", stat.S_IFREG | 0o755), b"#!"),
         (entry("plain", stat.S_IFREG | 0o644), b""),
+        (entry("others", stat.S_IFREG | 0o601), b""),
         (entry("stored", compress_type=zipfile.ZIP_STORED), b"as it is"),
         ("\u96ea/\u2603.txt", b"snow"),
         ("a/..b/...", b"no parent"),
@@ -80,12 +81,14 @@ def test_files_folders_and_what_may_be_run(tmp_path):
         "d/e.txt": b"e",
         "run": b"#!",
         "plain": b"",
+        "others": b"",
         "stored": b"as it is",
         "a/..b/...": b"no parent",
     }
     assert (tmp_path / "a" / "b").is_dir()
     assert (tmp_path / "f").is_dir()
-    assert os.access(str(tmp_path / "run"), os.X_OK)
+    assert os.stat(str(tmp_path / "run")).st_mode & 0o100
+    assert os.stat(str(tmp_path / "others")).st_mode & 0o100
     assert not os.stat(str(tmp_path / "plain")).st_mode & 0o111
 
 
@@ -168,6 +171,19 @@ def test_what_shrinks_a_thousandfold_may_be_small_but_not_large(tmp_path):
     assert refused(zipped(("zeros", bytes(zip_reader.SMALL + 1))), tmp_path / "x", "100 times as much") == {}
 
 
+def test_what_shrinks_a_hundredfold_may_be_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(zip_reader, "SMALL", 0)
+    archive = zipped(("a", b"x" * 100))
+    most = zip_reader.MAX_RATIO * len(archive)
+    refused(with_size(archive, most), tmp_path / "most", "^((?!times as much).)*$")
+    assert refused(with_size(archive, most + 1), tmp_path / "more", "100 times as much") == {}
+
+
+def test_the_limits():
+    assert (zip_reader.MAX_ENTRIES, zip_reader.MAX_UNPACKED) == (20000, 512 << 20)
+    assert (zip_reader.MAX_RATIO, zip_reader.SMALL) == (100, 16 << 20)
+
+
 def test_what_is_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(zip_reader, "MAX_UNPACKED", 1000)
     unpack(zipped(("a", os.urandom(500)), ("b", os.urandom(500))), str(tmp_path))
@@ -190,9 +206,12 @@ def test_a_size_that_is_a_lie(size, tmp_path):
 # --- what isn't whole ---------------------------------------------------------------------------------------------
 
 
-def test_encrypted_entries(tmp_path):
+@pytest.mark.parametrize("flag", [0x1, 0x40, 0x2000])
+def test_encrypted_entries(flag, tmp_path):
     archive = bytearray(zipped(("a", b"1")))
-    archive[archive.index(b"PK\x01\x02") + 8] |= 1
+    flags = archive.index(b"PK\x01\x02") + 8
+    archive[flags] |= flag & 0xFF
+    archive[flags + 1] |= flag >> 8
     assert refused(bytes(archive), tmp_path, "is encrypted") == {}
 
 

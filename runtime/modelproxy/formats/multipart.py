@@ -61,7 +61,7 @@ def read(body, boundary):
         if found.group(1):
             return parts
         start = found.end()
-        position = max(start - 2, 0)  # the CRLF that ends this line may begin the next delimiter
+        position = start - 2  # the CRLF that ends this line may begin the next delimiter
 
 
 def write(parts, boundary=""):
