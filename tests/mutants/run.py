@@ -90,7 +90,8 @@ def start(target: Target, source: str, cpu_seconds: int) -> int:
         signal.alarm(DEADLOCK)
         # Only the plugin that pytest.ini has a setting of: the others cost more than the tests.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        options = ["-x", "-q", "--tb", "no", "--assert", "plain", "-p", "pytest_timeout", "--timeout", "0", "-p", "no:unraisableexception"]
+        options = ["-x", "-q", "--tb=no", "--assert=plain", "--timeout=0"]
+        options += ["-p", "pytest_timeout", "-p", "no:unraisableexception"]
         status = int(pytest.main([*options, "-c", configuration, *target.test_files]))
     finally:
         os._exit(status)

@@ -150,7 +150,9 @@ def test_a_chunked_body_in_any_split(chunks, rest, data):
         (400, b"1;" + b"a" * 1023 + b"\r\n"),
         (400, b"1" + b" " * 1100 + b"\r\n"),
         (413, b"2711\r\n"),
+        (413, b"270f\r\n" + b"a" * 9999 + b"\r\n2\r\n"),
         (431, b"0\r\n" + (b"X: " + b"y" * 1000 + b"\r\n") * 70),
+        (431, b"0\r\n" + (b"X: " + b"y" * 1021 + b"\r\n") * 64 + b"X:\r\n"),
     ],
 )
 def test_a_chunked_body_that_is_refused(status, wire):
@@ -158,6 +160,14 @@ def test_a_chunked_body_that_is_refused(status, wire):
         feed(wire)
     assert refused.value.status == status
     assert "%" not in str(refused.value)
+
+
+def test_a_chunked_body_as_large_as_the_limits():
+    assert feed(b"2710\r\n" + b"a" * 10000 + b"\r\n0\r\n\r\n") == (b"a" * 10000, b"")
+    assert feed(b"1;" + b"a" * 1022 + b"\r\nx\r\n0\r\n\r\n") == (b"x", b"")
+    trailer = (b"X: " + b"y" * 1021 + b"\r\n") * 64
+    assert len(trailer.replace(b"\r\n", b"")) == http1.MAX_HEAD
+    assert feed(b"0\r\n" + trailer + b"\r\n") == (b"", b"")
 
 
 def test_a_chunked_body_that_goes_on():
@@ -223,7 +233,8 @@ def test_the_end_of_a_response_s_head(request_line, keep, length, connection, bo
 
 
 def test_a_response_to_what_could_not_be_read():
-    assert written(None, http1.error_reply(400, "no"), False).endswith(b'close\r\n\r\n{"error": "no"}')
+    wire = written(None, http1.error_reply(400, "no"), False)
+    assert wire.endswith(b'Content-Length: 15\r\nConnection: close\r\n\r\n{"error": "no"}')
 
 
 @pytest.mark.parametrize(

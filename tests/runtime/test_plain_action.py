@@ -219,6 +219,7 @@ def test_text_fields_stand_beside_the_file_as_they_are():
     request = plain_action.request({"image": b64(PNG), "note": "caf\u00e9", "n": 1.5, "q": "x", 'a"\r\nb': "c"}, inputs)
     parts = parts_of(request)
     assert request.query == "q=x"
+    assert len(request.header("content-type").partition("boundary=")[2]) == 32  # which no content has by chance
     assert parts["note"].get_payload(decode=True) == "caf\u00e9".encode("utf-8")
     assert parts["n"].get_payload(decode=True) == b"1.5"
     assert parts["note"].get_filename() is None
