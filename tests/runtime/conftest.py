@@ -4,9 +4,20 @@ import os
 import signal
 import sys
 
+import hypothesis
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "..", "runtime"))
 
 # Where a shell started the tests in the background SIGINT is ignored, in the processes that they start as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# As tests/conftest.py has it: a busy machine is no failure, and CI tries the same examples each time.
+hypothesis.settings.register_profile(
+    "bed",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("bed")

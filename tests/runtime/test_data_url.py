@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from modelproxy.formats import data_url
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.binary(max_size=300), st.sampled_from(["image/png", "application/octet-stream", "text/csv"]))
 def test_what_is_written_is_read_again(content, media_type):
     text = data_url.write(content, media_type)
@@ -16,7 +16,7 @@ def test_what_is_written_is_read_again(content, media_type):
     assert (url.content, url.media_type, url.parameters) == (content, media_type, {})
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.binary(max_size=100), st.booleans(), st.booleans())
 def test_base64_is_read_in_both_alphabets_with_and_without_padding_and_line_breaks(content, for_urls, bare):
     text = (base64.urlsafe_b64encode if for_urls else base64.encodebytes)(content).decode("ascii")

@@ -76,7 +76,7 @@ def test_all_the_same(tmp_path):
         assert list(distances) == [0, 0, 0] and len(set(rows)) == 3
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(METRICS),
     st.integers(1, 4).flatmap(

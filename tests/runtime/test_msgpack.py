@@ -36,7 +36,7 @@ def outcome(reader, data):
         return "unreadable"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(VALUES)
 def test_values_are_written_and_read_as_the_package_does(value):
     data = package.packb(value, use_bin_type=True)
@@ -44,7 +44,7 @@ def test_values_are_written_and_read_as_the_package_does(value):
     assert known(msgpack.read(data)) == known(package.unpackb(data, raw=False, strict_map_key=False))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused_as_the_package_does(data):
     assert outcome(msgpack.read, data) == outcome(msgpack.unpack, data)

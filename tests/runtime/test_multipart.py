@@ -27,7 +27,7 @@ def form(*lines):
     return b"\r\n".join(lines)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(PARTS)
 def test_what_is_written_is_read_again(parts):
     boundary, body = multipart.write(parts)
@@ -36,7 +36,7 @@ def test_what_is_written_is_read_again(parts):
     assert len(boundary) == 32  # which no content has by chance
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.binary(max_size=80))
 def test_any_content_survives_a_boundary_that_it_nearly_has(content):
     content = b"\r\n--x" + content + b"\r\n--xy\r\n--"
@@ -45,7 +45,7 @@ def test_any_content_survives_a_boundary_that_it_nearly_has(content):
         assert plain(multipart.read(body, "xx")) == [("a", content, None, ""), ("b", b"", None, "")]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.sampled_from([b"\r\n", b"--b", b"--", b"--b--", b" ", b"Content-Disposition: form-data; name=a", b"x"]))
 )

@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from modelproxy import http1
 from modelproxy.reader import Reader, Refused
@@ -70,7 +70,6 @@ def test_a_length_costs_memory_only_as_its_bytes_come(size):
         assert pair.requests() == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([SIZED, EMPTY, CHUNKED]), min_size=1, max_size=5), st.data())
 def test_requests_in_any_order_and_any_split(wires, data):
     wire = b"".join(wires)
