@@ -32,17 +32,15 @@ PASSED = 0
 ENOUGH = 95.0  # per cent of the mutants that must be killed
 
 EXAMPLES = 25  # of each property
+# Over whatever a test or conftest.py says.
+SETTINGS = {
+    "max_examples": EXAMPLES,
+    "derandomize": True,
+    "database": None,
+    "deadline": None,
+    "phases": [hypothesis.Phase.explicit, hypothesis.Phase.generate],  # one counterexample will do, however long
+}
 DEADLOCK = 900  # seconds after which a mutant that waits for what never comes is ended
-
-hypothesis.settings.register_profile(
-    "mutants",
-    max_examples=EXAMPLES,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],  # one counterexample will do, however long
-)
-
 
 class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports one module from a source of our own."""
@@ -61,12 +59,11 @@ class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _few_examples() -> None:
-    """Whatever number a test's own settings ask for."""
     settings = hypothesis.settings
     as_told = settings.__init__
 
     def few(self: hypothesis.settings, *arguments: object, **options: object) -> None:
-        as_told(self, *arguments, **{**options, "max_examples": EXAMPLES})  # type: ignore[arg-type]
+        as_told(self, *arguments, **{**options, **SETTINGS})  # type: ignore[arg-type]
 
     settings.__init__ = few  # type: ignore[method-assign,assignment]
 
@@ -84,7 +81,6 @@ def start(target: Target, source: str, cpu_seconds: int) -> int:
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))  # some mutants ask for all the memory there is
         sys.meta_path.insert(0, Mutated(target, source))
-        hypothesis.settings.load_profile("mutants")
         _few_examples()
         configuration = str(CHECKOUT / "tests" / "runtime" / "pytest.ini")
         signal.alarm(DEADLOCK)

@@ -30,7 +30,7 @@ class Target:
 
 TARGETS = (
     Target("http1", ("http1", "http1_and_h11")),
-    Target("reader", ("http1_and_h11", "reader")),
+    Target("reader", ("reader", "http1_and_h11")),
     Target("media_types", ("media_types", "web_action_results")),
     Target("web_action/request", ("web_action_requests",)),
     Target("web_action/result", ("web_action_results",)),

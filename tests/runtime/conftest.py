@@ -5,6 +5,7 @@ import signal
 import sys
 
 import hypothesis
+import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -21,3 +22,12 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("bed")
+
+
+@pytest.hookimpl(trylast=True)  # when all fixtures have ended
+def pytest_runtest_teardown(item):
+    """A test that leaves its own onnxruntime behind fails, not a later one that takes it for the real one."""
+    module = sys.modules.get("onnxruntime")
+    if module is not None and not hasattr(module, "get_available_providers"):
+        del sys.modules["onnxruntime"]
+        raise AssertionError("%s left its onnxruntime behind" % item.nodeid)

@@ -80,18 +80,25 @@ class Proxy:
             "Content-Length: %d" % len(body),
         ]
         lines += ["%s: %s" % pair for pair in headers] + ["Connection: close", "", ""]
-        with socket.create_connection(("127.0.0.1", self.port), timeout) as connection:
-            connection.sendall("\r\n".join(lines).encode("latin-1") + body)
-            answer = b""
-            while True:
-                piece = connection.recv(1 << 20)
-                if not piece:
-                    break
-                answer += piece
+        try:
+            answer = self._answer("\r\n".join(lines).encode("latin-1") + body, timeout)
+        except ConnectionError as error:  # a process that has ended, perhaps: it says why
+            said = "%s; exit status %s\n%s%s" % (error.strerror, self.process.poll(), self.out, self.err)
+            raise type(error)(error.errno, said) from None
         head, _, content = answer.partition(b"\r\n\r\n")
         first, _, rest = head.decode("latin-1").partition("\r\n")
         fields = [line.partition(": ") for line in rest.split("\r\n")]
         return int(first.split()[1]), [(name.lower(), value) for name, _, value in fields], content
+
+    def _answer(self, wire, timeout):
+        with socket.create_connection(("127.0.0.1", self.port), timeout) as connection:
+            connection.sendall(wire)
+            answer = b""
+            while True:
+                piece = connection.recv(1 << 20)
+                if not piece:
+                    return answer
+                answer += piece
 
     def post(self, path, message, timeout=30):
         body = message if isinstance(message, bytes) else json.dumps(message).encode("utf-8")
