@@ -42,6 +42,7 @@ SETTINGS = {
 }
 DEADLOCK = 900  # seconds after which a mutant that waits for what never comes is ended
 
+
 class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports one module from a source of our own."""
 
