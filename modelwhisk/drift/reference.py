@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from modelwhisk.drift import index
 from modelwhisk.drift.axes import Principal, leading, principal
 from modelwhisk.drift.damping import MEMBER as DAMPING
-from modelwhisk.drift.damping import UP_TO as DAMPED_UP_TO
-from modelwhisk.drift.damping import damped, damping_of
+from modelwhisk.drift.damping import damped, damping_of, is_usual
 from modelwhisk.drift.neighbours import nearest, unit_rows
 from modelwhisk.drift.thresholds import (
     QUANTILES,
@@ -161,7 +160,7 @@ def preparation_of(reference: Any) -> Preparation:
 
 
 def _preparation(vectors: Numbers, choices: Choices, random: np.random.Generator) -> Preparation:
-    wanted = len(vectors) <= DAMPED_UP_TO if choices.damping is None else choices.damping
+    wanted = is_usual(*vectors.shape) if choices.damping is None else choices.damping
     # L1 sums up the coordinates as they are, which turning them would change.
     if not wanted or choices.metric == "l1":
         return Preparation(choices.metric, np.empty((0, vectors.shape[1]), np.float32))

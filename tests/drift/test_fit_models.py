@@ -33,7 +33,7 @@ def test_an_inner_layer_of_an_onnx_model_is_found_and_is_what_the_model_computes
     with np.load(training) as archive:
         pictures = archive["images"][:120]
     np.savez(tmp_path / "some.npz", images=pictures)
-    done = fit(DIGITS, tmp_path / "some.npz", out, "--jobs", "2")
+    done = fit(DIGITS, tmp_path / "some.npz", out, "--jobs", "2", "--no-damping")
     assert done.exit_code == 0, done.output
     assert (DIGITS / "digits.onnx").read_bytes() == before
     reference = opened.Reference(out)
@@ -92,7 +92,8 @@ def test_a_method_embed_is_found_and_what_it_fails_for_is_told(predictor: Path, 
     lines = [json.dumps({"numbers": [number, number % 7]}) for number in range(30)]
     lines.append(json.dumps({"numbers": [1, 2, 3]}))
     (tmp_path / "numbers.jsonl").write_text("\n".join(lines))
-    done = fit(predictor, tmp_path / "numbers.jsonl", tmp_path / "reference", "--quantile", "0.9", "--jobs", "1")
+    options = ("--quantile", "0.9", "--jobs", "1", "--no-damping")
+    done = fit(predictor, tmp_path / "numbers.jsonl", tmp_path / "reference", *options)
     assert done.exit_code == 1, done.output
     reference = opened.Reference(tmp_path / "reference")
     assert reference.declaration == {"kind": "method", "name": "embed"}

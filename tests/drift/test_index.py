@@ -34,7 +34,8 @@ def curved(count: int, seed: int) -> Any:
 def test_fresh_inputs_find_their_nearest(tmp_path: Path, metric: str) -> None:
     path = tmp_path / "reference"
     vectors, fresh = curved(2000, 1), curved(150, 2)
-    make(path, Training(vectors, [""] * len(vectors)), Choices(about=ABOUT, metric=metric, index="usearch"))
+    choices = Choices(about=ABOUT, metric=metric, index="usearch", damping=False)
+    make(path, Training(vectors, [""] * len(vectors)), choices)
     reference = opened.Reference(path)
     about = reference.index
     assert about["recall@3"] >= 0.99

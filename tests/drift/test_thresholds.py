@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelwhisk.drift import neighbours, thresholds
+from modelwhisk.drift.damping import is_usual
 from modelwhisk.drift.neighbours import nearest, unit_rows
 from modelwhisk.drift.thresholds import calibrate, needed, sampled, threshold_of
 
@@ -118,3 +119,8 @@ def test_the_sample_of_a_million_is_large_enough_for_its_quantiles() -> None:
     random = np.random.default_rng(0)
     assert [len(sampled(10**6, 512, metric, random)) for metric in ("l2", "l1")] == [3906, 1000]
     assert len(sampled(20_000, 512, "l2", random)) == 20_000
+
+
+@pytest.mark.parametrize(("count", "usual"), [(240, False), (682, False), (683, True), (5000, True), (5001, False)])
+def test_damping_is_only_learnt_of_inputs_that_are_enough_for_it(count: int, usual: bool) -> None:
+    assert is_usual(count, 512) is usual
