@@ -15,8 +15,9 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 import h11  # noqa: F401
@@ -40,7 +41,7 @@ SETTINGS = {
     "deadline": None,
     "phases": [hypothesis.Phase.explicit, hypothesis.Phase.generate],  # one counterexample will do, however long
 }
-DEADLOCK = 900  # seconds after which a mutant that waits for what never comes is ended
+STILL = 4  # seconds of sleep without any work after which a mutant waits for what never comes
 
 
 class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -84,7 +85,6 @@ def start(target: Target, source: str, cpu_seconds: int) -> int:
         sys.meta_path.insert(0, Mutated(target, source))
         _few_examples()
         configuration = str(CHECKOUT / "tests" / "runtime" / "pytest.ini")
-        signal.alarm(DEADLOCK)
         # Only the plugin that pytest.ini has a setting of: the others cost more than the tests.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         options = ["-x", "-q", "--tb=no", "--assert=plain", "--timeout=0"]
@@ -94,14 +94,41 @@ def start(target: Target, source: str, cpu_seconds: int) -> int:
         os._exit(status)
 
 
+class Stillness:
+    """Ends processes that wait for ever. One that a busy machine lets wait for a processor isn't asleep."""
+
+    def __init__(self) -> None:
+        self._since: dict[int, tuple[str, float]] = {}
+        self._looked = 0.0
+
+    def end(self, pids: Iterable[int]) -> None:
+        """Looks at them, every half second however often it is called (Linux: proc(5), /proc/pid/stat)."""
+        now = time.monotonic()
+        if now - self._looked < 0.5:
+            return
+        self._looked = now
+        for pid in pids:
+            state, *fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2].split()
+            work = " ".join([state, *fields[10:12]])  # with the seconds of CPU in user and in kernel mode
+            known, since = self._since.get(pid, ("", now))
+            if state != "S" or work != known:
+                self._since[pid] = work, now
+            elif now - since > STILL:
+                os.kill(pid, signal.SIGKILL)
+
+
 def survivors(target: Target, mutants: Sequence[Mutant], cpu_seconds: int, jobs: int) -> Iterator[Mutant]:
     """Those whose tests pass."""
-    waiting, running = list(reversed(mutants)), dict[int, Mutant]()
+    waiting, running, stillness = list(reversed(mutants)), dict[int, Mutant](), Stillness()
     while waiting or running:
         while waiting and len(running) < jobs:
             mutant = waiting.pop()
             running[start(target, mutant.source, cpu_seconds)] = mutant
-        pid, status = os.wait()
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            time.sleep(0.01)
+            stillness.end(running)
+            continue
         mutant = running.pop(pid)
         if status == PASSED:
             yield mutant
