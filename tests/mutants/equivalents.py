@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 _PADDING = "binascii takes more padding than there must be"
+_BUFFER = "how much is taken at a time is a matter of speed"
 
 EQUIVALENTS: dict[tuple[str, str, str], str] = {
     (
@@ -43,5 +44,76 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
             f'self.port = Setting("port", "whole", {default}, "").read(environ["PORT"])',
         ): "only its way of reading is used, not its default"
         for default in ("1", "-1")
+    },
+    **{
+        (
+            "reader",
+            'QUIETLY = getattr(_socket, "MSG_NOSIGNAL", 0) # macOS has none',
+            f'QUIETLY = getattr(_socket, "MSG_NOSIGNAL", {default}) # macOS has none',
+        ): "Linux has it"
+        for default in ("1", "-1")
+    },
+    (
+        "reader",
+        "GROWTH = 3 # times what has come: what is allocated in advance of more",
+        "GROWTH = 2 # times what has come: what is allocated in advance of more",
+    ): "a matter of speed",
+    **{
+        (
+            "reader",
+            "self._filled = 0 # bytes of a body of known length that are in the buffer",
+            f"self._filled = {number} # bytes of a body of known length that are in the buffer",
+        ): "set before it is read"
+        for number in ("1", "-1")
+    },
+    **{
+        (
+            "reader",
+            "head, self._head, self._chunks, self._filled = self._head, None, None, 0",
+            f"head, self._head, self._chunks, self._filled = self._head, None, None, {number}",
+        ): "set before it is read"
+        for number in ("1", "-1")
+    },
+    **{
+        ("reader", "data = self._socket.recv(65536)", f"data = self._socket.recv( {size})"): _BUFFER
+        for size in (65535, 65537)
+    },
+    **{
+        ("formats/multipart", "if headers_end < 0:", f"if headers_end {otherwise}:"): "it is -1 or beyond a delimiter"
+        for otherwise in ("<= 0", "< 1")
+    },
+    (
+        "formats/multipart",
+        "position = start - 2 # the CRLF that ends this line may begin the next delimiter",
+        "position = start - 3 # the CRLF that ends this line may begin the next delimiter",
+    ): "no delimiter begins with the last character of another",
+    **{
+        (
+            "formats/zip_reader",
+            "_ENCRYPTED = 0x1 | 0x40 | 0x2000 # general purpose flags (section 4.4.4)",
+            f"_ENCRYPTED = {flags} # general purpose flags (section 4.4.4)",
+        ): "the same bits"
+        for flags in ("0x1 | 65 | 0x2000", "0x1 | 0x40 | 8193")
+    },
+    (
+        "formats/zip_reader",
+        "above = [path[:length] for length in range(1, len(path) + _is_folder(info))]",
+        "above = [path[:length] for length in range( 0, len(path) + _is_folder(info))]",
+    ): "no file is without a name",
+    **{
+        (
+            "formats/zip_reader",
+            "shutil.copyfileobj(source, target, 1 << 18)",
+            f"shutil.copyfileobj(source, target, {size})",
+        ): _BUFFER
+        for size in ("1 >> 18", "2 << 18", "0 << 18", "1 << 19", "1 << 17")
+    },
+    **{
+        (
+            "formats/open_inference",
+            "shape = [size if isinstance(size, int) else 0 for size in tensor.dims]",
+            f"shape = [size if isinstance(size, int) else {number} for size in tensor.dims]",
+        ): "set before it is read"
+        for number in ("1", "-1")
     },
 }
