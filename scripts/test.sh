@@ -158,7 +158,7 @@ report_coverage() {
 }
 
 parts=${parts:- lint tools proxy}
-python=$(scripts/lib/venv.sh test,samples,interfaces,drift)
+python=$(scripts/lib/venv.sh test,samples,interfaces,drift,bench)
 export COVERAGE_FILE=$PWD/.cache/coverage/data
 coverage_settings=tests/runtime/coverage.ini
 rm -rf "${COVERAGE_FILE%/*}"

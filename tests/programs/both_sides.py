@@ -124,9 +124,16 @@ def _without_chance(header: tuple[str, str]) -> tuple[str, str]:
     name, value = header
     if name.lower() == "set-cookie":
         return name, COOKIE_END.sub("<then>", RANDOM_COOKIE.sub("<random>", value))
-    if name.lower() == "last-modified" and abs(time.time() - parsedate_to_datetime(value).timestamp()) < JUST_NOW:
+    if name.lower() == "last-modified" and _is_just_now(value):
         return name, "<just now>"  # what was uploaded to both, a second apart
     return header
+
+
+def _is_just_now(value: str) -> bool:
+    try:
+        return abs(time.time() - parsedate_to_datetime(value).timestamp()) < JUST_NOW
+    except ValueError:
+        return False  # masked already
 
 
 class Both:
