@@ -15,6 +15,9 @@ from modelwhisk.local.media_types import parse_content_type
 from modelwhisk.local.outcome import MAX_RESULT, TRUNCATED_RESULT, ContainerReply, Failure
 from modelwhisk.local.spray_json import Json, compact, utf_8
 
+# However busy a container's process is, its kernel connects at once; where the container is gone, docker's bridge may
+# lose what is sent to it for a minute, until the kernel no longer knows its address.
+_CONNECT_SECONDS = 10.0
 _RETRY_EVERY = 0.05  # seconds between attempts while the connection is refused
 _CHUNK = 65_536
 
@@ -36,7 +39,8 @@ async def post(address: tuple[str, int], path: str, message: Json, timeout: int,
     start = time.monotonic()
     while True:
         try:
-            reader, writer = await asyncio.wait_for(asyncio.open_connection(*address), timeout / 1000)
+            patience = min(timeout / 1000, _CONNECT_SECONDS)
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(*address), patience)
             break
         except (OSError, asyncio.TimeoutError):
             elapsed = (time.monotonic() - start) * 1000
