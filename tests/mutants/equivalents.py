@@ -116,4 +116,36 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         ): "set before it is read"
         for number in ("1", "-1")
     },
+    **{
+        ("http1", "if self._left > 2:", f"if self._left {otherwise}:"): "of two, nothing is taken"
+        for otherwise in (">= 2", "> 1")
+    },
+    (
+        "http1",
+        "if self._left > 2 or len(self._pending) < 2:",
+        "if self._left > 3 or len(self._pending) < 2:",
+    ): "where a byte of the chunk is missing nothing is pending",
+    **{
+        (
+            "web_action/result",
+            "packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)",
+            f"packer = zlib.compressobj({arguments})",
+        ): "a matter of speed, or the same bits"
+        for arguments in (
+            " 7, zlib.DEFLATED, zlib.MAX_WBITS | 16",
+            " 5, zlib.DEFLATED, zlib.MAX_WBITS | 16",
+            "6, zlib.DEFLATED, zlib.MAX_WBITS | 17",
+        )
+    },
+    (
+        "web_action/result",
+        "plain = gzip.GzipFile(fileobj=BytesIO(body)).read(MOST_INFLATED + 1)",
+        "plain = gzip.GzipFile(fileobj=BytesIO(body)).read(MOST_INFLATED + 2)",
+    ): "too much either way",
+    (
+        "web_action/result",
+        "plain = unpacker.decompress(body, MOST_INFLATED + 1)",
+        "plain = unpacker.decompress(body, MOST_INFLATED + 2)",
+    ): "too much either way",
+    ("formats/multipart", "position = 0", "position = -1"): "a search from before the beginning begins there",
 }

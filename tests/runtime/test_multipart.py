@@ -99,6 +99,16 @@ def test_the_file_name_of_each_sender(parameter, name):
     assert multipart.read(body, "b")[0].file_name == name
 
 
+def test_names_are_escaped_as_browsers_do():
+    body = multipart.write([Part('a"\r\nb', b"", "c\r.png")], "b")[1]
+    assert b'; name="a%22%0D%0Ab"; filename="c%0D.png"\r\n' in body
+
+
+def test_there_may_be_spaces_before_a_semicolon():
+    body = form(b"--b", b"Content-Disposition: form-data ; name=a ; filename=b", b"", b"", b"--b--", b"")
+    assert plain(multipart.read(body, "b")) == [("a", b"", "b", "")]
+
+
 @pytest.mark.parametrize(
     ("lines", "why"),
     [

@@ -328,6 +328,45 @@ def test_exactly_the_limit_passes_and_one_byte_more_does_not():
     whole = len(encode(b"x" * 1000, "text/plain")[1].result)
     assert encode(b"x" * 1000, "text/plain", limit=whole)[0]["statusCode"] == 200
     assert "error" in encode(b"x" * 1000, "text/plain", limit=whole - 1)[0]
+    whole = len(encode(b"[1]", "application/json")[1].result)
+    assert "Content-Encoding" not in encode(b"[1]", "application/json", limit=whole, asked=GZIP)[0]["headers"]
+
+
+def test_the_limit_is_the_platform_s():
+    around = len(encode(b"x", "text/plain")[1].result) - 1
+    assert "error" not in encode(b"x" * (1048576 - around), "text/plain")[0]
+    assert "error" in encode(b"x" * (1048577 - around), "text/plain")[0]
+
+
+def test_the_size_of_what_never_fits_is_what_base64_would_be():
+    for length, size in ((4 * LIMIT, 4 * LIMIT + 72), (4 * LIMIT + 1, 10668)):
+        result, _ = encode(b"{" + b" " * (length - 1), "application/json", limit=LIMIT)
+        assert abs(json.loads(result["error"]["body"])["size"] - size) < 9
+
+
+def test_json_goes_as_base64_only_where_that_is_shorter():
+    assert encode(b'["ab","cd', "application/json")[0]["body"] == '["ab","cd'
+    assert encode(b'["a","b",', "application/json")[0]["body"] == b64(b'["a","b",')
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, zlib.compress])
+def test_how_much_text_is_decompressed(packed, monkeypatch):
+    assert result_module.MOST_INFLATED == 64 << 20
+    monkeypatch.setattr(result_module, "MOST_INFLATED", 100)
+    coded = [("Content-Encoding", "gzip")]
+    assert encode(packed(b"x" * 100), "text/plain", headers=coded)[0]["body"] == "x" * 100
+    body = packed(b"x" * 101)
+    assert base64.b64decode(encode(body, "text/plain", headers=coded)[0]["body"]) == body
+
+
+def test_a_client_s_error_is_no_failure_of_the_action():
+    assert encode(b"x", "text/plain", 499)[0]["statusCode"] == 499
+    assert encode(b"x", "text/plain", 500)[0]["error"]["statusCode"] == 500
+
+
+def test_a_header_s_value_may_be_another_s_name():
+    result, _ = encode(b"x", "text/plain", headers=[("X-A", "Content-Length"), ("Content-Length", "1")])
+    assert result["headers"] == {"X-A": "Content-Length", "Content-Type": "text/plain"}
 
 
 # --- Accept -------------------------------------------------------------------------------------------------------
@@ -346,6 +385,8 @@ def test_exactly_the_limit_passes_and_one_byte_more_does_not():
         ("*/*;q=0.1, image/png", "image/png", True),
         ("text/html, */*;q=0", "image/png", False),
         ("image/png;level=1; q=0.0", "image/png", False),
+        ("image/*, */*;q=0", "image/png", True),
+        ("image/*;q=0, */*", "image/png", False),
         ("", "image/png", True),
         ("text/html", "image", False),
         ("text/html, image/png;level=1", "image/png", False),
