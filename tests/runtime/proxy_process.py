@@ -82,6 +82,8 @@ class Proxy:
         lines += ["%s: %s" % pair for pair in headers] + ["Connection: close", "", ""]
         try:
             answer = self._answer("\r\n".join(lines).encode("latin-1") + body, timeout)
+        except ConnectionRefusedError:
+            raise  # nothing was said yet
         except ConnectionError as error:  # a process that has ended, perhaps: it says why
             said = "%s; exit status %s\n%s%s" % (error.strerror, self.process.poll(), self.out, self.err)
             raise type(error)(error.errno, said) from None

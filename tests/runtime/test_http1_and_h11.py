@@ -172,6 +172,10 @@ def has_a_chunk_that_ends_elsewhere(message):
     return False
 
 
+def has_unfinished_trailers(message):
+    return message.chunked and b"\r\n\r\n" not in (b"\r\n" + message.rest.rpartition(b"0\r\n")[2])
+
+
 DIFFERENCES = [
     # (what the message has, a message, what we make of it, why)
     (
@@ -212,6 +216,12 @@ DIFFERENCES = [
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         REFUSED,
         "RFC 9112 section 6.3: ought to be handled as an error, since requests are smuggled so",
+    ),
+    (
+        has_unfinished_trailers,
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n]\r\nGET /",
+        REFUSED,
+        "a line that can't be a trailer is refused when it comes, not when all have come",
     ),
     (
         is_chunked_in_1_0,
