@@ -34,6 +34,11 @@ class Container(Protocol):
         ...
 
     @property
+    def ended(self) -> bool:
+        """Whether it is known to have ended by itself, so that its address may be another one's by now."""
+        ...
+
+    @property
     def log(self) -> ContainerLog:
         """What it writes."""
         ...

@@ -61,6 +61,11 @@ class DockerContainer:
         networks = self._container.attrs["NetworkSettings"]["Networks"]
         return next(network["IPAddress"] for network in networks.values()), _PORT
 
+    @property
+    def ended(self) -> bool:
+        """Whether both of its streams did."""
+        return not any(follower.is_alive() for follower in self._followers)
+
     async def pause(self) -> None:
         """Freezes the container."""
         await asyncio.to_thread(self._container.pause)

@@ -145,7 +145,11 @@ class Invoker:
         action = activation.action
         if activation.init_time is None:
             activation.started = _now()
-        call = await post(container.address, "/run", self._run_message(activation, value), action.timeout, retry=False)
+        if container.ended:  # the platform finds a closed port; here its address may soon be another container's
+            call = Call(Failure.CONNECTION, 0, connected=False)
+        else:
+            message = self._run_message(activation, value)
+            call = await post(container.address, "/run", message, action.timeout, retry=False)
         activation.run_time = call.duration
         shutting_down = isinstance(call.reply, ContainerReply) and call.reply.shutting_down
         if pooled.resumed and (shutting_down or not call.connected):

@@ -44,6 +44,11 @@ class ProcessContainer:
         """Host and port that the process named."""
         return self._address.result()
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process has."""
+        return self._process.returncode is not None
+
     async def listening(self) -> None:
         """Waits for the process to name its port; raises `StartFailed` if it ends or stays silent."""
         exited = asyncio.ensure_future(self._process.wait())

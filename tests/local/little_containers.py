@@ -87,6 +87,10 @@ class LittleContainer:
     def address(self) -> tuple[str, int]:
         return self.server.server_address[0], self.server.server_address[1]
 
+    @property
+    def ended(self) -> bool:
+        return not self.thread.is_alive()
+
     async def pause(self) -> None:
         self.life.append("paused")
 

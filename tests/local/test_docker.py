@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,31 @@ def test_a_container_that_dies_between_calls_is_replaced(docker_client: docker.D
     with running(Action("digits", DockerFactory(image)), on_activation=activations.append) as platform:
         assert ask(platform.url, "/model/labels").status == 200
         wait_until(lambda: activations)
-        (container,) = ours(docker_client, activations[0].container)
+        name = activations[0].container
+        (container,) = ours(docker_client, name)
         container.kill()
+        # Until then another container may have the address and answer.
+        wait_until(lambda: not any(thread.name.endswith(f" of {name}") for thread in threading.enumerate()))
         assert ask(platform.url, "/model/labels").status == 400, (
             "as on the platform, which only notices at the next run"
         )
         assert ask(platform.url, "/model/labels").status == 200
+
+
+def test_a_container_that_dies_in_its_pause_is_replaced_without_a_word(
+    docker_client: docker.DockerClient, image: str
+) -> None:
+    activations: list[Activation] = []
+    factory = DockerFactory(image)
+    with running(Action("digits", factory), on_activation=activations.append, idle_pause=0.05) as platform:
+        assert ask(platform.url, "/model/labels").status == 200
+        wait_until(lambda: activations)
+        name = activations[0].container
+        wait_until(lambda: ours(docker_client, name)[0].status == "paused")
+        ours(docker_client, name)[0].kill()
+        assert ask(platform.url, "/model/labels").status == 200
+        wait_until(lambda: len(activations) == 2)
+        assert activations[1].container != name
 
 
 @pytest.mark.parametrize(
