@@ -20,7 +20,7 @@ SETTLE_SECONDS = 0.1  # for the last connection to be closed on the container's 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a soak goes on after its warm-up, whichever comes first, and how.
+    """How long a soak goes on after its warm-up, so many activations or so many seconds, and how.
 
     warm_up   activations until caches and the allocator's pools are full: checked, but not measured nor paused.
     pauses    seconds (shortest, longest) for which the container is paused; None for none, and no rest between calls.
@@ -67,8 +67,9 @@ def soak(container: Soaked, plan: Plan, report: Callable[[Found], None]) -> Foun
     for _ in range(plan.warm_up):
         _one(container, next(stream), source, found)
     _measure(container, source, found)
+    warm = time.monotonic()
     last, rest = found.activations, _until_pause(plan, source)
-    while found.activations < plan.warm_up + plan.activations and time.monotonic() - began < plan.seconds:
+    while found.activations < plan.warm_up + plan.activations and time.monotonic() - warm < plan.seconds:
         after_pause = rest == 0
         if after_pause:
             _pause(container, plan, source, found)
