@@ -41,7 +41,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--warm-up", type=int, default=50_000, help="activations before measuring begins (%(default)s)")
     parser.add_argument("--activations", type=int, default=1_000_000, help="at most so many (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="at most so long, the warm-up not counted (no limit)")
+    parser.add_argument(
+        "--seconds", type=float, default=float("inf"), help="at most so long, the warm-up not counted (no limit)"
+    )
     parser.add_argument(
         "--pauses",
         type=float,
