@@ -127,9 +127,10 @@ def _set_framing(head):
         _check_coding(head, codings, lengths)
         head.chunked, head.length = True, None
     elif lengths:
-        if len(lengths) > 1 or not _LENGTH.match(lengths[0]):
-            raise Malformed(400, "Content-Length isn't one number: %r" % ", ".join(lengths)[:80])
-        head.length = int(lengths[0])
+        length = ", ".join(lengths)
+        if not _LENGTH.match(length):
+            raise Malformed(400, "Content-Length isn't one number: %r" % length[:80])
+        head.length = int(length)
 
 
 def _check_coding(head, codings, lengths):

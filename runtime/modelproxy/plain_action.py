@@ -177,7 +177,7 @@ def _base64(name, text):
     raise BadValue("The input %r is a file: what was given is neither base64 text nor a data: URL." % name)
 
 
-def encode(response, request, limit=1048576):
+def encode(response, request, limit):
     """The result of a plain call: the model's own object or array, or ``{statusCode, headers, body}`` for what else.
 
     A 4xx or 5xx goes under ``error``, as does what wouldn't fit into ``limit`` bytes.

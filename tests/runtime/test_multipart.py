@@ -199,7 +199,7 @@ def test_the_boundary_in_a_content_type(content_type, boundary):
     ],
 )
 def test_no_body_takes_long(body):
-    began = time.monotonic()
+    began = time.process_time()  # not the clock on the wall: the machine may be busy with others
     with pytest.raises(ValueError, match="form"):
         multipart.read(body, "b")
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -283,6 +283,7 @@ def test_a_tensor_may_be_empty():
         (message(item(data=..., parameters={"binary_data_size": -1})), "of the input 'x' must be a whole number"),
         (message(outputs={"name": "y"}), '"outputs" must be an array of objects with a "name"'),
         (message(outputs=[{"name": 3}]), '"outputs" must be an array'),
+        (message(outputs=[{"name": "y", "parameters": 3}]), "The parameters of the output 'y' must be an object"),
         (
             message(outputs=[{"name": "y", "parameters": {"classification": 2}}]),
             "classification of the output 'y' isn't",
@@ -355,14 +356,15 @@ def test_a_response_with_binary_data_says_where_they_begin():
     outputs = [
         (Tensor("y", "INT8", []), numpy.array([[1, -1]], "i1"), {}, True),
         (Tensor("s", "BYTES", []), numpy.array("a", "O"), {}, False),
-        (Tensor("b", "BOOL", []), numpy.array([True, False]), {}, True),
+        (Tensor("b", "BOOL", []), numpy.array([True, False, True]), {}, True),
     ]
     headers, body = open_inference.response({"model_name": "m"}, outputs)
     length = int(dict(headers)["Inference-Header-Content-Length"])
     assert dict(headers)["Content-Type"] == "application/octet-stream"
-    assert body[length:] == b"\x01\xff\x01\x00"
+    assert body[length:] == b"\x01\xff\x01\x00\x01"
     y, s, b = json.loads(body[:length].decode("utf-8"))["outputs"]
-    assert y["parameters"] == b["parameters"] == {"binary_data_size": 2} and "data" not in y
+    assert y["parameters"] == {"binary_data_size": 2} and "data" not in y
+    assert b["parameters"] == {"binary_data_size": 3}
     assert s["data"] == ["a"] and s["shape"] == []
 
 

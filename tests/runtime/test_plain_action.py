@@ -233,6 +233,14 @@ def test_a_list_of_files_is_sent_as_several_of_one_name():
     assert parts_of(request)["tags"].get_payload(decode=True) == b'["a", "b"]'
 
 
+def test_a_file_of_any_length_may_come_without_padding():
+    inputs = Inputs("POST", "/p", "multipart", ["image"])
+    for length in range(13):
+        content = bytes(bytearray(range(length)))
+        for given in (b64(content), b64(content).rstrip("=")):
+            assert parts_of(plain_action.request({"image": given}, inputs))["image"].get_payload(decode=True) == content
+
+
 @pytest.mark.parametrize("given", [3, None, {"a": 1}, [3], [["x"]]])
 def test_a_file_that_is_no_text(given):
     with pytest.raises(BadValue, match="'image' is a file: give it as base64"):
@@ -328,5 +336,12 @@ def test_an_error_that_fits_only_without_error_around_it_is_explained():
         assert result["error"]["statusCode"] == status
 
 
-def test_redirects_are_wrapped():
-    assert result_of(b"", status=302)[1]["statusCode"] == 302
+@pytest.mark.parametrize("status", [300, 302, 399])
+def test_redirects_are_wrapped(status):
+    body = b'{"message": "it is elsewhere now"}'
+    result = result_of(body, status=status)[1]
+    assert (result["statusCode"], result["body"]) == (status, body.decode("ascii"))
+
+
+def test_an_interim_response_is_no_result():
+    assert result_of(b'{"a": 1}', status=199)[1]["error"]["statusCode"] == 502

@@ -70,7 +70,7 @@ def _raw(body, inputs):
     sizes are 1, as is the batch's."""
     if len(inputs) != 1:
         raise BadValue("%s is 0, which says that the body is the only input, but the model has several." % LENGTH)
-    tensor = inputs[0]
+    [tensor] = inputs
     if tensor.datatype == "BYTES":
         body = len(body).to_bytes(4, "little") + body
         shape = [1] * len(tensor.dims)

@@ -77,7 +77,7 @@ def _encode(response, request, keep_cors, server_timing, notes):
         # The platform refuses what is outside 100..599 and can't relay an interim response.
         notes.append("the model answered with status %s, which can't be relayed" % status)
         response = error_response(502, "The model answered with the HTTP status %s, which can't be relayed." % status)
-        status = 502
+        status = response.status
     if status == 205:
         # The platform sends a 205 without saying that it is empty, so clients wait for the rest until they give up.
         notes.append("sent the model's 205 as 204, since no client gets a 205 through the platform")
