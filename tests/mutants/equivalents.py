@@ -139,6 +139,26 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
     },
     (
         "web_action/result",
+        'if parsed.charset and parsed.charset.lower() not in ("utf-8", "utf8"):',
+        'if parsed.charset or parsed.charset.lower() not in ("utf-8", "utf8"):',
+    ): "a matter of speed: UTF-8 would be decoded twice",
+    (
+        "web_action/result",
+        "plain = unpacker.decompress(body, MOST_INFLATED + 1)",
+        "plain = unpacker.decompress(body, MOST_INFLATED + 0)",
+    ): "zlib has seen the end when it gives the last byte, and else isn't at it",
+    (
+        "web_action/result",
+        'precision, demands = 2, {pair for pair in demanded if pair[0] != "charset"}',
+        'precision, demands = 3, {pair for pair in demanded if pair[0] != "charset"}',
+    ): "more than the others either way",
+    (
+        "web_action/result",
+        "if demands <= given and rank > best:",
+        "if demands <= given and rank >= best:",
+    ): "equal ranks have the same weight",
+    (
+        "web_action/result",
         "plain = gzip.GzipFile(fileobj=BytesIO(body)).read(MOST_INFLATED + 1)",
         "plain = gzip.GzipFile(fileobj=BytesIO(body)).read(MOST_INFLATED + 2)",
     ): "too much either way",

@@ -32,6 +32,7 @@ OPERATORS = (
     *("ReplaceContinueWithBreak", "ExceptionReplacer", "NumberReplacer", "RemoveDecorator", "ZeroIterationForLoop"),
 )
 
+_CACHE = re.compile(r"(@|\w+ = )lru_cache\(")
 _SHOWN = re.compile(r"\[: ?(39|40|41|79|80|81)\]")
 
 
@@ -59,7 +60,7 @@ def mutants_of(source: str) -> Iterator[Mutant]:
             if changed is None or _SHOWN.sub("", changed) == _SHOWN.sub("", source):
                 continue
             mutant = _mutant(source, changed)
-            if not mutant.before.startswith("@lru_cache"):
+            if not _CACHE.match(mutant.before):
                 yield mutant
 
 

@@ -27,10 +27,10 @@ import numpy  # noqa: F401
 import pytest
 from equivalents import EQUIVALENTS
 from mutations import Mutant, mutants_of
+from score import Score, table, verdict
 from targets import CHECKOUT, TARGETS, Target
 
 PASSED = 0
-ENOUGH = 95.0  # per cent of the mutants that must be killed
 
 EXAMPLES = 25  # of each property
 # Over whatever a test or conftest.py says.
@@ -134,37 +134,38 @@ def survivors(target: Target, mutants: Sequence[Mutant], cpu_seconds: int, jobs:
             yield mutant
 
 
-def check(target: Target, jobs: int) -> tuple[int, int, list[str]]:
-    """How many mutants there are and how many survive; what is wrong with that."""
+def check(target: Target, jobs: int) -> Score:
+    """Tries a module's mutants; prints each survivor that nothing explains."""
     source = target.source.read_text("utf-8")
     began = time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     _, status = os.waitpid(start(target, source, 600), 0)
     if status != PASSED:
         print(f"{target.path}: its tests fail as it is", flush=True)
-        return 0, 0, [target.path]
+        return Score(target.path, broken=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_seconds = 1 + 2 * math.ceil(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    mutants, alive, wrong = list(mutants_of(source)), 0, []
+    mutants = list(mutants_of(source))
+    score = Score(target.path, len(mutants))
     unseen = {key for key in EQUIVALENTS if key[0] == target.path}
     for mutant in survivors(target, mutants, cpu_seconds, jobs):
-        alive += 1
         key = (target.path, mutant.before, mutant.after)
         unseen.discard(key)
-        if key not in EQUIVALENTS:
-            wrong.append(f"{target.path}:{mutant.line} survived\n  - {mutant.before}\n  + {mutant.after}")
-            print(wrong[-1], flush=True)
+        if key in EQUIVALENTS:
+            score.explained += 1
+        else:
+            score.unexplained += 1
+            print(f"{target.path}:{mutant.line} survived\n  - {mutant.before}\n  + {mutant.after}", flush=True)
+    score.useless = len(unseen)
     for _, old, new in unseen:
-        wrong.append(f"{target.path}: no such mutant survives any more, so it is no equivalent\n  - {old}\n  + {new}")
-        print(wrong[-1], flush=True)
-    killed = len(mutants) - alive
+        print(f"{target.path}: no such mutant survives, so it is no equivalent\n  - {old}\n  + {new}", flush=True)
     seconds = time.monotonic() - began
-    print(f"{target.path}: {killed} of {len(mutants)} mutants killed, in {seconds:.0f} s", flush=True)
-    return len(mutants), alive, wrong
+    print(f"{target.path}: {score.killed} of {score.mutants} mutants killed, in {seconds:.0f} s", flush=True)
+    return score
 
 
 def main() -> int:
-    """Prints each survivor that equivalents.py doesn't explain, and the score."""
+    """Prints each survivor that equivalents.py doesn't explain, and a table of all."""
     parser = argparse.ArgumentParser(prog="scripts/test.sh mutants")
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="as http1 or formats/multipart; default: all")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -172,16 +173,10 @@ def main() -> int:
     chosen = [target for target in TARGETS if not options.modules or target.path in options.modules]
     if unknown := set(options.modules) - {target.path for target in TARGETS}:
         parser.error(f"no such module: {', '.join(sorted(unknown))}")
-    total = alive = 0
-    wrong: list[str] = []
-    for target in chosen:
-        number, survived, problems = check(target, options.jobs)
-        total, alive, wrong = total + number, alive + survived, wrong + problems
-    score = 100 * (total - alive) / max(total, 1)
-    print(f"{total} mutants, {total - alive} killed ({score:.1f} %), {alive} survived")
-    if wrong:
-        print(f"{len(wrong)} survivors that equivalents.py doesn't explain, or that it explains for nothing")
-    return 1 if wrong or score < ENOUGH else 0
+    scores = [check(target, options.jobs) for target in chosen]
+    wrong = verdict(scores, whole=len(chosen) == len(TARGETS))
+    print("", table(scores), *wrong, sep="\n")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
