@@ -8,8 +8,11 @@ from . import log, plain_action, web_action
 from .http1 import Reply
 from .messages import Request, Response, Result, kind_of
 
-_parse = json.JSONDecoder().decode
+_DECODER = json.JSONDecoder()
+_scan = _DECODER.scan_once
 _PHASES = ("wait", "decode", "model", "encode")
+_ALL_PHASES = ", ".join([name + ";dur=%.3f" for name in _PHASES])
+_JSON = (("Content-Type", "application/json"),)
 _JOINED = 65536  # bytes; a smaller result is quicker sent in one piece
 
 
@@ -20,14 +23,15 @@ class Activation:
     fault of the platform's.
     """
 
+    started = decoded = answered = encoded = None  # ``monotonic()`` times
+    is_web = True
+    request = None
+    fault = ""
+    too_deep = False
+    _timing = ""  # until the answer is encoded
+
     def __init__(self, body):
         self.arrived = monotonic()
-        self.started = self.decoded = self.answered = None  # ``monotonic()`` times
-        self.is_web = True
-        self.request = None
-        self.fault = ""
-        self.too_deep = False
-        self._timing = ""  # once the answer is encoded
         self.message = self._parsed(body)
         identity = (self.message or {}).get("activation_id")
         self.identity = identity if identity and isinstance(identity, str) else "-"
@@ -40,7 +44,7 @@ class Activation:
             if body and not body.isspace():
                 text = body.decode("utf-8")
                 body.clear()
-            message = _parse(text)
+            message = _loaded(text)
         except ValueError as error:
             self.fault = "The body of /run isn't JSON: %s." % error
             return None
@@ -78,7 +82,7 @@ class Activation:
             self.answered = monotonic()
         if type(response) is Result:
             self._end(Response(response.shown, (), response.body), [], settings.log, response.drift)
-            return Reply(response.status, [("Content-Type", "application/json")], response.body)
+            return Reply(response.status, _JSON, response.body)
         if self.is_web:
             outcome = web_action.encode(
                 response, request, settings.result_limit, settings.cors == "app", self.server_timing
@@ -87,34 +91,46 @@ class Activation:
             outcome = plain_action.encode(response, request, settings.result_limit)
         self._end(outcome.response, outcome.notes, settings.log, response.drift)
         body = outcome.result if outcome.size < _JOINED else outcome.parts
-        return Reply(200, [("Content-Type", "application/json")], body)
+        return Reply(200, _JSON, body)
 
     def conclude_with(self, status, sentence, settings):
         """The same for a call that never became a request: ``{"error": sentence}``, with an HTTP status."""
         body = json.dumps({"error": sentence}).encode("ascii")
         self._end(None, [sentence], settings.log)
-        return Reply(status, [("Content-Type", "application/json")], body)
+        return Reply(status, _JSON, body)
 
     def server_timing(self):
         """W3C Server Timing: milliseconds of each phase that has ended, in order. The same from its first call on."""
         if not self._timing:
-            since, phases = self.arrived, []
-            for name, mark in zip(_PHASES, (self.started, self.decoded, self.answered, monotonic())):
-                if mark is not None:
-                    phases.append("%s;dur=%.3f" % (name, (mark - since) * 1000))
-                    since = mark
-            self._timing = ", ".join(phases)
+            self.encoded = monotonic()
+            self._timing = self._phases()
         return self._timing
+
+    def _phases(self):
+        since, started, decoded, answered = self.arrived, self.started, self.decoded, self.answered
+        if started is not None and decoded is not None:  # nearly always, and much quicker than one by one
+            return _ALL_PHASES % (
+                (started - since) * 1000,
+                (decoded - started) * 1000,
+                (answered - decoded) * 1000,
+                (self.encoded - answered) * 1000,
+            )
+        phases = []
+        for name, mark in zip(_PHASES, (started, decoded, answered, self.encoded)):
+            if mark is not None:
+                phases.append("%s;dur=%.3f" % (name, (mark - since) * 1000))
+                since = mark
+        return ", ".join(phases)
 
     def elapsed(self):
         """Milliseconds since the request arrived."""
         return (monotonic() - self.arrived) * 1000
 
     def _end(self, response, notes, form, drift=None):
-        method, path, size = "-", "-", 0
-        if self.request is not None:
-            method, path, size = self.request.method, self.request.path, len(self.request.body)
+        request = self.request
+        method, path, size = ("-", "-", 0) if request is None else (request.method, request.path, len(request.body))
         phases = self.server_timing().replace(";dur=", "=").replace(",", "")
+        took = (self.encoded - self.arrived) * 1000
         status, sent = (response.status, len(response.body)) if response is not None else (400, 0)
         if form == "json":
             more = {} if drift is None else {"drift": drift.fields}
@@ -126,28 +142,29 @@ class Activation:
                     status=status,
                     bytes_in=size,
                     bytes_out=sent,
-                    ms=round(self.elapsed(), 3),
+                    ms=round(took, 3),
                     phases={name: float(ms) for name, ms in (phase.split("=") for phase in phases.split())},
                     notes=notes,
                     **more,
                 )
             )
             return
-        lines = [
-            "%s %s %d in=%d out=%d ms=%.3f %s%s activation=%s"
-            % (
-                method,
-                path,
-                status,
-                size,
-                sent,
-                self.elapsed(),
-                phases,
-                "" if drift is None else " %s" % drift,
-                self.identity,
-            )
-        ]
-        log.markers(b"".join([log.own_line(line) for line in notes + lines]))
+        if drift is not None:
+            phases += " %s" % drift
+        line = "%s %s %d in=%d out=%d ms=%.3f %s activation=%s" % (
+            method, path, status, size, sent, took, phases, self.identity,
+        )  # fmt: skip
+        closing = log.own_line(line)
+        log.markers(b"".join([log.own_line(note) for note in notes]) + closing if notes else closing)
+
+
+def _loaded(text):
+    """As ``json.loads``, which looks for white space before and after, where the platform writes none."""
+    try:
+        message, end = _scan(text, 0)
+    except StopIteration:
+        end = None
+    return message if end == len(text) else _DECODER.decode(text)
 
 
 def _as_json(**fields):

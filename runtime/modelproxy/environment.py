@@ -6,6 +6,7 @@ Bytes, not text: in the C locale of some images ``os.environ`` of Python 3.6 can
 import json
 import os
 import sys
+from functools import lru_cache
 
 # What /run says of the activation (ContainerProxy.scala, initializeAndRun); /init's env says the same of the first one.
 ACTIVATION_KEYS = (
@@ -18,7 +19,7 @@ ACTIVATION_KEYS = (
     "api_key",
 )
 
-_NAMES = {key: b"__OW_" + key.upper().encode("ascii") for key in ACTIVATION_KEYS}
+_KNOWN = tuple([b"__OW_" + key.upper().encode("ascii") for key in ACTIVATION_KEYS])
 # What os.environb keeps beside the process's own environment, in every CPython; its methods check each name and value
 # in Python, which took a quarter of what the proxy adds to a small call.
 _DATA = getattr(os.environb, "_data", os.environb)
@@ -45,19 +46,19 @@ def enter(message):
 
     Returns what ``leave`` needs to put everything back.
     """
+    names, missing = _names_of(tuple(message))
     before = []
-    for key, name in _NAMES.items():
-        if message.get(key) is None:
-            known = _value_of(name)
-            if known is not None:
-                before.append((name, known))
-                del os.environb[name]
-    for key, value in message.items():
-        if value is None or key == "value":
+    for name in missing:
+        _remove(name, before)
+    for name, value in zip(names, message.values()):
+        if name is None:
             continue
+        if value is None:
+            if name in _KNOWN:
+                _remove(name, before)
+            continue
+        known = _value_of(name)
         try:
-            name = _NAMES.get(key) or b"__OW_" + key.upper().encode("utf-8")
-            known = _value_of(name)
             text = (value if type(value) is str else text_of(value)).encode("utf-8")
             if text != known:  # what names the action is as /init said
                 _set(name, text)
@@ -65,6 +66,25 @@ def enter(message):
         except (OSError, RecursionError, ValueError):
             continue  # a name or a value that no environment can hold, from a caller who isn't the platform
     return before
+
+
+@lru_cache(2)  # all of the platform's messages have the same ones
+def _names_of(keys):
+    """The variables of a message's keys, None where a key has none, and those that a message without a key lacks."""
+    names = []
+    for key in keys:
+        try:
+            names.append(None if key == "value" else b"__OW_" + key.upper().encode("utf-8"))
+        except ValueError:  # half of a surrogate pair
+            names.append(None)
+    return names, [name for name in _KNOWN if name not in names]
+
+
+def _remove(name, before):
+    known = _value_of(name)
+    if known is not None:
+        before.append((name, known))
+        del os.environb[name]
 
 
 def leave(before):
@@ -88,7 +108,8 @@ def text_of(value):
 
 
 _putenv = None  # once ``spare_memory`` was called and has found it
-_pairs = {}  # by name, what the C library's environment points to
+_places = {}  # by name, what the C library's environment points to
+_ROOM = 64  # bytes for longer values than a variable's first one
 
 
 def spare_memory():
@@ -107,16 +128,42 @@ def spare_memory():
             _putenv = None
 
 
+class _Place:
+    """A variable's own piece of memory, ``NAME=value\\0``: putenv(3) hands it over once, and what is written there is
+    the value from then on, "the string pointed to by string becomes part of the environment, so altering the string
+    changes the environment". It ends with a zero that nothing overwrites, whoever reads it meanwhile.
+    """
+
+    __slots__ = ("memory", "start", "text")
+
+    def __init__(self, name, text):
+        import ctypes
+
+        self.start = len(name) + 1
+        self.memory = bytearray(name + b"=" + text + b"\0" * _ROOM)
+        self.text = text
+        if _putenv((ctypes.c_char * len(self.memory)).from_buffer(self.memory)):
+            raise OSError("putenv failed")  # out of memory
+
+
 def _set(name, text):
+    place = _places.get(name)
+    if place is not None and place.text is _value_of(name):  # else the model has set it in its own way since
+        end = place.start + len(text)
+        if end < len(place.memory) and b"\0" not in text:
+            place.memory[place.start : end + 1] = text + b"\0"
+            place.text = _DATA[name] = text
+            return
+    _set_anew(name, text)
+
+
+def _set_anew(name, text):
     if not name or b"=" in name:
         raise ValueError("illegal environment variable name")
     if _putenv is None:
         os.environb[name] = text
         return
-    pair = name + b"=" + text
-    if b"\0" in pair:
+    if b"\0" in name or b"\0" in text:
         raise ValueError("embedded null byte")
-    if _putenv(pair):
-        raise OSError("putenv failed")  # out of memory
-    _pairs[name] = pair  # the one before is garbage only now
+    _places[name] = _Place(name, text)  # the one before is garbage only now
     _DATA[name] = text

@@ -8,6 +8,8 @@ from time import monotonic
 ENOUGH = object()  # in the inbox: there will be no more jobs
 SIGNAL_SECONDS = 1.0  # at most until a signal is heard
 
+_SERVING = os.getpid()
+
 
 class Inbox:
     """Jobs on their way to the threads that do them. Any number may ``put`` and ``get``."""
@@ -48,13 +50,12 @@ class Job:
     """One complete request. ``head`` and ``body`` are what came; ``late_at`` is the ``monotonic()`` time at which the
     server's thread answers in the application's stead, None for never; ``notes`` is the application's own."""
 
-    __slots__ = ("_claim", "_connection", "_process", "_server", "arrived", "body", "head", "late_at", "notes")
+    __slots__ = ("_claim", "_connection", "_server", "arrived", "body", "head", "late_at", "notes")
 
     def __init__(self, server, connection, head, body):
         self._server = server
         self._connection = connection
         self._claim = _thread.allocate_lock()
-        self._process = os.getpid()
         self.head = head
         self.body = body
         self.arrived = monotonic()
@@ -63,7 +64,7 @@ class Job:
 
     def claim(self):
         """True for the one who may answer."""
-        if os.getpid() != self._process:
+        if os.getpid() != _SERVING:
             # A child that the model forked has come out of the prediction (sys.exit): the answer and the log are its
             # parent's. It ends as it would in a thread of Flask's own server, where SystemExit ends the thread.
             os._exit(0)

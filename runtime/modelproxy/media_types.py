@@ -65,7 +65,7 @@ _PARAMETER = r"[ \t]*;[ \t]*%s=(?:%s|%s)" % (_TOKEN, _TOKEN, _QUOTED)
 _CONTENT_TYPE = re.compile(r"[ \t]*(%s/%s)((?:%s)*)\Z" % (_TOKEN, _TOKEN, _PARAMETER))
 _NAME_AND_VALUE = re.compile(r"(%s)=(%s|%s)" % (_TOKEN, _TOKEN, _QUOTED))
 _RANGE = r"(\*/\*|\*|(?!\*)%s/%s)((?:%s)*)" % (_TOKEN, _TOKEN, _PARAMETER)
-_RANGES = re.compile(r"[ \t,]*(?:%s(?:[ \t]*,[ \t,]*%s)*[ \t,]*)?\Z" % (_RANGE, _RANGE))
+_RANGES = re.compile(r"[ \t]*(?:%s(?:[ \t]*,[ \t]*%s)*[ \t]*)?\Z" % (_RANGE, _RANGE))
 _EACH_RANGE = re.compile(_RANGE)
 
 JSON, TEXT, BYTES = "json", "text", "bytes"

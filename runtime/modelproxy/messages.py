@@ -20,7 +20,7 @@ class Request:
     default      True when the client named no path, so that ``path`` is the host's default.
     """
 
-    __slots__ = ("activation", "body", "default", "headers", "method", "mount", "path", "query", "scheme")
+    __slots__ = ("_last", "activation", "body", "default", "headers", "method", "mount", "path", "query", "scheme")
 
     def __init__(
         self, method, path, query="", headers=(), body=b"", mount="", scheme="http", activation=None, default=False
@@ -34,13 +34,13 @@ class Request:
         self.scheme = scheme
         self.activation = activation
         self.default = default
+        self._last = None
 
     def header(self, name):
         """The last value of a header by its lower-case name, "" when there is none."""
-        for known, value in reversed(self.headers):
-            if known == name:
-                return value
-        return ""
+        if self._last is None:
+            self._last = dict(self.headers)
+        return self._last.get(name, "")
 
 
 class Response:

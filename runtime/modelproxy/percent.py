@@ -22,7 +22,6 @@ def mount_point(path):
     return quoted_path("/" + path.strip("/")).rstrip("/")
 
 
-@lru_cache(32)
 def unquoted(path):
     """The bytes behind a percent-encoded path, each as one character, which is what PEP 3333 wants in PATH_INFO."""
     raw = path.encode("latin-1", "replace")

@@ -26,18 +26,16 @@ def environ_of(request, multithread=False):
     Names with ``_`` are kept out, since HTTP_X_Y could be either of ``X-Y`` and ``X_Y``, and so is ``Proxy``, which
     CGI-minded libraries take for the proxy to use (httpoxy, CVE-2016-5385).
     """
-    mount = unquoted(request.mount)
-    host, port = _host_and_port(request.header("host"), request.scheme)
-    target = request.mount + request.path + ("?" + request.query if request.query else "")
+    script_name, path_info, target = _places(request.mount, request.path)
+    if request.query:
+        target += "?" + request.query
     environ = {
         "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": mount,
-        "PATH_INFO": unquoted(request.path),
+        "SCRIPT_NAME": script_name,
+        "PATH_INFO": path_info,
         "QUERY_STRING": request.query,
         "REQUEST_URI": target,
         "RAW_URI": target,
-        "SERVER_NAME": host,
-        "SERVER_PORT": port,
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "wsgi.version": (1, 0),
@@ -62,9 +60,16 @@ def environ_of(request, multithread=False):
             environ[key] += ("; " if name == "cookie" else ", ") + value
         else:
             environ[key] = value
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = _host_and_port(environ.get("HTTP_HOST", ""), request.scheme)
     if request.activation is not None:
         environ["openwhisk.activation"] = request.activation
     return environ
+
+
+@lru_cache(32)
+def _places(mount, path):
+    """SCRIPT_NAME, PATH_INFO, and what REQUEST_URI begins with."""
+    return unquoted(mount), unquoted(path), mount + path
 
 
 @lru_cache(256)
@@ -161,7 +166,8 @@ class _Answer:
             raise BadApplication("the application returned without calling start_response")
         if self._left:
             raise BadApplication("the body ends %d bytes before its Content-Length" % self._left)
-        return Response(self._status, self._headers, b"".join(self._pieces))
+        pieces = self._pieces
+        return Response(self._status, self._headers, pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
 
 def _close(close):
@@ -175,10 +181,16 @@ def _close(close):
 
 
 def _status_code(status):
-    match = _STATUS.match(status) if isinstance(status, str) else None
-    if match is None:
+    code = _code_of(status) if isinstance(status, str) else None
+    if code is None:
         raise BadApplication("the status line is %r; PEP 3333 wants a str of three digits and a reason" % (status,))
-    return int(match.group(1))
+    return code
+
+
+@lru_cache(32)
+def _code_of(status):
+    match = _STATUS.match(status)
+    return None if match is None else int(match.group(1))
 
 
 def _checked(headers):
@@ -188,10 +200,12 @@ def _checked(headers):
     checked, length = [], None
     for field in headers:
         name, value = field if isinstance(field, tuple) and len(field) == 2 else (None, None)
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise BadApplication("the header %r isn't a tuple of two str" % (field,))
-        checked.append((str(name), str(value)))
-        if name.lower() == "content-length":
+        if type(name) is not str or type(value) is not str:
+            if not isinstance(name, str) or not isinstance(value, str):
+                raise BadApplication("the header %r isn't a tuple of two str" % (field,))
+            field = str(name), str(value)
+        checked.append(field)
+        if len(name) == 14 and name.lower() == "content-length":
             length = _content_length(value.strip(), length)
     return checked, length
 

@@ -183,7 +183,7 @@ def expected_body(answer: Answer) -> tuple[str, bytes, bool]:
     """Content type, body, and whether a content coding was undone.
 
     Bytes without a type, and what isn't text in its charset, are octets; text becomes UTF-8; compressed text, which the
-    platform can't carry, arrives as what it says.
+    platform can't carry, arrives as what it says. Text that has come to nothing has no type, as no empty body has.
     """
     body, parsed = answer.body, answer_type(answer)
     if parsed is None:
@@ -195,7 +195,7 @@ def expected_body(answer: Answer) -> tuple[str, bytes, bool]:
     charset = declared_charset(answer)
     if media.is_json:
         text = None if coding or charset.lower() in ("", "utf-8", "utf8") else decoded(body, charset)
-        return _typed(parsed), body if text is None or not text.lstrip(" \t\r\n") else text.encode("utf-8"), False
+        return _typed(parsed), body if text is None else text.encode("utf-8"), False
     plain = inflated(body) if coding else None
     text = decoded(body if plain is None else plain, charset)
     if text is None:

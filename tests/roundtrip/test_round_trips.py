@@ -63,7 +63,10 @@ def test_a_range_as_the_type_of_a_request(content_type: str) -> None:
     a_cooked_exchange(sent, OK, {}, True)
 
 
-@pytest.mark.parametrize("accept", ["gzip, br;q=0", "text/html;q=2", "*/png", "text/html;level=1", "image/png;q=x"])
+@pytest.mark.parametrize(
+    "accept",
+    ["gzip, br;q=0", "text/html;q=2", "*/png", "text/html;level=1", "image/png;q=x", ",!/!", "a/b,", "a/b,,b/c"],
+)
 def test_an_accept_header_is_read_as_the_platform_reads_it(accept: str) -> None:
     """The log foretold a 406 that didn't come, or not one that did."""
     a_raw_exchange(asked(headers=(("Accept", accept),)), answered(b"x", "text/html"), {}, True)
@@ -88,6 +91,22 @@ def test_a_compressed_text_of_several_members() -> None:
     """All but the first were lost."""
     body = gzip.compress(b"one, ") + gzip.compress(b"two")
     a_raw_exchange(asked(), answered(body, "text/plain", Content_Encoding="gzip"), {}, True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answered(gzip.compress(b""), "application/x-www-form-urlencoded", Content_Encoding="!"),
+        answered(gzip.compress(b"") + bytes(8), "text/html;", Content_Encoding="gzip"),
+        answered(b"+", "!/!; charset=utf-7"),
+        answered(b"+", "application/json; charset=utf-7"),
+        answered(b"\xff\xfe", "text/plain; charset=utf-16"),
+    ],
+)
+def test_a_text_that_comes_to_nothing(answer: Answer) -> None:
+    """The property wanted its type back, which the platform gives to no empty body."""
+    a_raw_exchange(asked(), answer, {}, False)
+    a_cooked_exchange(asked(), answer, {}, False)
 
 
 @pytest.mark.parametrize("values", [("", ""), ("db;dur=1", "cache")])

@@ -144,3 +144,41 @@ def test_children_get_what_is_set_and_what_the_model_made_of_it_is_undone():
     os.environ["__OW_NAMESPACE"] = "the model's"
     environment.leave(before)
     assert subprocess.check_output(["sh", "-c", "echo $__OW_ACTIVATION_ID $__OW_NAMESPACE"]) == b"guest\n"
+
+
+def seen_by_children():
+    return subprocess.check_output(["sh", "-c", 'printf %s "$__OW_ACTIVATION_ID"'])
+
+
+@pytest.mark.parametrize("model_sets", [None, "the model's", "of init"])
+def test_values_of_any_length_follow_one_another(model_sets):
+    """Where memory is spared each is written over the one before."""
+    os.environ["__OW_ACTIVATION_ID"] = "of init"
+    for identity in ("i", "i" * 20, "", "j" * 71, "k" * 72, "l" * 1000, "m", "n" * 1000):
+        before = environment.enter({"activation_id": identity})
+        assert os.environ["__OW_ACTIVATION_ID"] == identity
+        assert seen_by_children() == identity.encode("ascii")
+        if model_sets is not None:
+            os.environ["__OW_ACTIVATION_ID"] = model_sets
+        environment.leave(before)
+        assert os.environ["__OW_ACTIVATION_ID"] == "of init"
+        assert seen_by_children() == b"of init"
+
+
+def test_a_value_that_no_environment_can_hold_leaves_the_one_before():
+    os.environ["__OW_ACTIVATION_ID"] = "of init"
+    for identity in ("i", "a\0b", "\ud800", "j"):
+        before = environment.enter({"activation_id": identity})
+        expected = identity if identity in ("i", "j") else "of init"
+        assert (os.environ["__OW_ACTIVATION_ID"], seen_by_children().decode("ascii")) == (expected, expected)
+        environment.leave(before)
+
+
+def test_keys_that_no_variable_can_have_and_keys_without_a_value_are_passed_over():
+    os.environ["__OW_NAMESPACE"] = "guest"
+    message = {"value": 1, "\ud800": "x", "a\0": "x", "a=": "x", "": "x", "other": None, "namespace": None}
+    before = environment.enter(message)
+    assert [name for name in os.environ if name.startswith("__OW_") and name != "__OW_API_HOST"] == ["__OW_"]
+    environment.leave(before)
+    assert os.environ["__OW_NAMESPACE"] == "guest"
+    assert "__OW_" not in os.environ

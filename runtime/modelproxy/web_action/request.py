@@ -29,28 +29,35 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
     default_path     path, perhaps with a query, of a request that names none.
     Raises ``BadValue`` where the value can't come from the platform.
     """
-    method = _text(value, "__ow_method").upper()
-    if not _TOKEN.match(method):
-        raise BadValue("__ow_method is %r, which is no HTTP method" % method)
-    headers = _headers(value["__ow_headers"])
-    last = dict(headers)
+    method = _method(_text(value, "__ow_method"))
     path = _text(value, "__ow_path")
-    if path and not path.startswith("/"):
-        path = "/" + path
-    parsed = media_types.parse(last.get("content-type", ""))
+    request = Request(method, path, "", _headers(value["__ow_headers"]), b"", mount, scheme_of_host, activation)
+    parsed = media_types.parse(request.header("content-type"))
     if "__ow_query" in value:
-        query, body = _text(value, "__ow_query"), _raw_body(value, parsed)
+        query, request.body = _text(value, "__ow_query"), _raw_body(value, parsed)
     else:
-        query, body = _cooked(value, method, parsed)
-    default = not path
-    if default:
+        query, request.body = _cooked(value, method, parsed)
+    if not path:
+        request.default = True
         path, _, default_query = default_path.partition("?")
         query = default_query + "&" + query if default_query and query else default_query or query
-    scheme = last.get("x-forwarded-proto", scheme_of_host)
+    elif path[0] != "/":
+        path = "/" + path
+    request.path, request.query = quoted_path(path), query
+    scheme = request.header("x-forwarded-proto")
     if scheme not in ("http", "https"):
         scheme = scheme.split(",")[0].strip().lower()
-        scheme = scheme if scheme in ("http", "https") else scheme_of_host
-    return Request(method, quoted_path(path), query, headers, body, mount, scheme, activation, default)
+    if scheme in ("http", "https"):
+        request.scheme = scheme
+    return request
+
+
+@lru_cache(32)
+def _method(given):
+    method = given.upper()
+    if not _TOKEN.match(method):
+        raise BadValue("__ow_method is %r, which is no HTTP method" % method)
+    return method
 
 
 def public_path(action_name):
@@ -68,12 +75,12 @@ def _public_path(action_name):
 
 
 def _text(value, key):
-    text = value.get(key, "")
+    text = value.get(key)
+    if type(text) is str:
+        return text
     if text is None:
         return ""
-    if not isinstance(text, str):
-        raise BadValue("%s is %s; the platform sends a string" % (key, json.dumps(text)[:80]))
-    return text
+    raise BadValue("%s is %s; the platform sends a string" % (key, json.dumps(text)[:80]))
 
 
 def _headers(given):
@@ -125,7 +132,7 @@ def _from_base64(body):
     try:
         # What isn't in the alphabet is skipped, so the length tells whether all of it was base64.
         decoded = base64_codec.decode(body)
-        if len(body) % 4 == 0 and _decoded_length(body) == len(decoded):
+        if len(body) % 4 == 0 and len(body) // 4 * 3 - body.count("=", -2) == len(decoded):
             return decoded
     except (ValueError, binascii.Error):
         pass
@@ -133,10 +140,6 @@ def _from_base64(body):
     if _BASE64.match(body) and len(digits) % 4 != 1:
         return binascii.a2b_base64(digits + "=" * (-len(digits) % 4))
     raise BadValue("__ow_body isn't base64, though the platform sends it so for this content type")
-
-
-def _decoded_length(body):
-    return len(body) // 4 * 3 - (body.endswith("=") + body.endswith("=="))
 
 
 def _cooked(value, method, parsed):

@@ -21,6 +21,7 @@ _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _JSON_START = re.compile(rb"[ \t\r\n]*[\[{]")
+_OPENING = (b"{", b"[")  # of nearly all
 MOST_INFLATED = 1 << 26  # bytes of text, of which the platform passes on a sixty-fourth
 _NEVER_FITS = 4  # a body of so many limits doesn't fit, though UTF-32 becomes UTF-8
 _SCRIPTS = frozenset(
@@ -67,7 +68,9 @@ def encode(response, request, limit=1048576, keep_cors=False, server_timing=None
     if size > limit:
         notes.append("the result has %d bytes, more than the platform's %d" % (size, limit))
         outcome = _encode(_too_large(response, size, limit), request, keep_cors, server_timing, notes)
-    _note_negotiation(outcome.response, request, notes)
+    accept = request.header("accept")
+    if accept and accept != "*/*":
+        _note_negotiation(accept, outcome.response, notes)
     return outcome
 
 
@@ -91,7 +94,7 @@ def _encode(response, request, keep_cors, server_timing, notes):
             notes.append("decompressed the model's text, which the platform can't carry")
             head = _head(tuple([pair for pair in response.headers if pair[0].lower() not in _OF_CODED]), keep_cors)
         content_type, encoded = _body(head, body if plain is None else plain, notes)
-        members = head.members + ',"Content-Type":' + encode_basestring_ascii(content_type)
+        members = head.members + _type_member(content_type)
     else:
         # And no type: the platform drops it, unless it stumbles over it first.
         members, encoded = head.members, (b'""',)
@@ -101,7 +104,9 @@ def _encode(response, request, keep_cors, server_timing, notes):
     opening, closing = ('{"error":', b"}}") if status >= 500 else ("", b"}")
     opening += '{"statusCode":%d,"headers":{%s},"body":' % (status, members[1:])
     parts = (opening.encode("ascii"),) + encoded + (closing,)
-    return Outcome(parts, Response(status, response.headers, body), notes)
+    if status != response.status or body is not response.body:
+        response = Response(status, response.headers, body)
+    return Outcome(parts, response, notes)
 
 
 class _Head:
@@ -117,6 +122,7 @@ class _Head:
         self.content_type, headers = _relayed(pairs, keep_cors, self.notes)
         self.parsed = media_types.parse(self.content_type)
         self.form = None if self.parsed is None else self.parsed.form
+        self.rendered = "" if self.parsed is None else self.parsed.rendered()
         self.coding = _content_coding(headers)
         timing = headers.pop("Server-Timing", ())
         self.timing = (timing,) if isinstance(timing, str) else tuple(timing)
@@ -125,6 +131,11 @@ class _Head:
 
 
 _head = lru_cache(32)(_Head)
+
+
+@lru_cache(32)
+def _type_member(content_type):
+    return ',"Content-Type":' + encode_basestring_ascii(content_type)
 
 
 def _has_body(status, request):
@@ -161,7 +172,7 @@ def _body(head, body, notes):
     if head.parsed is None:
         notes.append("the content type %r isn't well formed: sent as application/octet-stream" % head.content_type)
         return "application/octet-stream", _base64(body)
-    content_type = head.parsed.rendered()
+    content_type = head.rendered
     if head.form == media_types.BYTES:
         return content_type, _base64(body)
     if head.form == media_types.JSON:
@@ -205,7 +216,7 @@ def _json_text(body, parsed):
     if parsed.charset and parsed.charset.lower() not in ("utf-8", "utf8"):
         text = _decoded(body, parsed.charset)
         body = body if text is None else text.encode("utf-8")
-    if _JSON_START.match(body):
+    if body[:1] in _OPENING or _JSON_START.match(body):
         try:
             text = _json_string(body.decode("utf-8"))
         except UnicodeDecodeError:
@@ -297,10 +308,9 @@ def _too_large(response, size, limit):
     return error_response(500, sentence, size=size, limit=limit)
 
 
-def _note_negotiation(response, request, notes):
+def _note_negotiation(accept, response, notes):
     """The platform answers 406 after the prediction ran (contract C3); only the log can say so."""
-    accept = request.header("accept")
-    if accept and accept != "*/*" and response.body and response.status < 400:
+    if response.body and response.status < 400:
         parsed = media_types.parse(response.header("content-type"))
         name, parameters = (parsed.name, parsed.parameters) if parsed else ("application/octet-stream", "")
         if not accepts(accept, name, parameters):
