@@ -176,12 +176,11 @@ class ChunkedBody:
                 self._start_chunk(line)
 
     def _take_chunk(self):
-        if self._left > 2:
-            piece = self._pending[: self._left - 2]
-            self._body += piece
-            self._left -= len(piece)
-            del self._pending[: len(piece)]
-        if self._left > 2 or len(self._pending) < 2:
+        piece = self._pending[: self._left - 2]
+        self._body += piece
+        self._left -= len(piece)
+        del self._pending[: len(piece)]
+        if len(self._pending) < 2:
             return False
         if self._pending[:2] != b"\r\n":
             raise Malformed(400, "a chunk doesn't end where its size says")

@@ -209,4 +209,4 @@ def _is_result(response):
 
 
 def _refuse(constant):
-    raise ValueError("%s is no JSON" % constant)
+    raise ValueError(constant)  # NaN and infinities, which JSON hasn't

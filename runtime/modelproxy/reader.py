@@ -134,5 +134,5 @@ class Reader:
         return self._completed(), body
 
     def _completed(self):
-        head, self._head, self._chunks, self._filled = self._head, None, None, 0
+        head, self._head, self._chunks = self._head, None, None
         return head

@@ -75,10 +75,8 @@ def _raw(body, inputs):
         body = len(body).to_bytes(4, "little") + body
         shape = [1] * len(tensor.dims)
     else:
-        shape = [size if isinstance(size, int) else 0 for size in tensor.dims]
+        shape = [size if isinstance(size, int) else 1 for size in tensor.dims]
         open_at = [place for place, size in enumerate(tensor.dims) if not isinstance(size, int)]
-        for place in open_at:
-            shape[place] = 1
         if open_at:
             shape[open_at[-1]] = len(body) // max(1, tensors.elements(shape) * tensors.size_of(tensor))
     return Inference(None, {tensor.name: tensors.from_bytes(tensor, body, shape)}, None, True)
