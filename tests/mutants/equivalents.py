@@ -20,23 +20,15 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         'return binascii.a2b_base64(text + "=" * (+len(text) % 4))',
     ): _PADDING,
     (
-        "plain_action",
-        'raise ValueError("%s is no JSON" % constant)',
-        'raise ValueError("%s is no JSON" + constant)',
-    ): "nobody is told: a result with NaN in it is wrapped",
-    (
         "formats/data_url",
         'return binascii.a2b_base64(bare + "=" * (-len(bare) % 4))',
         'return binascii.a2b_base64(bare + "=" * (+len(bare) % 4))',
     ): _PADDING,
-    **{
-        (
-            "web_action/request",
-            'return binascii.a2b_base64(digits + "=" * (-len(digits) % 4))',
-            f'return binascii.a2b_base64(digits + "=" * ({padding}))',
-        ): _PADDING
-        for padding in ("-len(digits) + 4", "+len(digits) % 4", "-len(digits) % 5")
-    },
+    (
+        "web_action/request",
+        'return binascii.a2b_base64(digits + "=" * (-len(digits) % 4))',
+        'return binascii.a2b_base64(digits + "=" * (+len(digits) % 4))',
+    ): _PADDING,
     **{
         (
             "settings",
@@ -63,14 +55,6 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
             "reader",
             "self._filled = 0 # bytes of a body of known length that are in the buffer",
             f"self._filled = {number} # bytes of a body of known length that are in the buffer",
-        ): "set before it is read"
-        for number in ("1", "-1")
-    },
-    **{
-        (
-            "reader",
-            "head, self._head, self._chunks, self._filled = self._head, None, None, 0",
-            f"head, self._head, self._chunks, self._filled = self._head, None, None, {number}",
         ): "set before it is read"
         for number in ("1", "-1")
     },
@@ -106,25 +90,16 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
             "shutil.copyfileobj(source, target, 1 << 18)",
             f"shutil.copyfileobj(source, target, {size})",
         ): _BUFFER
-        for size in ("1 >> 18", "2 << 18", "0 << 18", "1 << 19", "1 << 17")
+        for size in ("2 << 18", "1 << 19", "1 << 17")
     },
     **{
         (
-            "formats/open_inference",
-            "shape = [size if isinstance(size, int) else 0 for size in tensor.dims]",
-            f"shape = [size if isinstance(size, int) else {number} for size in tensor.dims]",
-        ): "set before it is read"
-        for number in ("1", "-1")
+            "formats/zip_reader",
+            "shutil.copyfileobj(source, target, 1 << 18)",
+            f"shutil.copyfileobj(source, target, {nothing})",
+        ): "0 stands for a buffer of its own choice since Python 3.8; before that the tests fail"
+        for nothing in ("1 >> 18", "0 << 18")
     },
-    **{
-        ("http1", "if self._left > 2:", f"if self._left {otherwise}:"): "of two, nothing is taken"
-        for otherwise in (">= 2", "> 1")
-    },
-    (
-        "http1",
-        "if self._left > 2 or len(self._pending) < 2:",
-        "if self._left > 3 or len(self._pending) < 2:",
-    ): "where a byte of the chunk is missing nothing is pending",
     **{
         (
             "web_action/result",
