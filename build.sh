@@ -125,7 +125,8 @@ end_job() { # STARTED
   # What goes on beside: a container that is being removed.
   wait
   note seconds "$((SECONDS - $1))"
-  if [[ -z $(noted "$INDEX" status) ]]; then
+  recall "$INDEX" status
+  if [[ -z $NOTED ]]; then
     note status failed
     note reason "build.sh itself broke off; see --verbose"
     touch "$WORK/failed"
@@ -160,7 +161,8 @@ run_jobs() {
 count_failures() {
   local i failures=0
   for ((i = 0; i < ${#SOURCES[@]}; i++)); do
-    case $(noted "$i" status) in
+    recall "$i" status
+    case $NOTED in
       failed | '') failures=$((failures + 1)) ;;
     esac
   done

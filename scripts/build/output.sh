@@ -11,18 +11,22 @@ use_colours() {
 # Control characters could rewrite a terminal's lines: in names and in other programs' words they are dropped, and with
 # them the C1 controls (U+0080 to U+009F) and what turns the direction of writing (U+202A to U+202E, U+2066 to U+2069).
 plain() {
-  local text=$1
-  text=${text//$'\xc2'[$'\x80'-$'\x9f']/}
-  text=${text//$'\xe2\x80'[$'\xaa'-$'\xae']/}
-  text=${text//$'\xe2\x81'[$'\xa6'-$'\xa9']/}
-  printf '%s' "$text" | tr -d '\000-\010\013-\037\177'
+  clean "$1"
+  printf '%s' "$CLEAN"
+}
+
+# Sets CLEAN to it. A subshell for each of many words is most of what an image costs that is up to date.
+clean() {
+  CLEAN=${1//$'\xc2'[$'\x80'-$'\x9f']/}
+  CLEAN=${CLEAN//$'\xe2\x80'[$'\xaa'-$'\xae']/}
+  CLEAN=${CLEAN//$'\xe2\x81'[$'\xa6'-$'\xa9']/}
+  if [[ $CLEAN == *[[:cntrl:]]* ]]; then CLEAN=$(printf '%s' "$CLEAN" | tr -d '\000-\010\013-\037\177'); fi
 }
 
 say() {
-  local text
-  text=$(plain "$*")
+  clean "$*"
   # One printf for each line, which keeps the lines of parallel images whole.
-  printf '%s%-*s |%s %s\n' "$COLOUR_ON" "$WIDTH" "$PREFIX" "$COLOUR_OFF" "$text" >&2
+  printf '%s%-*s |%s %s\n' "$COLOUR_ON" "$WIDTH" "$PREFIX" "$COLOUR_OFF" "$CLEAN" >&2
 }
 
 prefixed() {
@@ -86,11 +90,19 @@ why() {
 
 # Findings about one image: written by its job, read by the report. A value is one line.
 note() {
-  plain "$2" | tr '\n\t' '  ' >"$JOB/$1.note"
+  clean "$2"
+  printf '%s\n' "${CLEAN//[$'\n\t']/ }" >"$JOB/$1.note"
 }
 
 noted() { # INDEX KEY
-  if [[ -e $WORK/$1/$2.note ]]; then cat "$WORK/$1/$2.note"; fi
+  recall "$1" "$2"
+  printf '%s' "$NOTED"
+}
+
+# Sets NOTED to it.
+recall() { # INDEX KEY
+  NOTED=''
+  [[ ! -e $WORK/$1/$2.note ]] || IFS= read -r NOTED <"$WORK/$1/$2.note"
 }
 
 human_bytes() {
@@ -106,7 +118,7 @@ human_bytes() {
 }
 
 print_table() {
-  local i image digest state width=5 format='%-*s  %-8s  %-19s  %7s  %s\n'
+  local i image digest seconds state width=5 format='%-*s  %-8s  %-19s  %7s  %s\n'
   for ((i = 0; i < ${#SOURCES[@]}; i++)); do
     image=${TARGETS[i]:-${LABELS[i]}}
     ((${#image} <= width)) || width=${#image}
@@ -114,12 +126,14 @@ print_table() {
   # shellcheck disable=SC2059 # the same format for the head and the rows
   printf "$format" "$width" IMAGE ADDED DIGEST SECONDS RESULT
   for ((i = 0; i < ${#SOURCES[@]}; i++)); do
-    digest=$(noted "$i" digest)
-    state=$(noted "$i" status)
-    [[ -z $(noted "$i" reason) ]] || state+=": $(noted "$i" reason)"
+    recall "$i" digest && digest=$NOTED
+    recall "$i" seconds && seconds=$NOTED
+    recall "$i" status && state=$NOTED
+    recall "$i" reason
+    [[ -z $NOTED ]] || state+=": $NOTED"
+    recall "$i" added_bytes
     # shellcheck disable=SC2059
-    printf "$format" "$width" "${TARGETS[i]:-${LABELS[i]}}" "$(human_bytes "$(noted "$i" added_bytes)")" \
-      "${digest:0:19}" "$(noted "$i" seconds)" "$state"
+    printf "$format" "$width" "${TARGETS[i]:-${LABELS[i]}}" "$(human_bytes "$NOTED")" "${digest:0:19}" "$seconds" "$state"
   done
 }
 
@@ -127,8 +141,10 @@ print_table() {
 print_next_steps() {
   local i target advised=0
   for ((i = 0; i < ${#SOURCES[@]}; i++)); do
+    recall "$i" status
+    [[ $NOTED == built ]] || continue
     target=$(noted "$i" version_image)
-    [[ $(noted "$i" status) == built && -n $target ]] || continue
+    [[ -n $target ]] || continue
     ((advised)) || printf '\nNext, for each:\n'
     advised=1
     printf '  wsk action create %s --docker %s --web raw' "${TARGETS[i]##*/}" "$target"

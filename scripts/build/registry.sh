@@ -9,7 +9,7 @@ readonly REFUSED
 # Prints "digest os/arch" for each image of what `docker manifest inspect -v` printed: one for a plain image, several
 # for an index. Only the descriptors count; the manifests quoted after them have digests of their own.
 descriptors() {
-  tr -d ' \t\r\n' | tr '{},[]' '\n' | awk -F '"' '
+  tr '{},[]' '\n' | awk -F '"' '
     function flush() { if (digest != "") print digest, os "/" arch; digest = os = arch = "" }
     $2 == "Ref" { flush(); inside = 0 }
     $2 == "Descriptor" { inside = 1 }

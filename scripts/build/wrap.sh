@@ -138,7 +138,8 @@ read_source_args() { # LINES
 # Sets MW_TAG and ALL_TAGS. The tag names all that is in the wrapper, so that a registry which has it has the wrapper.
 name_result() { # TARGET
   local version=${TAGS[0]-}
-  MW_TAG="mw-$(printf '%s\n' wrapper-1 "$BASE_ID" "$PLATFORM" "$ADAPTER_DIGEST" ${MODEL_DIGEST:+"$MODEL_DIGEST"} ${DRIFT_DIGEST:+"$DRIFT_DIGEST"} ${ARGS[@]+"${ARGS[@]}"} | sha256 | cut -c 1-16)"
+  MW_TAG=$(printf '%s\n' wrapper-1 "$BASE_ID" "$PLATFORM" "$ADAPTER_DIGEST" ${MODEL_DIGEST:+"$MODEL_DIGEST"} ${DRIFT_DIGEST:+"$DRIFT_DIGEST"} ${ARGS[@]+"${ARGS[@]}"} | sha256)
+  MW_TAG=mw-${MW_TAG:0:16}
   if [[ -z $version ]]; then
     [[ -n $MODEL_DIGEST ]] || version=$(tag_of "${SOURCES[INDEX]}")
     [[ -n $version && $version != latest ]] || version=$ADAPTER_VERSION
