@@ -104,6 +104,8 @@ def raw(content_type, body):
         (raw("image/png", "not base64!"), "isn't base64"),
         (raw("image/png", "YWJj\nZGVm"), "isn't base64"),
         (raw("image/png", "YQ==YQ=="), "isn't base64"),
+        (raw("image/png", "YQ=====A"), "isn't base64"),
+        (raw("image/png", "AAAA===="), "isn't base64"),
         (raw("image/png", "AAAA-_8="), "isn't base64"),
         (raw("image/png", "caf\u00e9"), "isn't base64"),
         (raw("image/png", "AAAAA"), "isn't base64"),

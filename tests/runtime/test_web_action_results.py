@@ -107,15 +107,18 @@ def test_what_the_platform_cannot_carry_becomes_octets_and_is_noted(content_type
     ],
 )
 def test_status_is_always_there_and_a_body_only_where_one_may_be(status, method, sent):
-    result, _ = encode(b"x", "text/plain", status, method=method)
+    result, outcome = encode(b"x", "text/plain", status, method=method)
     assert (result["statusCode"], result["body"]) == (status, sent)
     assert ("Content-Type" in result["headers"]) is bool(sent)
+    assert (outcome.response.status, outcome.response.body) == (status, sent.encode("ascii"))
 
 
-def test_a_205_is_sent_as_204_which_reaches_the_client():
-    result, outcome = encode(b"x", "text/plain", 205)
+@pytest.mark.parametrize("body", [b"x", b""])
+def test_a_205_is_sent_as_204_which_reaches_the_client(body):
+    result, outcome = encode(body, "text/plain", 205)
     assert result == {"statusCode": 204, "headers": {}, "body": ""}
     assert "205 as 204" in outcome.notes[0]
+    assert (outcome.response.status, outcome.response.body) == (204, b"")
 
 
 @pytest.mark.parametrize("status", [500, 503, 599])
@@ -220,8 +223,9 @@ def test_compressed_json_and_bytes_travel_as_they_are(content_type):
     assert result["headers"] == {"Content-Encoding": "gzip", "Content-Type": content_type}
 
 
-def test_text_that_is_a_bomb_is_not_decompressed():
-    bomb = gzip.compress(b"0" * (result_module.MOST_INFLATED + 1))
+def test_text_that_is_a_bomb_is_not_decompressed(monkeypatch):
+    monkeypatch.setattr(result_module, "MOST_INFLATED", 1 << 20)
+    bomb = gzip.compress(b"0" * ((1 << 20) + 1))
     result, _ = encode(bomb, "text/html", headers=[("Content-Encoding", "gzip")])
     assert result["headers"] == {"Content-Encoding": "gzip", "Content-Type": "application/octet-stream"}
     assert base64.b64decode(result["body"]) == bomb

@@ -216,7 +216,7 @@ def _json_text(body, parsed):
     if parsed.charset and parsed.charset.lower() not in ("utf-8", "utf8"):
         text = _decoded(body, parsed.charset)
         body = body if text is None else text.encode("utf-8")
-    if body[:1] in _OPENING or _JSON_START.match(body):
+    if body.startswith(_OPENING) or _JSON_START.match(body):
         try:
             text = _json_string(body.decode("utf-8"))
         except UnicodeDecodeError:
