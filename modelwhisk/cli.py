@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from modelwhisk import __version__
@@ -13,9 +15,21 @@ from modelwhisk.drift.command import drift
 from modelwhisk.invoke.command import invoke
 from modelwhisk.local.command import local
 from modelwhisk.map.command import map_command
+from modelwhisk.shown_text import shown
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Group(click.Group):
+    """Its commands' errors may repeat what is in files and answers, which mustn't steer the terminal."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as problem:
+            vars(problem).update(message=shown(problem.message))  # declared final
+            raise
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="modelwhisk")
 def main() -> None:
     """Turns any packaged Python model into an OpenWhisk web action, unchanged."""

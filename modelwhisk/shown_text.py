@@ -19,9 +19,10 @@ def shown(text: str) -> str:
     return text if text.isprintable() else _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def json_shown(value: Any, indent: int | None = None) -> str:
-    """JSON of `value` in which control characters are escaped, those that JSON itself would let stand too."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
+def json_shown(value: Any, indent: int | None = None, allow_nan: bool = True) -> str:
+    """JSON of `value` in which control characters are escaped, those that JSON itself would let stand too. Without
+    `allow_nan`, `ValueError` for what JSON has no number for."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=allow_nan)
     return _CONTROLS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 

@@ -93,7 +93,11 @@ def names_of(reference: Any) -> list[str]:
     """What the training inputs are known by, in the order of their rows."""
     import json  # noqa: PLC0415
 
-    return [json.loads(line) for line in reference.content("names.txt").decode("utf-8").splitlines()]
+    # Not splitlines(): a file's name may have U+2028 or U+0085 in it.
+    names = [line for line in reference.content("names.txt").decode("utf-8").split("\n") if line]
+    if len(names) != reference.count:
+        raise ValueError(f"{reference.path} has names of {len(names)} inputs, and vectors of {reference.count}")
+    return [str(json.loads(name)) for name in names]
 
 
 def training_distances(reference: Any, random: np.random.Generator) -> Numbers:

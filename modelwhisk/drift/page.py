@@ -56,7 +56,7 @@ class Examples:
         if not self._reference.has("examples.jsonl"):
             return []
         content = self._reference.content("examples.jsonl").decode("utf-8")
-        return [str(json.loads(line)) for line in content.splitlines()]
+        return [str(json.loads(line)) for line in content.split("\n") if line]
 
     def show(self, neighbour: Neighbour) -> Shown:
         """The training input."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelwhisk.shown_text import Console, shown
+from modelwhisk.shown_text import Console, json_shown, shown
 
 if TYPE_CHECKING:
     from modelwhisk.drift.comparison import Comparison
@@ -84,7 +83,7 @@ def report(**options: Any) -> None:
     if options["out"] is not None:
         _write(options["out"], page.render(comparison, reference))
     if options["json_out"] is not None:
-        text = json.dumps(page.as_json(comparison, reference), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json_shown(page.as_json(comparison, reference), indent=1, allow_nan=False) + "\n"
         if options["json_out"] == "-":
             click.echo(text, nl=False)
         else:

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from modelwhisk import adapter
-from modelwhisk.shown_text import Console
+from modelwhisk.shown_text import Console, json_shown
 
 
 def show_reference(path: Path, *, as_json: bool) -> int:
     """The exit status: 0, or 1 for a file that isn't what was written."""
-    opened = adapter.part("drift.reference")
+    opened, notes = adapter.part("drift.reference"), Console(stderr=True)
     try:
         reference = opened.Reference(path, check=False)
         reference.verify()
     except (opened.Refused, OSError) as problem:
-        Console(stderr=True).print(str(problem), style="red", highlight=False, soft_wrap=True)
+        notes.print(str(problem), style="red", highlight=False, soft_wrap=True)
         return 1
     about = reference.about
     if as_json:
-        json.dump(about, sys.stdout, ensure_ascii=False, indent=1)
-        print()
+        print(json_shown(about, indent=1))
         return 0
+    try:
+        table = _table(reference)
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:  # checksummed, but by whom?
+        notes.print(f"{path} lacks what belongs into a reference: {problem!r}", style="red", highlight=False)
+        return 1
+    Console().print(table)
+    return 0
+
+
+def _table(reference: Any) -> Table:
+    about = reference.about
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column()
     table.add_column(overflow="fold")
@@ -46,5 +55,4 @@ def show_reference(path: Path, *, as_json: bool) -> int:
         table.add_row("index", f"{reference.index['library']}, recall@3 {reference.index['recall@3']}")
     table.add_row("made", Text(about["made"]))
     table.add_row("checksums", f"all {len(reference.names())} members are what was written")
-    Console().print(table)
-    return 0
+    return table

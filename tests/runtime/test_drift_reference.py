@@ -51,6 +51,10 @@ REFUSED = {
     "whole numbers": (VECTORS.astype("<i4"), {}, "no array of numbers"),
     "Fortran": (numpy.asfortranarray(VECTORS), {}, "no array of numbers"),
     "objects": (numpy.zeros((8, 5), "<f4"), {"extra": {"vectors.npy": b"\x80\x04N."}}, "no magic"),
+    "a threshold beyond all floats": (VECTORS, {"threshold": {"distance": 10**400}}, "must be a distance"),
+    "files in a list": (VECTORS, {"model": {"digest": "", "files": [["a.onnx", "0"]]}}, "no digests by their paths"),
+    "files without digests": (VECTORS, {"model": {"digest": "", "files": {"a.onnx": []}}}, "no digests by their paths"),
+    "an index that is a text": (VECTORS, {"index": "usearch"}, "its index isn't described"),
     "NaN": (VECTORS * numpy.float32("nan"), {}, "infinite or none"),
     "infinite": (VECTORS + numpy.float32("inf"), {}, "infinite or none"),
 }
@@ -128,6 +132,33 @@ GOOD, ABOUT = references.members_of(VECTORS), references.about(VECTORS)
 def test_what_was_changed_is_refused(tmp_path, write, why):
     with pytest.raises(Refused, match=why):
         Reference(write(tmp_path / "r"))
+
+
+HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }\n"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "-" * 1000000 + "1",  # each of these took Python's own parser, or a product, all memory or hours
+        "(" * 100000 + ")" * 100000,
+        HEADER % ("(" + "9" * 4000 + ", 8)"),
+        HEADER % ("(" + ", ".join(["999999999999999999"] * 20000) + ")"),
+        HEADER % "(-2, -20)",
+        HEADER % "(True, 40)",
+        HEADER % "(40.0, 1)",
+        HEADER % "(0, 999999999999999999)",
+        (HEADER % "(8, 5)").replace("<f4", "<f1"),
+        (HEADER % "(8, 5)").replace("<f4", "|O"),
+        (HEADER % "(8, 5)").replace("'<f4'", "[('a', '<f4')]"),
+        (HEADER % "(8, 5)") + "#",
+    ],
+)
+@pytest.mark.parametrize("name", ["vectors.npy", "mean.npy"])
+def test_a_hostile_array_s_header_is_refused_at_once(tmp_path, name, header):
+    content = b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header.encode() + bytes(160)
+    with pytest.raises(Refused, match="its %s is no array" % name):
+        Reference(references.write(tmp_path / "r", VECTORS, extra={name: content}))
 
 
 @pytest.mark.parametrize("text", [b"{", b"\xff", b"[]", b"[" * 100000])

@@ -7,8 +7,8 @@ comment. Nothing of it is ever unpickled. The tool writes it (modelwhisk/drift).
 
 import hashlib
 import json
-import math
 import mmap
+import re
 import zipfile
 
 from .declaration import Malformed, checked
@@ -26,6 +26,13 @@ LEADING = "leading.npy"
 SOON_CHECKED = 64 * 1024 * 1024
 
 _LOCAL_HEADER = 30  # bytes before its name (APPNOTE.TXT 6.3, section 4.3.7)
+_FARTHEST = 1e300  # a number of JSON's may be larger than any float
+# A .npy file's header as numpy writes it (numpy.lib.format, version 1.0 and later). It is a literal of Python, and of a
+# hostile one the parser of Python itself takes hours or all memory.
+_ARRAY = re.compile(
+    rb"\{'descr': '(<f[248])', 'fortran_order': False, 'shape': \((\d{1,18}(?:, \d{1,18})*),?\), \} *\n\Z"
+)
+_LONGEST_HEADER = 512
 _PIECE = 1 << 22
 
 
@@ -64,18 +71,22 @@ class Reference:
         except Malformed as error:
             raise self._refused(str(error)) from None
         self.digest = about["model"]["digest"]
-        self.files = dict(about["model"]["files"])
+        self.files = about["model"]["files"]
         self.metric = about["metric"]
         self.neighbours, self.dimensions, self.count = about["neighbours"], about["dimensions"], about["count"]
         self.threshold = about["threshold"]["distance"]
         self.index = about.get("index")
+        if type(self.files) is not dict or not all(isinstance(digest, str) for digest in self.files.values()):
+            raise self._refused("its model's files are no digests by their paths")
+        if not isinstance(self.index, (dict, type(None))):
+            raise self._refused("its index isn't described")
         self._listed = {name: (entry["size"], entry["sha256"]) for name, entry in about["members"].items()}
         if self.metric not in METRICS:
             raise self._refused("its metric is %r; there are %s" % (self.metric, ", ".join(METRICS)))
         for name in ("neighbours", "dimensions", "count"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 1:
                 raise self._refused("its %s is %r; it must be 1 or more" % (name, getattr(self, name)))
-        if type(self.threshold) not in (int, float) or not 0 <= self.threshold < math.inf:
+        if type(self.threshold) not in (int, float) or not 0 <= self.threshold <= _FARTHEST:
             raise self._refused("its threshold is %r; it must be a distance" % (self.threshold,))
 
     # --- its members ----------------------------------------------------------------------------------------------
@@ -211,23 +222,18 @@ def _description(path, mapped, places):
 
 
 def _layout(view, path, name):
-    """Of a .npy file, whose header is a literal of Python (numpy.lib.format, version 1.0 and later)."""
-    import ast
-
-    try:
-        if bytes(view[:6]) != b"\x93NUMPY":
-            raise ValueError("no magic string")
-        width = 2 if view[6] == 1 else 4
-        start = 8 + width + int.from_bytes(view[8 : 8 + width], "little")
-        header = ast.literal_eval(bytes(view[8 + width : start]).decode("utf-8"))
-        kind, shape, swapped = header["descr"], tuple(header["shape"]), header["fortran_order"]
-        count = 1
-        for length in shape:
-            count *= length
-        if swapped or not shape or kind[:2] != "<f" or len(view) - start != count * int(kind[2:]):
-            raise ValueError("%s, %s" % (kind, shape))
-    except (IndexError, KeyError, SyntaxError, TypeError, ValueError) as error:
-        raise _refusal(path, "its %s is no array of numbers that can be read here (%s)" % (name, error)) from None
+    if bytes(view[:6]) != b"\x93NUMPY":
+        raise _refusal(path, "its %s is no array of numbers (no magic string)" % name)
+    width = 2 if bytes(view[6:7]) == b"\x01" else 4
+    start = 8 + width + int.from_bytes(view[8 : 8 + width], "little")
+    found = _ARRAY.match(bytes(view[8 + width : min(start, _LONGEST_HEADER)]))
+    kind, shape = (found.group(1).decode("ascii"), found.group(2).split(b", ")) if found else ("", ())
+    shape = tuple(map(int, shape))
+    count = 1
+    for length in shape:
+        count *= length
+    if not count or not shape or len(view) - start != count * int(kind[2:]):
+        raise _refusal(path, "its %s is no array of numbers that can be read here" % name)
     return kind, shape, start
 
 

@@ -1,0 +1,98 @@
+"""Drift references, names and results made to harm whoever shows them or reports by them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from modelwhisk.cli import main
+
+pytest.importorskip("matplotlib", reason="needs the extra [drift]")
+np = pytest.importorskip("numpy")
+references = pytest.importorskip("drift_references")
+Image = pytest.importorskip("PIL.Image")
+
+STEERING = "\x1b]0;title\x07\x9b31m\x85\u202e"
+MARKUP = "<img src=x onerror=alert(1)>\"'&{{7*7}}</style></script><script>alert(1)</script>"
+
+
+def run(*arguments: Any) -> Any:
+    return CliRunner().invoke(main, ["drift", *map(str, arguments)], color=True)
+
+
+def vectors(count: int = 120) -> Any:
+    return np.random.default_rng(0).normal(size=(count, 512)).astype("<f4")
+
+
+def steers(text: str) -> bool:
+    return re.search("[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e]|\x1b[^\\[]", text) is not None
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "texts": {
+        "thresholds": [{"quantile": 0.99, "distance": 1.0}],
+        "made": STEERING,
+        "model": {"name": STEERING, "digest": STEERING, "files": {}},
+        "index": {"library": STEERING, "recall@3": STEERING},
+        "embedding": {"kind": "onnx-layer", "layer": STEERING, "model": STEERING},
+    },
+    "a member's name": {"extra": {STEERING + ".npy": b"x"}},
+    "nothing of what is shown": {"thresholds": None, "model": {"digest": 5, "files": {}, "name": []}, "made": {}},
+    "a threshold of 400 digits": {"threshold": {"distance": 10**400, "quantile": 0.99}},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("command", ["show", "show --json", "report"])
+def test_a_reference_steers_no_terminal_and_ends_no_command(name: str, command: str, tmp_path: Path) -> None:
+    path = references.write(tmp_path / "r.drift", vectors(), **HOSTILE[name])
+    (tmp_path / "new.txt").write_text("text\n")
+    done = run(*command.split(), path, *([tmp_path / "new.txt"] if command == "report" else []))
+    assert done.exit_code in (0, 1)
+    assert isinstance(done.exception, (SystemExit, type(None)))
+    assert not steers(done.output)
+
+
+def pictures(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    for number, name in enumerate(names):
+        Image.fromarray(np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)).save(
+            folder / name, "PNG"
+        )
+    return folder
+
+
+def test_no_name_of_an_input_or_of_the_training_is_markup(tmp_path: Path) -> None:
+    hostile = MARKUP.replace("/", "\u2215")
+    names = "".join(json.dumps(MARKUP, ensure_ascii=False) + "\n" for _ in range(120)).encode()
+    model = {"name": MARKUP, "digest": MARKUP, "files": {}}
+    path = references.write(tmp_path / "r.drift", vectors(), extra={"names.txt": names}, model=model, made=MARKUP)
+    folder = pictures(tmp_path / "new", *(f"{number}{hostile}.png" for number in range(25)))
+    done = run("report", path, folder, "-o", tmp_path / "report.html")
+    assert done.exit_code in (0, 3, 4), done.output
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;") > 10
+    assert "<script" not in page
+    assert "<img src=x" not in page
+    assert "{{7*7}}</style>" not in page
+    assert set(re.findall(r"<img src=\"(.{5})", page)) == {"data:"}
+    assert "default-src 'none'" in page
+
+
+@pytest.mark.parametrize("count", [119, 120])
+def test_each_training_input_has_its_own_name_whatever_characters_are_in_it(count: int, tmp_path: Path) -> None:
+    names = [f"a\u2028b\x85c\u2029{number}" for number in range(count)]
+    text = "".join(json.dumps(name, ensure_ascii=False) + "\n" for name in names).encode()
+    path = references.write(tmp_path / "r.drift", vectors(), extra={"names.txt": text})
+    done = run("report", path, pictures(tmp_path / "new", "a.png", "b.png"), "--json", tmp_path / "r.json")
+    if count < 120:
+        assert done.exit_code == 1
+        assert "names of" in done.output
+    else:
+        told = json.loads((tmp_path / "r.json").read_text())
+        assert {near["name"] for item in told["inputs"] for near in item["neighbours"]} <= set(names)
