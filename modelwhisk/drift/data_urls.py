@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import Image
 
+from modelwhisk import adapter
+
 SIDE = 112  # pixels, on screens with two for each of CSS's 56 to 112
 _MOST_BYTES = 64 * 1024 * 1024
 
@@ -17,17 +19,20 @@ _MOST_BYTES = 64 * 1024 * 1024
 def of_file(path: Path) -> str | None:
     """A thumbnail of a picture file; None where it is none, is gone or is too large to be opened safely."""
     try:
-        return None if path.stat().st_size > _MOST_BYTES else of_bytes(path.read_bytes())
+        # A device or a pipe, which a reference may name as well, never ends.
+        small = path.is_file() and path.stat().st_size <= _MOST_BYTES
+        return of_bytes(path.read_bytes()) if small else None
     except (OSError, ValueError):
         return None
 
 
 def of_bytes(content: bytes) -> str | None:
     """A thumbnail of a picture's bytes, None where they are none."""
+    opened = adapter.part("formats.picture_file").opened
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
+            with opened(content) as image:
                 image.draft("RGB", (2 * SIDE, 2 * SIDE))
                 image.thumbnail((SIDE, SIDE))
                 return _url(image.convert("RGBA" if _has_transparency(image) else "RGB"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,12 +78,10 @@ def _has_method(folder: Path, name: str) -> bool:
 
 
 def _is_picture(given: Given) -> bool:
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 (slow to import, and needed only here)
-
     try:
-        with Image.open(io.BytesIO(given.content())) as picture:
+        with adapter.part("formats.picture_file").opened(given.content()) as picture:
             picture.verify()
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
+    except Exception:  # Pillow raises anything on what is no picture
         return False
     return True
 

@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from modelwhisk import adapter
 from modelwhisk.client import ClientError, FilePart, InputError
 from modelwhisk.client.encoding import MAX_REQUEST
 from modelwhisk.client.files import file_part
@@ -19,6 +20,7 @@ _QUALITY = 90  # of JPEG and WebP
 _SMALLEST = 16  # pixels; below that a picture shows nothing
 _MARGIN = 0.95  # of the scale that the size suggests, since compression isn't proportional
 _MAX_STEPS = 40
+_MOST_PIXELS = 150_000_000  # of the largest cameras
 
 
 def shrink_picture(part: FilePart, room: int) -> FilePart:
@@ -29,15 +31,15 @@ def shrink_picture(part: FilePart, room: int) -> FilePart:
     if len(part.content) <= room or not part.media_type.startswith("image/"):
         return part
     try:
-        from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 (optional)
+        from PIL import ImageOps  # noqa: PLC0415 (optional)
     except ImportError as problem:
         raise ClientError("--shrink needs Pillow: pip install 'modelwhisk[pictures]'") from problem
     try:
-        with Image.open(io.BytesIO(part.content)) as opened:
+        with adapter.part("formats.picture_file").opened(part.content, most=_MOST_PIXELS) as opened:
             form = opened.format or "PNG"
-            picture: Image.Image = ImageOps.exif_transpose(opened) or opened
+            picture: Image = ImageOps.exif_transpose(opened) or opened
             picture.load()
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as problem:
+    except Exception as problem:  # Pillow raises anything on a broken file
         raise InputError(part.name, f"can't be read as a picture: {problem}") from problem
     return replace(part, content=_fitting(picture, form, len(part.content), room, part.name))
 

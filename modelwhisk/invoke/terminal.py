@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from modelwhisk import adapter
+
 _CHUNK = 4_096  # bytes of base64 that kitty takes at a time
 
 Protocol = Literal["kitty", "iterm2"]
@@ -49,14 +51,10 @@ def _kitty(png: bytes) -> Iterator[bytes]:
 
 
 def _as_png(content: bytes) -> bytes | None:
-    try:
-        from PIL import Image  # noqa: PLC0415 (optional)
-    except ImportError:
-        return None
     stream = io.BytesIO()
     try:
-        with Image.open(io.BytesIO(content)) as picture:
+        with adapter.part("formats.picture_file").opened(content) as picture:
             picture.save(stream, "PNG")
-    except (OSError, ValueError):
+    except Exception:  # without Pillow, which is optional; and it raises anything on a broken file
         return None
     return stream.getvalue()

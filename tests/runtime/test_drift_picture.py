@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy
 import pytest
@@ -90,3 +92,15 @@ def test_plain_ones_of_any_size(size, colour):
 def test_what_is_no_picture(content):
     with pytest.raises(picture.NoPicture, match="no picture that Pillow can read"):
         picture.embedding(content)
+
+
+def test_a_file_that_is_a_program_is_no_picture():
+    with pytest.raises(picture.NoPicture, match="EPS isn't taken"):
+        picture.embedding(file_of(drawn(), "EPS"))
+
+
+def test_a_picture_of_few_bytes_and_many_pixels_is_no_picture():
+    content = file_of(drawn())
+    header = content[:16] + struct.pack(">II", 9000, 9000) + content[24:29]
+    with pytest.raises(picture.NoPicture, match="9000 x 9000 pixels"):
+        picture.embedding(header + struct.pack(">I", zlib.crc32(header[12:])) + content[33:])

@@ -13,10 +13,9 @@ Each block is scaled so that none outweighs the others between two unlike pictur
 left alone, its orientation too: to a model that doesn't turn pictures a turned one is another.
 """
 
-from io import BytesIO
-
 import numpy
 
+from ..formats.picture_file import opened
 from .declaration import PICTURE_VERSION
 
 VERSION = PICTURE_VERSION
@@ -66,7 +65,7 @@ def _pixels(content):
 
     resampling = getattr(Image, "Resampling", Image)
     try:
-        image = Image.open(BytesIO(content))
+        image = opened(content)
         image.draft("RGB", (2 * _SIDE, 2 * _SIDE))  # a JPEG is decoded no larger than is of use
         image.load()
     except Exception as error:  # Pillow raises anything on a broken file

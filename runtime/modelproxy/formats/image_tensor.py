@@ -14,11 +14,11 @@ and, of our own, for float inputs ``(pixel * scale - mean) / std`` of a pixel fr
 """
 
 import re
-from io import BytesIO
 
 import numpy
 
 from ..messages import BadValue
+from .picture_file import opened
 
 _RANGES = {  # scale and mean
     "nominalrange_0_255": (1.0, 0.0),
@@ -28,7 +28,6 @@ _RANGES = {  # scale and mean
 }
 _FORMATS = {"gray8": 1, "rgb8": 3, "bgr8": 3}
 _DTYPES = {"FP16": "f2", "FP32": "f4", "FP64": "f8", "UINT8": "u1"}
-_MOST_PIXELS = 50 * 1000 * 1000  # 150 MB as RGB, which a PNG of 50 kB can ask for
 _LEAST_SIDE = 8  # below, a tensor that could be a picture is more likely a table
 
 
@@ -125,10 +124,7 @@ def _image(picture, content):
         raise NoPillow(str(error)) from None
     upright = getattr(ImageOps, "exif_transpose", Image.Image.copy)  # new in Pillow 6
     try:
-        image = Image.open(BytesIO(content))
-        if image.width * image.height > _MOST_PIXELS:
-            raise ValueError("it has %d x %d pixels" % image.size)
-        image = upright(image)
+        image = upright(opened(content))
         image.load()
     except Exception as error:  # Pillow raises anything on a broken file
         raise BadValue("What was sent for the input %r is no picture: %s." % (picture.name, error)) from None
