@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import threading
+from random import Random
 
 import pytest
 from modelproxy.drift import alert as alerts
@@ -132,11 +133,33 @@ def test_where_no_thread_can_start(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "target", ["ftp://h/", "h.example", "http://", "http://h:99999/", "trigger:", "trigger:/a/b/c", "http://[::1/"]
+    "target",
+    [
+        "ftp://h/SECRET",
+        "h.example/SECRET",
+        "http://",
+        "http://h:99999/SECRET",
+        "http://h:SECRET/",
+        "http://[::1/SECRET",
+        "http://h/a b?token=SECRET",
+        "http://h/\u00e9?token=SECRET",
+        "http://h/\x01SECRET",
+        "https://me:SECRET\uff0f@h/",
+        "trigger:",
+        "trigger:/a/b/c",
+    ],
 )
-def test_what_is_no_target(target):
-    with pytest.raises(ValueError, match=r"trigger|URL|[Pp]ort|IPv6"):
+def test_what_is_no_target_is_refused_without_repeating_it(target):
+    with pytest.raises(ValueError, match=r"trigger") as refused:
         Alert(target, print)
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_host_or_a_key_that_can_t_be_sent_is_not_repeated():
+    said = Said()
+    for host in ("http://SEC RET:1", "http://127.0.0.1:SECRET"):
+        Alert("trigger:t", said).send({}, host, "uuid:key")
+        assert re.match(r"the alert couldn't be sent: \w+\Z", said.wait())
 
 
 def test_the_share_and_its_crossings():
@@ -147,3 +170,9 @@ def test_the_share_and_its_crossings():
     assert [of for _, of, _ in found] == [1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4]
     assert [at for at, (_, _, crossed) in enumerate(found) if crossed] == [3, 10]
     assert Share(0, 0.5).taken(True) == (1.0, 1, True)
+
+
+def test_a_share_that_stays_near_the_bound_is_told_once_a_window():
+    share, random = Share(100, 0.1), Random(1)
+    told = [at for at in range(10000) if share.taken(random.random() < 0.1)[2]]
+    assert told and all(after - before > 100 for before, after in zip(told, told[1:]))

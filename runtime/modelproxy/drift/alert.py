@@ -6,12 +6,18 @@ the address, which may hold a secret, nor the key is.
 
 import base64
 import json
+import re
 import time
 from collections import deque
 from threading import Lock, Thread
 
 TRIGGER = "trigger:"
 _SECONDS = 5
+_SENDABLE = re.compile(r"[!-~]+\Z")  # of which http.client repeats what it refuses
+
+
+class NoSender(Exception):
+    """The action lacks what firing a trigger needs; the text says what."""
 
 
 class Alert:
@@ -32,10 +38,13 @@ class Alert:
             space, name = ["_"] + parts if len(parts) == 1 else parts
             self._trigger = "/api/v1/namespaces/%s/triggers/%s" % (quote(space, ""), quote(name, ""))
             return
-        self._url = urlsplit(target)
-        if self._url.scheme not in ("http", "https") or not self._url.hostname:
-            raise ValueError("the alert must be an http or https URL or trigger:NAME")
-        self._url.port  # noqa: B018 - raises ValueError for one that can't be
+        try:
+            self._url = urlsplit(target)
+            is_one = self._url.scheme in ("http", "https") and self._url.hostname and self._url.port != 0
+        except ValueError:  # whose text repeats a part of it
+            is_one = False
+        if not is_one or not _SENDABLE.match(target):
+            raise ValueError("the alert must be an http or https URL, its parts escaped (%20), or trigger:NAME")
 
     def send(self, message, api_host, api_key):
         """Begins to send; returns at once."""
@@ -49,7 +58,9 @@ class Alert:
         try:
             status = self._status(json.dumps(message).encode("ascii"), api_host, api_key)
         except Exception as error:  # of the network, of TLS, of names that can't be looked up
-            self._say("the alert couldn't be sent: %s: %s" % (type(error).__name__, error))
+            # Others than the system's may repeat what was to be sent, or where to.
+            why = ": %s" % error if isinstance(error, (OSError, NoSender)) else ""
+            self._say("the alert couldn't be sent: %s%s" % (type(error).__name__, why))
             return
         if 200 <= status <= 299:
             self._say("an alert was sent")
@@ -61,7 +72,7 @@ class Alert:
         url, target = self._address(api_host)
         if self._trigger:
             if not api_key:
-                raise ValueError("there is no __OW_API_KEY: give the action the annotation provide-api-key true")
+                raise NoSender("there is no __OW_API_KEY: give the action the annotation provide-api-key true")
             headers["Authorization"] = "Basic " + base64.b64encode(api_key.encode("utf-8")).decode("ascii")
         elif url.username is not None:
             from urllib.parse import unquote
@@ -85,18 +96,23 @@ class Alert:
         if not self._trigger:
             return self._url, (self._url.path or "/") + ("?" + self._url.query if self._url.query else "")
         if not api_host:
-            raise ValueError("there is no __OW_API_HOST: triggers can be fired by an action only")
+            raise NoSender("there is no __OW_API_HOST: triggers can be fired by an action only")
         return urlsplit(api_host if "://" in api_host else "https://" + api_host), self._trigger
 
 
 class Share:
-    """The share of drifted predictions among the last ``window``, and whether it has just passed ``bound``."""
+    """The share of drifted predictions among the last ``window``, and whether it has just passed ``bound``.
+
+    Once it has, it isn't said again within the next ``window``: a share that stays near the bound, as callers may see
+    to, passes it at every other call.
+    """
 
     def __init__(self, window, bound):
         self._lock = Lock()
         self._last = deque(maxlen=max(1, window))
         self._bound = bound
-        self._beyond = False
+        self._told = False
+        self._since = 0  # predictions since it was said
 
     def taken(self, drifted):
         """(share, of how many, True where an alert is due)."""
@@ -104,7 +120,11 @@ class Share:
             self._last.append(bool(drifted))
             count = len(self._last)
             share = sum(self._last) / count
-            is_beyond = share > self._bound and (count == self._last.maxlen or self._beyond)
-            crossed = is_beyond and not self._beyond
-            self._beyond = is_beyond
+            self._since += 1
+            is_beyond = share > self._bound and count == self._last.maxlen
+            crossed = is_beyond and not self._told
+            if crossed:
+                self._told, self._since = True, 0
+            elif not is_beyond and self._since >= count:
+                self._told = False
         return share, count, crossed

@@ -1,8 +1,8 @@
 """The vector of one prediction, from what was asked, what was answered and what the model computed meanwhile."""
 
-import json
 import os
 
+from ..formats import json_text
 from . import inputs, pointer
 from .declaration import in_words
 from .onnx_layer import Layer
@@ -106,7 +106,7 @@ class Embedding:
 
     def _of_answer(self, request, answer):
         try:
-            value = json.loads(answer.decode("utf-8")) if isinstance(answer, bytes) else answer
+            value = json_text.loads(answer.decode("utf-8")) if isinstance(answer, bytes) else answer
             return pointer.vector_at(value, self._declaration["pointer"], self._declaration["by"])
         except (ValueError, RecursionError) as error:  # NotThere too
             if getattr(request, "method", "POST") in _READING:

@@ -1,9 +1,8 @@
 """What a request gives the model: bytes of a picture or file, or a value. Pure."""
 
-import json
 import re
 
-from ..formats import data_url, msgpack, multipart
+from ..formats import data_url, json_text, msgpack, multipart
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
 # Of pictures, as they look in base64: PNG, JPEG, GIF, RIFF (WebP), BMP, TIFF.
@@ -28,9 +27,10 @@ def input_of(request):
         if kind in msgpack.MEDIA_TYPES:
             return msgpack.unpack(request.body)
         if kind == "application/json" or kind.endswith("+json"):
-            return json.loads(request.body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise NoInput("the body can't be read as %s: %s" % (kind, error)) from None
+            return json_text.loads(request.body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        # This is logged: neither the type nor the error's text, which may repeat what was sent.
+        raise NoInput("the body isn't what its Content-Type says") from None
     return request.body
 
 
@@ -69,7 +69,7 @@ def _of_form(request):
         if part.file_name is not None and part.content:
             return part.content
     if not parts:
-        raise ValueError("it has no fields")
+        raise ValueError
     return {part.name: part.content.decode("utf-8", "replace") for part in parts}
 
 
