@@ -305,7 +305,17 @@ def test_a_coding_that_isnt_known_or_broken_is_400(load, monkeypatch):
     assert "The body isn't gzip" in error("gzip", body)
     assert "gzip is cut off" in error("gzip", gzip.compress(body)[:-9])
     monkeypatch.setattr(onnx_service, "_MOST_INFLATED", 50)
+    monkeypatch.setattr(onnx_service, "_MOST_RATIO", 0)
     assert "or makes more than 50 bytes" in error("deflate", zlib.compress(body))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_body_that_is_a_bomb_is_refused_before_it_fills_the_memory(load, coding):
+    pack = zlib.compressobj(9, zlib.DEFLATED, 31 if coding == "gzip" else 15)
+    bomb = b"".join([pack.compress(b" " * (1 << 20)) for _ in range(65)]) + pack.flush()
+    assert len(bomb) < 100000
+    response = load(sum_and_product()).ask("POST", "/", bomb, content_encoding=coding)
+    assert response.status == 400 and b"makes more than 67108864 bytes" in response.body
 
 
 ALL = [

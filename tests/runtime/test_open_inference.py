@@ -308,7 +308,7 @@ def test_binary_data_that_are_too_few_or_too_many_are_refused():
         open_inference.inference(head_of_two + b"\0" * 5, str(len(head_of_two)), two)
     with refused("has 1 bytes of binary data more"):
         read(head + b"\0" * 13, length)
-    for wrong in ("x", "-1", "9999", "\xb2"):
+    for wrong in ("x", "-1", "9999", "\xb2", "9" * 5000):
         with refused("Inference-Header-Content-Length is .* and the body has"):
             read(head, wrong)
 
@@ -523,6 +523,12 @@ def test_what_is_no_picture_is_refused(content):
         warnings.simplefilter("ignore")
         with refused("What was sent for the input 'x' is no picture"):
             image_tensor.array_of(picture([None, 3, 8, 8]), content)
+
+
+@pytest.mark.parametrize("kind", ["EPS", "ICO"])
+def test_a_file_that_is_a_program_or_holds_another_picture_is_refused(kind):
+    with refused("is no picture: %s isn't taken" % kind):
+        image_tensor.array_of(picture([None, 3, 8, 8]), png(Image.new("RGB", (32, 32)), format=kind))
 
 
 def test_without_pillow_pictures_cant_be_read(monkeypatch):
