@@ -50,12 +50,22 @@ class Binary(bytes):
         return f"<{len(self)} bytes of {self.content_type or 'an unknown type'}>"
 
     def save(self, path: str | Path) -> Path:
-        """Writes the bytes to `path`, under their own name where that is a folder; returns the file's path."""
+        """Writes the bytes to `path`; where that is a folder under their own name, or one like it where that is taken,
+        since a model chose it. Returns the file's path."""
         path = Path(path)
         if path.is_dir():
-            path /= self.file_name or "result"
+            path = unused(path / (self.file_name or "result"))
         path.write_bytes(self)
         return path
+
+
+def unused(path: Path) -> Path:
+    """`path`, or the first of `name-2`, `name-3` … that isn't there."""
+    candidate, number = path, 2
+    while candidate.exists() or candidate.is_symlink():
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+    return candidate
 
 
 Answer = Any  # what JSON can hold, `Binary` or text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,16 @@ _BINARY_SUFFIXES = {
     "application/zip": "zip",
     "application/octet-stream": "bin",
 }
+
+
+# A text that curl's -F would take for a file's name, or for more than the text.
+_SPECIAL = re.compile(r'[@<"]|.*;', re.DOTALL)
+
+
+class OfTheShell(str):
+    """A word that asks the shell for something: one of ours, never what a model says."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ def _connection_options(action: Action, insecure: bool) -> list[str]:
         options += ["-H", f"X-Require-Whisk-Auth: {action.secret}"]
     if action.needs_key:
         # The key itself is none for a screen.
-        options += ["-u", "$(sed -n s/^AUTH=//p ~/.wskprops)"]
+        options += ["-u", OfTheShell("$(sed -n s/^AUTH=//p ~/.wskprops)")]
     return options
 
 
@@ -102,13 +113,17 @@ def curl_line(
     elif interface.form == "query" and interface.method == "POST":
         words += ["-X", "POST"]
     for field in _sent(interface):
-        if field.kind == "file":
+        if "=" in field.name:  # at which curl ends the name, to read what follows it as the model likes
+            notes.append(f"{field.name}: curl can't send a field of such a name")
+        elif field.kind == "file":
             file = Sample(sample) if sample else sample_file(field.name, field.description, model, folder)
             producer = producer or file.producer
             words += ["-F", f"{field.name}=@{file.place}"]
             notes += [] if file.real else [f"{field.name}: {field.description or 'a file of your own'}"]
         else:
-            words += ["-F" if interface.form == "multipart" else "--data-urlencode", f"{field.name}={_text(field)}"]
+            text = _text(field)
+            option = "--form-string" if _SPECIAL.match(text) else "-F"
+            words += [option if interface.form == "multipart" else "--data-urlencode", f"{field.name}={text}"]
     suffix = next((_BINARY_SUFFIXES[kind] for kind in interface.produces if kind in _BINARY_SUFFIXES), None)
     words += ["-o", f"answer.{suffix}"] if suffix else []
     words.append(url + ("" if interface.path == _DEFAULT_PATH else interface.path) + _query(interface))
@@ -138,4 +153,4 @@ def _text(field: Field) -> str:
 
 def _join(words: list[str]) -> str:
     """The words for a shell; one that asks the shell for something is quoted so that it still does."""
-    return " ".join(f'"{word}"' if word.startswith("$(") else shlex.quote(word) for word in words)
+    return " ".join(f'"{word}"' if isinstance(word, OfTheShell) else shlex.quote(word) for word in words)

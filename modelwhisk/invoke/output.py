@@ -10,7 +10,7 @@ from typing import TextIO
 
 from rich.syntax import Syntax
 
-from modelwhisk.client.answers import Reply
+from modelwhisk.client.answers import Reply, unused
 from modelwhisk.invoke import terminal
 from modelwhisk.shown_text import Console, json_shown, shown
 
@@ -45,18 +45,9 @@ def name_of(reply: Reply) -> str:
     return reply.file_name or "result" + _ENDINGS.get(reply.content_type, ".json" if reply.is_json else ".bin")
 
 
-def unused(path: Path) -> Path:
-    """`path`, or the first of `name-2`, `name-3` … that isn't there."""
-    candidate, number = path, 2
-    while candidate.exists():
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
-    return candidate
-
-
 def _to_file(reply: Reply, path: Path, notes: Console) -> None:
     if path.is_dir():
-        path = path / name_of(reply)
+        path = unused(path / name_of(reply))  # never over a file: the name is the model's choice
     path.write_bytes(reply.body)
     kind = reply.content_type or "an unknown type"
     notes.print(f"{len(reply.body):,} bytes of {kind} in {path}", highlight=False, markup=False, soft_wrap=True)

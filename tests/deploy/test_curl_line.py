@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelwhisk.deploy.curl_line import curl_line
+from modelwhisk.deploy.curl_line import OfTheShell, curl_line
 from modelwhisk.deploy.json_sample import sample_body
 from modelwhisk.deploy.samples import sample_file
 
@@ -93,4 +93,4 @@ def test_without_a_description_the_metadata_is_asked_for() -> None:
 
 
 def test_what_the_shell_fills_in_stays_open_to_it() -> None:
-    assert '-u "$(sed' in line(None, options=("-u", "$(sed -n s/^AUTH=//p ~/.wskprops)"))
+    assert '-u "$(sed' in line(None, options=("-u", OfTheShell("$(sed -n s/^AUTH=//p ~/.wskprops)")))

@@ -6,21 +6,31 @@ import asyncio
 import gzip
 import io
 import json
+import os
 import re
+import socket
+import subprocess
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
+from subprocess import PIPE
 
+import click
 import httpx
 import pytest
+from click.testing import CliRunner
 from rich.text import Text
 
+from modelwhisk.cli import main
 from modelwhisk.client import growth
 from modelwhisk.client.answers import Reply, file_name_of, reply_of_response, reply_of_result, timing_of
 from modelwhisk.client.errors import ModelError
 from modelwhisk.client.exchange import Send, Sent
 from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.deploy import logs
+from modelwhisk.deploy.curl_line import curl_line
 from modelwhisk.deploy.failure import Failure
+from modelwhisk.invoke import output
 from modelwhisk.local.report import TextReport
 from modelwhisk.shown_text import Console, json_shown, shown
 
@@ -193,3 +203,76 @@ def test_json_nested_too_deeply_is_a_model_s_error() -> None:
 def test_an_activation_s_id_is_one(identity: str) -> None:
     assert reply(b"", x_openwhisk_activation_id=identity.encode("ascii", "replace").decode()).activation is None
     assert reply(b"", x_openwhisk_activation_id="0f" * 16).activation == "0f" * 16
+
+
+def described(*fields: dict[str, object], consumes: str = "multipart/form-data") -> dict[str, object]:
+    asked = [{"in": "formData", "type": "string", "required": True, **field} for field in fields]
+    return {"swagger": "2.0", "paths": {"/model/predict": {"post": {"consumes": [consumes], "parameters": asked}}}}
+
+
+# A curl line of a model's own Swagger is there to be pasted into a shell.
+HOSTILE_FIELDS: list[dict[str, object]] = [
+    {"name": "$(touch pwned)", "type": "file"},
+    {"name": "$(touch pwned)"},
+    {"name": "`touch pwned`", "default": "$(touch pwned)"},
+    {"name": "x", "default": "'; touch pwned; '"},
+    {"name": "$(sed -n s/^AUTH", "default": "//p ~/.wskprops)"},  # together what is ours to ask the shell for
+    {"name": "x", "default": "@secret"},
+    {"name": "x", "default": "<secret"},
+    {"name": "x", "default": "y;type=@secret"},
+    {"name": "x=@secret;y", "type": "file"},
+    {"name": "x=@secret;y"},
+    {"name": "@secret", "default": ""},
+    {"name": "-K secret"},
+]
+
+
+@pytest.mark.parametrize("consumes", ["multipart/form-data", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("field", HOSTILE_FIELDS, ids=range(len(HOSTILE_FIELDS)))
+def test_a_model_s_curl_line_runs_no_command_and_sends_no_file(
+    field: dict[str, object], consumes: str, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("top secret")
+    (tmp_path / ".wskprops").write_text("AUTH=top secret\n")
+    (tmp_path / "FILE").write_text("mine")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1/web/guest/default/m"
+        line = curl_line(url, described(field, consumes=consumes), "m", folder=tmp_path).command
+        environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+        with subprocess.Popen(["sh", "-c", line + " -m 20"], cwd=tmp_path, env=environment, stderr=PIPE) as curl:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as stream:
+                got = b"".join(iter(stream.readline, b"\r\n"))
+                length = re.search(rb"Content-Length: (\d+)", got)
+                got += stream.read(int(length[1]) if length else 0)
+                connection.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            curl.communicate()
+    assert b"top secret" not in got
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_an_answer_is_written_over_no_file(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("mine")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "elsewhere")
+    for name, written in (("Makefile", "Makefile-2"), ("link.txt", "link-2.txt")):
+        named = reply(b"theirs", content_type="image/x", content_disposition=f"attachment; filename={name}")
+        output.write(named, str(tmp_path), io.TextIOWrapper(io.BytesIO()), Console(file=io.StringIO()))
+        assert (tmp_path / written).read_text() == "theirs"
+        assert named.value().save(tmp_path).name not in (name, written)
+    assert (tmp_path / "Makefile").read_text() == "mine"
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_no_command_s_error_steers_the_terminal() -> None:
+    @main.command("steer")
+    def steer() -> None:
+        raise click.ClickException(STEERING)
+
+    try:
+        ran = CliRunner().invoke(main, ["steer"], color=True)
+    finally:
+        del main.commands["steer"]
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith("Error: ")
+    assert is_harmless(ran.stderr)
