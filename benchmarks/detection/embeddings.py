@@ -65,7 +65,7 @@ def of_texts() -> dict[str, Callable[[Sequence[str]], Numbers]]:
 
     return {
         "scores of the languages": lambda many: _rows(scores, many),
-        "probabilities": lambda many: _rows(probabilities, many),
+        "probabilities of the languages": lambda many: _rows(probabilities, many),
         "letters and pairs": lambda many: _rows(letters, many),
     }
 

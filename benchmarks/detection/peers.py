@@ -32,8 +32,16 @@ def of_single_inputs(training: Numbers) -> dict[str, tuple[Callable[[Numbers], N
     for name, detector in detectors.items():
         with _quiet():
             detector.fit(training)
-        fitted[f"PyOD {name}"] = (detector.decision_function, float(detector.threshold_))
+        fitted[f"PyOD {name}"] = (_quietly(detector.decision_function), float(detector.threshold_))
     return fitted
+
+
+def _quietly(score: Callable[[Numbers], Numbers]) -> Callable[[Numbers], Numbers]:
+    def quiet(batch: Numbers) -> Numbers:
+        with _quiet():
+            return score(batch)
+
+    return quiet
 
 
 def of_batches(training: Numbers, random: np.random.Generator) -> dict[str, Callable[[Numbers], bool]]:
