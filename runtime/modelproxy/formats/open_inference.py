@@ -4,6 +4,7 @@ https://github.com/kserve/open-inference-protocol (inference_rest.md), and NVIDI
 """
 
 import json
+import re
 
 import numpy
 
@@ -12,6 +13,7 @@ from . import json_text, tensors
 
 LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data"]
+_LENGTH = re.compile(r"[0-9]{1,18}\Z")  # no body has more bytes, and beyond 4300 digits int() fails
 
 # What would change an output's meaning: left unheeded, the client would take the wrong thing for its answer.
 _NOT_OFFERED = ("classification", "shared_memory_region", "shared_memory_byte_size", "shared_memory_offset")
@@ -49,7 +51,7 @@ def inference(body, length, inputs):
     ``BadValue``."""
     if not length:
         message, binary = loads(body), None
-    elif not length.isdecimal() or len(length) > 18 or int(length) > len(body):  # beyond 4300 digits int() fails
+    elif not _LENGTH.match(length) or int(length) > len(body):
         raise BadValue("%s is %r, and the body has %d bytes." % (LENGTH, length[:80], len(body)))
     elif int(length) == 0:
         return _raw(body, inputs)
