@@ -12,7 +12,11 @@ NAME = "model-drift"
 
 _MEMBER = re.compile(r'([a-z]+)\s*=\s*"?(\?[01]|[0-9][0-9.eE+-]*)')
 # The log line of an activation: the proxy's own, as text or as one JSON object.
-_IN_TEXT = re.compile(r"\bmodelproxy: .*\bdrift=([0-9][0-9.eE+-]*)(?:.*? threshold=([0-9][0-9.eE+-]*))?")
+# Method, path and status come first: what is in a path, which has no blanks, is a caller's word.
+_IN_TEXT = re.compile(
+    r"\bmodelproxy: \S+ \S+ [0-9]+ (?:[a-z_]+=\S+ )*?drift=([0-9][0-9.eE+-]*)(?: .*?\bthreshold=([0-9][0-9.eE+-]*))?"
+)
+_LONGEST = 1_000  # characters of a header, of which ours has a tenth
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Told:
 
 def of_header(text: str) -> Told | None:
     """What the header says; None where it has no distance (the monitor failed or had no time)."""
-    members = dict(_MEMBER.findall(text))
+    members = dict(_MEMBER.findall(text[:_LONGEST]))
     # Decimals of structured fields have three digits after the point; `exact` has all.
     return _told(members.get("exact", members.get("distance")), members.get("threshold"))
 
@@ -56,7 +60,7 @@ def _of_json(line: str) -> Told | None:
         return None
     try:
         value = json.loads(line[start:])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     drift = value.get("drift") if isinstance(value, dict) else None
     return _told(drift.get("distance"), drift.get("threshold")) if isinstance(drift, dict) else None

@@ -132,7 +132,7 @@ def _compared(reference: Any, options: Mapping[str, Any]) -> Comparison:
         return compare(reference, training, new, validation, Settings(options["bound"]))
     except BadInputs as problem:
         raise click.UsageError(str(problem)) from problem
-    except (ValueError, NoModel, OpenWhiskError) as problem:
+    except (ValueError, OverflowError, NoModel, OpenWhiskError) as problem:  # a time beyond all calendars, say
         raise click.ClickException(str(problem)) from problem
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""

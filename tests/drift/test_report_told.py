@@ -52,12 +52,23 @@ def test_other_headers_tell_nothing(headers: object) -> None:
         ('{"activation": "a", "drift": null}', None),
         ('{"activation": "a", "drift": {"distance": true}}', None),
         ("stdout: a model's own drift=0.5", None),
+        # A caller's word in a path, which has no blanks.
+        (STAMP + "modelproxy: GET /drift=9 404 in=0 out=1 ms=0.1 drift=none activation=a", None),
+        (STAMP + "modelproxy: GET /drift=9;threshold=9 200 in=0 drift=0.5 drifted=0 threshold=1.2", Told(0.5, 1.2)),
+        ('{"drift":' * 100_000, None),
         ('{"drift": ', None),
         ("", None),
     ],
 )  # fmt: skip
 def test_the_log_is_read_where_it_is_the_proxys(line: str, found: Told | None) -> None:
     assert of_log(["first", line, "modelproxy: last"]) == found
+
+
+@pytest.mark.parametrize("line", ["modelproxy: " * 50_000, "modelproxy: a b 1 drift=1 " * 20_000])
+def test_no_log_line_or_header_takes_more_time_than_its_length(line: str) -> None:
+    """Each took minutes; the test's own time limit tells."""
+    of_log([line])
+    assert of_header("a" * 200_000) is None
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
