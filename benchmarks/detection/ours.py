@@ -22,8 +22,8 @@ class Ours:
         path = folder / "reference"
         names = [str(row) for row in range(len(training))]
         about = {"embedding": {"kind": "picture"}, "model": {"digest": "sha256:", "files": {}, "name": "benchmark"}}
-        choices = references.Choices(about=about, metric=metric, quantile=QUANTILE)
-        references.make(path, references.Training(training, names), choices)
+        choices = references.Choices(metric=metric, quantile=QUANTILE)
+        references.make(path, references.Training(training, names), about, choices)
         self._reference = adapter.part("drift.reference").Reference(str(path))
         self._training = training_distances(self._reference, np.random.default_rng(0))
 

@@ -53,8 +53,8 @@ def main(count: int, folder: Path) -> None:
         current, since = name, now
 
     training = Training(vectors, [f"{row}" for row in range(len(vectors))])
-    choices = Choices(about=_ABOUT, half=count > _HALF_FROM, index="usearch", jobs=os.cpu_count() or 1)
-    made = make(folder / "reference", training, choices, step)
+    choices = Choices(half=count > _HALF_FROM, index="usearch", jobs=os.cpu_count() or 1)
+    made = make(folder / "reference", training, _ABOUT, choices, step)
     # Pages of mapped files are the system's: what the process itself holds is what it can't do without.
     facts = {
         **times,

@@ -42,13 +42,7 @@ class Settings:
     declared: declaration.Declaration | None
     validation: Sequence[Given] = ()
     asking: Asking = field(default_factory=Asking)
-    metric: str = "l2"
-    neighbours: int = 3
-    quantile: float = 0.99
-    half: bool = False
-    damping: bool | None = None
-    index: str = "auto"
-    jobs: int = 1
+    choices: Choices = field(default_factory=Choices)
     resume: bool = False
     overwrite: bool = False
 
@@ -134,10 +128,10 @@ class Fit:
         if declared["kind"] == "picture":
             yield OfPictures(declared)
         elif model.local is not None:
-            async with of_local(model.local, declared, settings.asking, settings.jobs) as embedder:
+            async with of_local(model.local, declared, settings.asking, settings.choices.jobs) as embedder:
                 yield embedder
         elif declared["kind"] == "answer":
-            async with of_deployed(str(model.deployed), declared, settings.asking, settings.jobs) as embedder:
+            async with of_deployed(str(model.deployed), declared, settings.asking, settings.choices.jobs) as embedder:
                 yield embedder
         else:
             raise BadInputs(
@@ -155,7 +149,7 @@ class Fit:
             return True, store.declared or declared
         async with self._embedder(declared) as embedder:
             with map_report.bar(self._console, len(wanted), done, "embedding") as bar:
-                finished = await collect(embedder, wanted, store, self._settings.jobs, bar)
+                finished = await collect(embedder, wanted, store, self._settings.choices.jobs, bar)
             store.remember(embedder.declaration)
             return finished, embedder.declaration
 
@@ -182,18 +176,8 @@ class Fit:
             "inputs": {"count": len(inputs), "failed": len(inputs) - len(kept)},
             "made_by": f"modelwhisk {importlib.metadata.version('modelwhisk')}",
         }
-        choices = Choices(
-            about=about,
-            metric=settings.metric,
-            neighbours=settings.neighbours,
-            quantile=settings.quantile,
-            half=settings.half,
-            damping=settings.damping,
-            index=settings.index,
-            jobs=settings.jobs,
-        )
         with fit_report.steps(self._console) as step:
-            return make(settings.out, training, choices, step)
+            return make(settings.out, training, about, settings.choices, step)
 
 
 class InOrder:

@@ -10,6 +10,7 @@ from modelwhisk.drift.embedding import Asking
 from modelwhisk.drift.fit import Settings
 from modelwhisk.drift.inputs import read_inputs
 from modelwhisk.drift.model_choice import choose
+from modelwhisk.drift.reference import Choices
 from modelwhisk.map.command import split_forms
 
 # Each copy of a model needs its memory; more than a few are asked for by name.
@@ -38,13 +39,10 @@ def settings_of(options: Mapping[str, Any], environment: Mapping[str, str], proc
         declared=declared,
         validation=validation,
         asking=Asking(options["field"], options["path"], options["specification"]),
-        metric=options["metric"],
-        neighbours=options["neighbours"],
-        quantile=options["quantile"],
-        half=options["half"],
-        damping=options["damping"],
-        index=options["index"],
-        jobs=options["jobs"] or (_CALLS if model.local is None else min(_MOST_COPIES, processors)),
+        choices=Choices(
+            **{name: options[name] for name in ("metric", "neighbours", "quantile", "half", "damping", "index")},
+            jobs=options["jobs"] or (_CALLS if model.local is None else min(_MOST_COPIES, processors)),
+        ),
         resume=options["resume"],
         overwrite=options["overwrite"],
     )

@@ -63,9 +63,8 @@ class Training:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user chose; `about` is what reference.json says of model, embedding and inputs."""
+    """What the user chose of distances and thresholds; `jobs` index at the same time."""
 
-    about: Mapping[str, Any]
     metric: str = "l2"
     neighbours: int = 3
     quantile: float = 0.99
@@ -84,8 +83,16 @@ class Made:
     validation: Sequence[Calibration]
 
 
-def make(path: Path, training: Training, choices: Choices, step: Step = lambda name, part: None) -> Made:
+def make(
+    path: Path,
+    training: Training,
+    about: Mapping[str, Any],
+    choices: Choices = Choices(),
+    step: Step = lambda name, part: None,
+) -> Made:
     """Writes the reference; `step` hears what is being done and how far it is.
+
+    `about` is what reference.json says of model, embedding and inputs.
 
     Raises `TooFew`, `index.IndexMissing` and `index.IndexTooPoor`; then what was at `path` is left.
     """
@@ -122,7 +129,7 @@ def make(path: Path, training: Training, choices: Choices, step: Step = lambda n
         about = {
             "format": FORMAT,
             "version": VERSION,
-            **choices.about,
+            **about,
             "metric": choices.metric,
             "damped": len(preparation.damping),
             "neighbours": choices.neighbours,

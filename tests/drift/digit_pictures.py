@@ -39,7 +39,7 @@ def reference_of(path: Path, files: list[Path]) -> Path:
     }
     thumbnails = {row: _jpeg(file) for row, file in enumerate(files)}
     training = reference.Training(vectors, [str(file) for file in files], thumbnails=thumbnails)
-    reference.make(path, training, reference.Choices(about=about))
+    reference.make(path, training, about)
     return path
 
 

@@ -50,7 +50,7 @@ def test_equal_vectors_are_left_as_they_are() -> None:
 @pytest.mark.parametrize("metric", ["l2", "cosine", "l1"])
 def test_report_and_action_tell_the_same_distance(tmp_path: Path, metric: str) -> None:
     rows, fresh = vectors_of(400), vectors_of(20, seed=1)
-    make(tmp_path / "r", Training(rows, [str(row) for row in range(400)]), Choices(about=ABOUT, metric=metric))
+    make(tmp_path / "r", Training(rows, [str(row) for row in range(400)]), ABOUT, Choices(metric=metric))
     reference = opened.Reference(tmp_path / "r")
     assert reference.has("damping.npy") == (metric != "l1")
     found = measured(reference, fresh, [Observation(str(row), 0.0) for row in range(20)], "test", {})
@@ -65,8 +65,8 @@ def test_large_references_are_damped_only_when_asked(
     tmp_path: Path, count: int, damping: bool | None, directions: int
 ) -> None:
     rows = np.random.default_rng(0).normal(size=(count, 3)).astype(np.float32) * np.float32([9, 1, 1])
-    choices = Choices(about=ABOUT, damping=damping, quantile=0.9, index="none")
-    assert make(tmp_path / "r", Training(rows, [""] * count), choices).about["damped"] == directions
+    choices = Choices(damping=damping, quantile=0.9, index="none")
+    assert make(tmp_path / "r", Training(rows, [""] * count), ABOUT, choices).about["damped"] == directions
 
 
 def test_what_was_hidden_is_seen(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_what_was_hidden_is_seen(tmp_path: Path) -> None:
     shares = {}
     for damping in (False, True):
         names = [str(row) for row in range(1000)]
-        about = make(tmp_path / "r", Training(rows, names), Choices(about=ABOUT, damping=damping)).about
+        about = make(tmp_path / "r", Training(rows, names), ABOUT, Choices(damping=damping)).about
         reference = opened.Reference(tmp_path / "r")
         assert about["damped"] == len(preparation_of(reference).damping)
         found = measured(reference, odd, [Observation("", 0.0)] * 200, "test", {})

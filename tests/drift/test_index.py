@@ -34,8 +34,8 @@ def curved(count: int, seed: int) -> Any:
 def test_fresh_inputs_find_their_nearest(tmp_path: Path, metric: str) -> None:
     path = tmp_path / "reference"
     vectors, fresh = curved(2000, 1), curved(150, 2)
-    choices = Choices(about=ABOUT, metric=metric, index="usearch", damping=False)
-    make(path, Training(vectors, [""] * len(vectors)), choices)
+    choices = Choices(metric=metric, index="usearch", damping=False)
+    make(path, Training(vectors, [""] * len(vectors)), ABOUT, choices)
     reference = opened.Reference(path)
     about = reference.index
     assert about["recall@3"] >= 0.99
@@ -54,7 +54,7 @@ def test_fresh_inputs_find_their_nearest(tmp_path: Path, metric: str) -> None:
 
 def test_small_references_have_none_unless_it_is_asked_for(tmp_path: Path) -> None:
     for wanted, has in (("auto", False), ("none", False), ("usearch", True)):
-        make(tmp_path / wanted, Training(curved(300, 1), [""] * 300), Choices(about=ABOUT, index=wanted))
+        make(tmp_path / wanted, Training(curved(300, 1), [""] * 300), ABOUT, Choices(index=wanted))
         assert (opened.Reference(tmp_path / wanted).index is not None) == has
 
 
@@ -62,7 +62,7 @@ def test_an_index_that_finds_too_little_is_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(index, "_EFFORTS", (1,))
     noise = np.random.default_rng(0).normal(size=(1500, 200)).astype(np.float32)
     with pytest.raises(index.IndexTooPoor, match="--index none"):
-        make(tmp_path / "reference", Training(noise, [""] * 1500), Choices(about=ABOUT, index="usearch"))
+        make(tmp_path / "reference", Training(noise, [""] * 1500), ABOUT, Choices(index="usearch"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -73,10 +73,10 @@ def test_without_usearch_an_automatic_index_is_none_and_a_wanted_one_is_refused(
     monkeypatch.setattr(index.importlib, "import_module", _missing)
     said = []
     training = Training(curved(300, 1), [""] * 300)
-    make(tmp_path / "reference", training, Choices(about=ABOUT), lambda name, part: said.append(name))
+    make(tmp_path / "reference", training, ABOUT, step=lambda name, part: said.append(name))
     assert any("usearch is not installed" in text for text in said)
     with pytest.raises(index.IndexMissing, match="pip install"):
-        make(tmp_path / "reference", training, Choices(about=ABOUT, index="usearch"))
+        make(tmp_path / "reference", training, ABOUT, Choices(index="usearch"))
 
 
 def _missing(name: str) -> Any:

@@ -30,7 +30,7 @@ def vectors_of(count: int, dimensions: int, seed: int = 0) -> Any:
 
 def made(path: Path, vectors: Any, **choices: Any) -> Made:
     names = [f"input-{row}.png" for row in range(len(vectors))]
-    return make(path, Training(vectors, names), Choices(about=ABOUT, **choices))
+    return make(path, Training(vectors, names), ABOUT, Choices(**choices))
 
 
 @settings(max_examples=25, deadline=None)
@@ -111,7 +111,7 @@ def test_small_references_and_l1_have_nothing_to_skip_by(tmp_path: Path, metric:
 def test_examples_and_thumbnails_go_with_the_vectors(tmp_path: Path) -> None:
     path = tmp_path / "reference"
     training = Training(vectors_of(150, 4), ["ä"] * 150, ["one\nline"] * 150, {3: b"jpeg"})
-    make(path, training, Choices(about=ABOUT))
+    make(path, training, ABOUT)
     reference = opened.Reference(path)
     assert reference.content("thumbnails/3.jpg") == b"jpeg"
     assert json.loads(reference.content("examples.jsonl").splitlines()[149]) == "one\nline"
