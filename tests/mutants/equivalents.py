@@ -66,11 +66,6 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         ("formats/multipart", "if headers_end < 0:", f"if headers_end {otherwise}:"): "it is -1 or beyond a delimiter"
         for otherwise in ("<= 0", "< 1")
     },
-    (
-        "formats/multipart",
-        "position = start - 2 # the CRLF that ends this line may begin the next delimiter",
-        "position = start - 3 # the CRLF that ends this line may begin the next delimiter",
-    ): "no delimiter begins with the last character of another",
     **{
         (
             "formats/zip_reader",

@@ -113,6 +113,7 @@ def test_there_may_be_spaces_before_a_semicolon():
     ("lines", "why"),
     [
         ([b""], "closing boundary"),
+        ([b"--b"], "closing boundary"),
         ([b"--b", b"Content-Disposition: form-data; name=a", b"", b"x", b"--b"], "closing boundary"),
         ([b"--b", b"Content-Disposition: form-data; name=a", b"", b"x"], "closing boundary"),
         ([b"--b\nContent-Disposition: form-data; name=a\n\nx\n--b--"], "closing boundary"),
