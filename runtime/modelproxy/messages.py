@@ -12,7 +12,8 @@ class Request:
     method       upper case.
     path         as in the URL, percent-encoded, with its leading ``/``; relative to ``mount``.
     query        as in the URL, without the ``?``; "" for none.
-    headers      list of (lower-case name, value) in order; values are ``str`` as sent, any ISO-8859-1 character.
+    headers      (lower-case name, value) in order, to be gone through as often as needed; made of a list of them, or of a
+                 dict. Values are ``str`` as sent, any ISO-8859-1 character.
     body         bytes.
     mount        public path at which the model is seen, percent-encoded, "" for the root (WSGI's SCRIPT_NAME).
     scheme       "http" or "https", as the client sees it.
@@ -28,13 +29,13 @@ class Request:
         self.method = method
         self.path = path
         self.query = query
-        self.headers = headers
+        self._last = headers if type(headers) is dict else None
+        self.headers = headers if self._last is None else headers.items()
         self.body = body
         self.mount = mount
         self.scheme = scheme
         self.activation = activation
         self.default = default
-        self._last = None
 
     def header(self, name):
         """The last value of a header by its lower-case name, "" when there is none."""

@@ -84,12 +84,12 @@ def _text(value, key):
 
 
 def _headers(given):
-    """Header names in lower case and values as WSGI wants them: one character for each byte (PEP 3333)."""
+    """Header names in lower case and values as WSGI wants them: one character for each byte (PEP 3333). The dict that was
+    given where it has them, as from the platform, else a list of pairs."""
     if not isinstance(given, dict):
         raise BadValue("__ow_headers is %s; the platform sends an object" % json.dumps(given)[:80])
-    names = _lower_names(tuple(given))
-    if names and _all_plain(given):
-        return list(zip(names, given.values()))
+    if _all_lower(tuple(given)) and _all_plain(given):
+        return given
     headers = []
     for name, value in given.items():
         if not isinstance(value, str):
@@ -103,9 +103,9 @@ def _headers(given):
 
 
 @lru_cache(64)  # most requests have the names of others
-def _lower_names(names):
-    """Header names in lower case, None where one isn't well formed."""
-    return tuple(map(str.lower, names)) if all(map(_TOKEN.match, names)) else None
+def _all_lower(names):
+    """Whether header names are well formed and have no capitals."""
+    return all([_TOKEN.match(name) and name == name.lower() for name in names])
 
 
 def _all_plain(given):
