@@ -13,7 +13,6 @@ _scan = _DECODER.scan_once
 _PHASES = ("wait", "decode", "model", "encode")
 _ALL_PHASES = ", ".join([name + ";dur=%.3f" for name in _PHASES])
 _JSON = (("Content-Type", "application/json"),)
-_JOINED = 65536  # bytes; a smaller result is quicker sent in one piece
 
 
 class Activation:
@@ -90,8 +89,8 @@ class Activation:
         else:
             outcome = plain_action.encode(response, request, settings.result_limit)
         self._end(outcome.response, outcome.notes, settings.log, response.drift)
-        body = outcome.result if outcome.size < _JOINED else outcome.parts
-        return Reply(200, _JSON, body)
+        parts = outcome.parts
+        return Reply(200, _JSON, parts[0] if len(parts) == 1 else parts)
 
     def conclude_with(self, status, sentence, settings):
         """The same for a call that never became a request: ``{"error": sentence}``, with an HTTP status."""

@@ -50,7 +50,7 @@ def environ_of(request, multithread=False):
     if request.body or request.method in ("POST", "PUT", "PATCH"):  # RFC 9110 section 8.6
         environ["CONTENT_LENGTH"] = str(len(request.body))
     for name, value in request.headers:
-        key = _key(name)
+        key = _KEYS[name]
         if key is None:
             if name == "content-type":
                 environ["CONTENT_TYPE"] = value
@@ -72,12 +72,21 @@ def _places(mount, path):
     return unquoted(mount), unquoted(path), mount + path
 
 
-@lru_cache(256)
-def _key(name):
-    """The environ's key of a header, None where it has none or one that isn't like others'."""
-    if name in ("content-type", "content-length", "proxy") or name in _NOT_FORWARDED or "_" in name:
-        return None
-    return "HTTP_" + name.upper().replace("-", "_")
+class _Keys(dict):
+    """The environ's keys of headers, None where one has none or one that isn't like others'. Quicker than a cache that
+    also knows which was asked for last; callers can't make it large."""
+
+    def __missing__(self, name):
+        if len(self) >= 256:
+            self.clear()
+        key = "HTTP_" + name.upper().replace("-", "_")
+        if name in ("content-type", "content-length", "proxy") or name in _NOT_FORWARDED or "_" in name:
+            key = None
+        self[name] = key
+        return key
+
+
+_KEYS = _Keys()
 
 
 @lru_cache(8)

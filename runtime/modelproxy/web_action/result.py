@@ -23,6 +23,7 @@ _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _JSON_START = re.compile(rb"[ \t\r\n]*[\[{]")
 _OPENING = (b"{", b"[")  # of nearly all
 MOST_INFLATED = 1 << 26  # bytes of text, of which the platform passes on a sixty-fourth
+_JOINED = 65536  # bytes
 _NEVER_FITS = 4  # a body of so many limits doesn't fit, though UTF-32 becomes UTF-8
 _SCRIPTS = frozenset(
     ("application/javascript", "application/x-javascript", "application/ecmascript", "text/javascript")
@@ -31,13 +32,14 @@ _SCRIPTS = frozenset(
 
 class Outcome:
     """``parts``: the bytes that /run answers, a tuple of them, since every copy of a large body costs as much as its
-    encoding; ``response``: what the client gets; ``notes``: lines for the log."""
+    encoding, where a small one is quicker sent in one piece; ``size`` in bytes; ``response``: what the client gets;
+    ``notes``: lines for the log."""
 
     __slots__ = ("notes", "parts", "response", "size")
 
     def __init__(self, parts, response, notes):
-        self.parts = parts
-        self.size = sum(map(len, parts))
+        self.size = size = sum(map(len, parts))
+        self.parts = parts if size >= _JOINED else (b"".join(parts),)
         self.response = response
         self.notes = notes
 
@@ -98,9 +100,12 @@ def _encode(response, request, keep_cors, server_timing, notes):
     else:
         # And no type: the platform drops it, unless it stumbles over it first.
         members, encoded = head.members, (b'""',)
-    timing = head.timing if server_timing is None else (server_timing(),) + head.timing
-    if timing:
-        members += ',"Server-Timing":' + encode_basestring_ascii(", ".join(timing))
+    timing = "" if server_timing is None else server_timing()
+    if head.timing:
+        listed = (timing,) + head.timing if timing else head.timing
+        members += ',"Server-Timing":' + encode_basestring_ascii(", ".join(listed))
+    elif timing:
+        members += ',"Server-Timing":"%s"' % timing
     opening, closing = ('{"error":', b"}}") if status >= 500 else ("", b"}")
     opening += '{"statusCode":%d,"headers":{%s},"body":' % (status, members[1:])
     parts = (opening.encode("ascii"),) + encoded + (closing,)
