@@ -108,8 +108,7 @@ def text_of(value):
 
 
 _putenv = None  # once ``spare_memory`` was called and has found it
-_places = {}  # by name, what the C library's environment points to
-_ROOM = 64  # bytes for longer values than a variable's first one
+_pairs = {}  # by name, what the C library's environment points to
 
 
 def spare_memory():
@@ -128,42 +127,16 @@ def spare_memory():
             _putenv = None
 
 
-class _Place:
-    """A variable's own piece of memory, ``NAME=value\\0``: putenv(3) hands it over once, and what is written there is
-    the value from then on, "the string pointed to by string becomes part of the environment, so altering the string
-    changes the environment". It ends with a zero that nothing overwrites, whoever reads it meanwhile.
-    """
-
-    __slots__ = ("memory", "start", "text")
-
-    def __init__(self, name, text):
-        import ctypes
-
-        self.start = len(name) + 1
-        self.memory = bytearray(name + b"=" + text + b"\0" * _ROOM)
-        self.text = text
-        if _putenv((ctypes.c_char * len(self.memory)).from_buffer(self.memory)):
-            raise OSError("putenv failed")  # out of memory
-
-
 def _set(name, text):
-    place = _places.get(name)
-    if place is not None and place.text is _value_of(name):  # else the model has set it in its own way since
-        end = place.start + len(text)
-        if end < len(place.memory) and b"\0" not in text:
-            place.memory[place.start : end + 1] = text + b"\0"
-            place.text = _DATA[name] = text
-            return
-    _set_anew(name, text)
-
-
-def _set_anew(name, text):
     if not name or b"=" in name:
         raise ValueError("illegal environment variable name")
     if _putenv is None:
         os.environb[name] = text
         return
-    if b"\0" in name or b"\0" in text:
+    pair = name + b"=" + text
+    if b"\0" in pair:
         raise ValueError("embedded null byte")
-    _places[name] = _Place(name, text)  # the one before is garbage only now
+    if _putenv(pair):
+        raise OSError("putenv failed")  # out of memory
+    _pairs[name] = pair  # the one before is garbage only now
     _DATA[name] = text

@@ -12,8 +12,8 @@ class Request:
     method       upper case.
     path         as in the URL, percent-encoded, with its leading ``/``; relative to ``mount``.
     query        as in the URL, without the ``?``; "" for none.
-    headers      (lower-case name, value) in order, to be gone through as often as needed; made of a list of them, or of a
-                 dict. Values are ``str`` as sent, any ISO-8859-1 character.
+    headers      (lower-case name, value) in order, to be gone through as often as needed: a list of pairs, or a dict's
+                 items where a dict was given. Values are ``str`` as sent, any ISO-8859-1 character.
     body         bytes.
     mount        public path at which the model is seen, percent-encoded, "" for the root (WSGI's SCRIPT_NAME).
     scheme       "http" or "https", as the client sees it.

@@ -320,6 +320,8 @@ def test_whatever_the_model_put_in_place_of_stdout(capfd, monkeypatch):
     ("body", "status", "problem"),
     [
         (b"{bad", 400, "isn't JSON"),
+        (b"bad", 400, "isn't JSON"),
+        (b"{} {}", 400, "isn't JSON"),
         (b"\xff", 400, "isn't JSON"),
         (b"[1]", 400, "must be a JSON object"),
         (b"3", 400, "must be a JSON object"),

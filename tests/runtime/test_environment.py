@@ -152,7 +152,6 @@ def seen_by_children():
 
 @pytest.mark.parametrize("model_sets", [None, "the model's", "of init"])
 def test_values_of_any_length_follow_one_another(model_sets):
-    """Where memory is spared each is written over the one before."""
     os.environ["__OW_ACTIVATION_ID"] = "of init"
     for identity in ("i", "i" * 20, "", "j" * 71, "k" * 72, "l" * 1000, "m", "n" * 1000):
         before = environment.enter({"activation_id": identity})

@@ -128,6 +128,27 @@ def test_liberal_where_nothing_can_go_wrong():
     assert web_action.decode(value_of(__ow_body=None, __ow_query=None)).body == b""
 
 
+@pytest.mark.parametrize(
+    ("given", "headers"),
+    [
+        ({"a": "b", "c": ""}, [("a", "b"), ("c", "")]),
+        ({}, []),
+        ({"a": "b", "C": "d"}, [("a", "b"), ("c", "d")]),
+        ({"a": 1, "b": None, "c": "d"}, [("a", "1"), ("b", "null"), ("c", "d")]),
+        ({"a": "caf\u00e9"}, [("a", "caf\u00e9")]),
+        ({"a": "\u2744"}, [("a", "\u00e2\u009d\u0084")]),
+        ({"a": "b\tc"}, [("a", "b\tc")]),
+    ],
+)
+def test_headers_have_names_in_lower_case_and_a_character_for_each_byte(given, headers):
+    request = web_action.decode(value_of(__ow_headers=given))
+    for _ in range(2):
+        assert list(request.headers) == headers
+    for name, value in headers:
+        assert request.header(name) == value
+    assert request.header("x-none") == ""
+
+
 def test_parameters_beside_a_type_that_has_no_fields_are_the_query():
     value = {"__ow_method": "post", "__ow_headers": {"content-type": "text/plain"}, "__ow_path": "", "a": "b"}
     request = web_action.decode(value)

@@ -374,6 +374,28 @@ def test_a_buffer_that_is_used_again():
     assert call(app, request()).body == b"ab"
 
 
+def test_names_of_headers_are_known_again_however_many_there_were():
+    for _ in range(2):
+        for number in range(600):
+            environ = environ_of(request(headers=[("x-%d" % number, "1"), ("proxy", "x"), ("content-type", "a/b")]))
+            assert [key for key in environ if key.startswith("HTTP_")] == ["HTTP_X_%d" % number]
+            assert environ["CONTENT_TYPE"] == "a/b"
+
+
+class Text(str):
+    """A str of a kind of its own, as some frameworks have."""
+
+
+def test_kinds_of_str_become_str():
+    def app(environ, start_response):
+        start_response(Text("200 OK"), [(Text("X-A"), Text("1")), ("Content-Length", Text("1"))])
+        return [b"x"]
+
+    headers = call(app, request()).headers
+    assert headers == [("X-A", "1"), ("Content-Length", "1")]
+    assert {type(text) for pair in headers for text in pair} == {str}
+
+
 def test_headers_are_those_of_the_start():
     headers = [("X-A", "1")]
 

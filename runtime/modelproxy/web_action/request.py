@@ -84,8 +84,9 @@ def _text(value, key):
 
 
 def _headers(given):
-    """Header names in lower case and values as WSGI wants them: one character for each byte (PEP 3333). The dict that was
-    given where it has them, as from the platform, else a list of pairs."""
+    """Header names in lower case and values as WSGI wants them: one character for each byte (PEP 3333). The given dict
+    itself where it has them, as the platform's do, else a list of pairs.
+    """
     if not isinstance(given, dict):
         raise BadValue("__ow_headers is %s; the platform sends an object" % json.dumps(given)[:80])
     if _all_lower(tuple(given)) and _all_plain(given):
@@ -105,7 +106,7 @@ def _headers(given):
 @lru_cache(64)  # most requests have the names of others
 def _all_lower(names):
     """Whether header names are well formed and have no capitals."""
-    return all([_TOKEN.match(name) and name == name.lower() for name in names])
+    return all(_TOKEN.match(name) and name == name.lower() for name in names)
 
 
 def _all_plain(given):
