@@ -109,6 +109,15 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
     },
     (
         "web_action/result",
+        'self.parts = parts if size >= _JOINED else (b"".join(parts),)',
+        'self.parts = parts if size > _JOINED else (b"".join(parts),)',
+    ): _BUFFER,
+    **{
+        ("web_action/result", "_JOINED = 65536 # bytes", f"_JOINED = {size} # bytes"): _BUFFER
+        for size in (65535, 65537)
+    },
+    (
+        "web_action/result",
         'if accept and accept != "*/*":',
         'if accept or accept != "*/*":',
     ): "a matter of speed: neither leads to a note",

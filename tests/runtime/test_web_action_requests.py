@@ -149,6 +149,12 @@ def test_headers_have_names_in_lower_case_and_a_character_for_each_byte(given, h
     assert request.header("x-none") == ""
 
 
+def test_header_names_with_capitals_are_written_small():
+    request = web_action.decode(value_of(__ow_headers={"X-A": "b", "X-Forwarded-Proto": "https"}))
+    assert list(request.headers) == [("x-a", "b"), ("x-forwarded-proto", "https")]
+    assert request.scheme == "https"
+
+
 def test_parameters_beside_a_type_that_has_no_fields_are_the_query():
     value = {"__ow_method": "post", "__ow_headers": {"content-type": "text/plain"}, "__ow_path": "", "a": "b"}
     request = web_action.decode(value)

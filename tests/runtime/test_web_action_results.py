@@ -171,6 +171,11 @@ def test_headers_that_are_relayed_and_those_that_are_not():
     assert result["headers"]["Access-Control-Allow-Origin"] == "*"
 
 
+def test_a_small_result_is_sent_in_one_piece_and_a_large_body_is_not_copied_into_one():
+    assert len(encode(b"x", "image/png")[1].parts) == 1
+    assert len(encode(bytes(100000), "image/png")[1].parts) > 1
+
+
 def test_of_two_content_types_the_first_counts():
     result, _ = encode(b"x", "text/plain", headers=[("content-type", "text/html")])
     assert result["headers"] == {"Content-Type": "text/html"}
