@@ -147,20 +147,19 @@ def _address(container: Container) -> str:
 
 async def _loaded(container: Container) -> None:
     """Waits until the model answers for its health; raises `NoModel` with what it said where it never will."""
-    listened = False
     deadline = asyncio.get_running_loop().time() + _LOAD_PATIENCE
     async with httpx.AsyncClient(trust_env=False) as client:
         while asyncio.get_running_loop().time() < deadline:
             try:
                 answer = await client.get(f"{_address(container)}/healthz")
             except httpx.TransportError:
-                if listened:  # it ended
+                if container.ended:
                     break
             else:
-                listened = True
                 if answer.status_code == httpx.codes.OK:
                     return
             await asyncio.sleep(_PAUSE)
+    await container.destroy()  # which waits for its last words
     said = "\n".join(line.text for line in container.log.take()[-_LINES_SHOWN:])
     raise NoModel(f"the model did not load:\n{said}" if said else "the model did not load, and said nothing")
 
