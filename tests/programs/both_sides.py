@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -36,6 +37,9 @@ BOUNDARY = "xBOUNDARYx"
 _threads = ThreadPoolExecutor(2)
 RANDOM_COOKIE = re.compile(r"(?<==)[\w.:-]{24,}(?=; )")
 JUST_NOW = 300  # seconds
+# As in headers, and as in names of files and in bodies.
+HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
+DATE_AND_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T _](\d\d)[:-](\d\d)[:-](\d\d)(?:\.\d+)?")
 COOKIE_END = re.compile(r"(?i)(?<=expires=)[^;]+")
 
 
@@ -117,23 +121,35 @@ class Side:
         text = text.replace(str(self._folder), "<folder>")
         for pattern in patterns:
             text = re.sub(pattern, "<masked>", text)
+        return _without_now(text)
+
+
+def _without_now(text: str) -> str:
+    """Both sides are asked within seconds, not within the same one."""
+    text = HTTP_DATE.sub(lambda date: _unless_now(date[0], parsedate_to_datetime(date[0])), text)
+    return DATE_AND_TIME.sub(lambda date: _unless_now(date[0], _read("{}T{}:{}:{}".format(*date.groups()))), text)
+
+
+def _read(text: str) -> datetime | None:
+    with contextlib.suppress(ValueError):  # it only looks like one
+        return datetime.fromisoformat(text)
+    return None
+
+
+def _unless_now(text: str, moment: datetime | None) -> str:
+    """`text`, or what stands for it where the moment is near; one without a time zone is of this place or of UTC."""
+    if moment is None:
         return text
+    readings = [moment] if moment.tzinfo else [moment.replace(tzinfo=timezone.utc), moment.astimezone()]
+    now = datetime.now(timezone.utc)
+    return "<just now>" if any(abs((now - one).total_seconds()) < JUST_NOW for one in readings) else text
 
 
 def _without_chance(header: tuple[str, str]) -> tuple[str, str]:
     name, value = header
     if name.lower() == "set-cookie":
         return name, COOKIE_END.sub("<then>", RANDOM_COOKIE.sub("<random>", value))
-    if name.lower() == "last-modified" and _is_just_now(value):
-        return name, "<just now>"  # what was uploaded to both, a second apart
     return header
-
-
-def _is_just_now(value: str) -> bool:
-    try:
-        return abs(time.time() - parsedate_to_datetime(value).timestamp()) < JUST_NOW
-    except ValueError:
-        return False  # masked already
 
 
 class Both:
