@@ -5,6 +5,7 @@ repeated Content-Length or Host, a Content-Length beside a Transfer-Encoding, an
 """
 
 import re
+from functools import lru_cache
 
 from .messages import error_response
 
@@ -15,6 +16,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\Z")
 _NAME = re.compile(_TOKEN + rb"\Z")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
+_FRAMING = frozenset(("connection", "content-length", "expect", "host", "transfer-encoding"))
 _LENGTH = re.compile(r"[0-9]{1,18}\Z")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\Z")
 
@@ -84,20 +86,28 @@ class Head:
 def parse_head(data):
     """The ``Head`` of a request; ``data`` is all before the empty line. Raises ``Malformed``."""
     lines = bytes(data).split(b"\r\n")
-    match = _REQUEST_LINE.match(lines[0])
-    if match is None:
-        raise Malformed(400, "the request line isn't well formed: %r" % lines[0][:80].decode("latin-1"))
-    version = (int(match.group(3)), int(match.group(4)))
-    if version not in ((1, 1), (1, 0)):
-        raise Malformed(505, "HTTP/%d.%d isn't spoken here, HTTP/1.1 is" % version)
+    method, target, version = _request_line(lines[0])
     if len(lines) - 1 > MAX_FIELDS:
         raise Malformed(431, "the request has more than %d header fields" % MAX_FIELDS)
     fields = [_field(line) for line in lines[1:]]
-    head = Head(match.group(1).decode("ascii"), match.group(2).decode("ascii"), version, fields)
+    head = Head(method, target, version, fields)
     _set_framing(head)
     return head
 
 
+@lru_cache(16)
+def _request_line(line):
+    """Method, target and version (RFC 9112 section 3)."""
+    match = _REQUEST_LINE.match(line)
+    if match is None:
+        raise Malformed(400, "the request line isn't well formed: %r" % line[:80].decode("latin-1"))
+    version = (int(match.group(3)), int(match.group(4)))
+    if version not in ((1, 1), (1, 0)):
+        raise Malformed(505, "HTTP/%d.%d isn't spoken here, HTTP/1.1 is" % version)
+    return match.group(1).decode("ascii"), match.group(2).decode("ascii"), version
+
+
+@lru_cache(64)  # the platform's requests have the same lines again and again, but for Content-Length
 def _field(line):
     """Name and value of a header or trailer line (RFC 9112 section 5)."""
     name, colon, value = line.partition(b":")
@@ -111,7 +121,8 @@ def _set_framing(head):
     """Body and connection as RFC 9112 sections 6 and 9 derive them from the fields."""
     values = {}
     for name, value in head.fields:
-        values.setdefault(name, []).append(value)
+        if name in _FRAMING:
+            values.setdefault(name, []).append(value)
     hosts = len(values.get("host", ()))
     if hosts > 1 or (hosts == 0 and head.version == (1, 1)):
         raise Malformed(400, "a request must have one Host header, this one has %d" % hosts)

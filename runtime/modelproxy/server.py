@@ -185,7 +185,6 @@ class Server:
             return
         socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
         socket.setblocking(False)
-        socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         reader = Reader(socket, self._application.refuse, self._max_body)
         connection = self._connections[descriptor] = Connection(socket, reader, monotonic() + self._read_timeout)
         self._poll.register(descriptor, _READABLE)
