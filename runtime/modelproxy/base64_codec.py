@@ -16,7 +16,7 @@ def quicken():
     global decode, encode
     try:
         import pybase64
-    except ImportError:
+    except Exception:  # there is none; or it is broken, or no descriptor is left to read it with: then it isn't used
         return
     if "pybase64._pybase64" in sys.modules:
         decode, encode = _strict(pybase64.b64decode), pybase64.b64encode

@@ -87,3 +87,20 @@ def test_most_images_have_none(installed, monkeypatch):
     known = base64_codec.decode, base64_codec.encode
     base64_codec.quicken()
     assert (base64_codec.decode, base64_codec.encode) == known
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("made for another processor")])
+def test_what_cannot_be_imported_costs_no_process(installed, monkeypatch, error):
+    """200 idle connections, with 64 descriptors, took the last one just when it was imported."""
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "pybase64":
+                raise error
+
+    monkeypatch.setattr(sys, "meta_path", [Finder] + sys.meta_path)
+    monkeypatch.delitem(sys.modules, "pybase64", raising=False)
+    known = base64_codec.decode, base64_codec.encode
+    base64_codec.quicken()
+    assert (base64_codec.decode, base64_codec.encode) == known
