@@ -1,5 +1,6 @@
 """Tests of what goes into the image: Python 3.6 syntax, run on every Python from 3.6 to 3.13."""
 
+import gc
 import os
 import signal
 import sys
@@ -22,6 +23,13 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("bed")
+
+
+def pytest_runtest_setup(item):
+    """Before something as deep as the stack is read, what earlier tests left is collected: up to Python 3.8 a finalizer
+    that is run deep in there ends the process ("Cannot recover from stack overflow")."""
+    if sys.version_info < (3, 9) and "[[[[" in item.nodeid:
+        gc.collect()
 
 
 @pytest.hookimpl(trylast=True)  # when all fixtures have ended
