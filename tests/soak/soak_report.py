@@ -7,9 +7,6 @@ import statistics
 from soak_run import Found, Plan
 
 MAX_SLOPE = 1.0  # kB for 1,000 activations
-# kB by which the C library's heap comes and goes at a time (mallopt(3): M_TOP_PAD, M_TRIM_THRESHOLD, which follow the
-# largest block that was freed). In a run that is short by this measure one step makes a slope of its own.
-HEAP_STEP = 1024
 
 
 def slope(found: Found) -> float:
@@ -17,12 +14,6 @@ def slope(found: Found) -> float:
     counts = [count / 1000 for count, _ in found.measures]
     sizes = [float(measure.resident) for _, measure in found.measures]
     return statistics.linear_regression(counts, sizes).slope
-
-
-def is_flat(found: Found) -> bool:
-    """Whether memory doesn't grow, as far as the run is long enough to tell."""
-    thousands = (found.measures[-1][0] - found.measures[0][0]) / 1000
-    return slope(found) <= max(MAX_SLOPE, HEAP_STEP / thousands)
 
 
 def spread(found: Found) -> tuple[int, int]:
@@ -38,7 +29,7 @@ def failures(found: Found) -> list[str]:
     bars = {
         f"{found.wrong} wrong answers": found.wrong == 0 and not found.mistakes,
         f"markers missing on stdout and stderr: {found.missing_markers}": found.missing_markers == (0, 0),
-        f"memory grows by {slope(found):.2f} kB for 1,000 activations": is_flat(found),
+        f"memory grows by {slope(found):.2f} kB for 1,000 activations": slope(found) <= MAX_SLOPE,
         f"descriptors differ by {descriptors}": descriptors == 0,
         f"threads differ by {threads}": threads == 0,
     }
