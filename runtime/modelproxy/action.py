@@ -74,7 +74,7 @@ class Action:
         return None
 
     def admit(self, job):
-        if job.head.target != "/init" and job.head.target.partition("?")[0] == "/run":
+        if job.head.target.partition("?")[0] == "/run":
             job.notes, job.body = Activation(job.body), None
             job.late_at = job.notes.late_at(self._settings.deadline_margin)
 

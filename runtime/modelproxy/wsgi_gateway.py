@@ -26,7 +26,7 @@ def environ_of(request, multithread=False):
     Names with ``_`` are kept out, since HTTP_X_Y could be either of ``X-Y`` and ``X_Y``, and so is ``Proxy``, which
     CGI-minded libraries take for the proxy to use (httpoxy, CVE-2016-5385).
     """
-    script_name, path_info, target = _places(request.mount, request.path)
+    script_name, path_info, target = _path_variables(request.mount, request.path)
     if request.query:
         target += "?" + request.query
     environ = {
@@ -50,7 +50,7 @@ def environ_of(request, multithread=False):
     if request.body or request.method in ("POST", "PUT", "PATCH"):  # RFC 9110 section 8.6
         environ["CONTENT_LENGTH"] = str(len(request.body))
     for name, value in request.headers:
-        key = _KEYS[name]
+        key = _key(name)
         if key is None:
             if name == "content-type":
                 environ["CONTENT_TYPE"] = value
@@ -67,26 +67,17 @@ def environ_of(request, multithread=False):
 
 
 @lru_cache(32)
-def _places(mount, path):
+def _path_variables(mount, path):
     """SCRIPT_NAME, PATH_INFO, and what REQUEST_URI begins with."""
     return unquoted(mount), unquoted(path), mount + path
 
 
-class _Keys(dict):
-    """The environ's keys of headers, None where one has none or one that isn't like others'. Quicker than a cache that
-    also knows which was asked for last; callers can't make it large."""
-
-    def __missing__(self, name):
-        if len(self) >= 256:
-            self.clear()
-        key = "HTTP_" + name.upper().replace("-", "_")
-        if name in ("content-type", "content-length", "proxy") or name in _NOT_FORWARDED or "_" in name:
-            key = None
-        self[name] = key
-        return key
-
-
-_KEYS = _Keys()
+@lru_cache(256)
+def _key(name):
+    """The environ's key of a header, None where it has none or one that isn't like others'."""
+    if name in ("content-type", "content-length", "proxy") or name in _NOT_FORWARDED or "_" in name:
+        return None
+    return "HTTP_" + name.upper().replace("-", "_")
 
 
 @lru_cache(8)
