@@ -12,7 +12,8 @@ wraps another file's application, in middleware for instance, for more. What is 
 import os
 import re
 
-from .source import ASGI, NEITHER, UNKNOWN, WSGI, Reader, takes
+from .kinds import ASGI, NEITHER, UNKNOWN, WSGI, takes
+from .source import Reader
 
 FILES = ("app.py", "main.py", "server.py", "wsgi.py", "asgi.py")
 _NAMES = ("app", "application")

@@ -7,146 +7,25 @@ functions, classes, and imports of whatever has source on the path.
 
 import ast
 import os
-import re
 import sys
 
-WSGI = "wsgi"
-ASGI = "asgi"
-NEITHER = ""
-UNKNOWN = "unknown"
+from .bindings import Import, Scope
+from .kinds import (
+    BY_PACKAGE,
+    NEITHER,
+    UNKNOWN,
+    WSGI,
+    Found,
+    is_class_of_pep_3333,
+    kind_by_arguments,
+    likeliest,
+    named,
+    part_of,
+    positional,
+    takes,
+)
 
-_BY_PACKAGE = {}
-for _kind, _packages in (
-    (WSGI, "apiflask bottle cherrypy dash django eve falcon flask flask_openapi3 pecan pyramid webob werkzeug"),
-    (ASGI, "blacksheep channels datasette fastapi fasthtml litestar quart responder sanic starlette"),
-    # Things that are often called app, and that no WSGI or ASGI server can call.
-    (NEITHER, "aiohttp celery chalice click gradio kivy modal slack_bolt streamlit textual tornado typer"),
-):
-    _BY_PACKAGE.update(dict.fromkeys(_packages.split(), _kind))
-# Adapters are named after what they take.
-_BY_NAME = {"a2wsgi.ASGIMiddleware": WSGI, "gradio.mount_gradio_app": ASGI, "gradio.routes.mount_gradio_app": ASGI}
-_NOT_APPLICATIONS = ("APIRouter", "Blueprint")  # but parts of one
-_ADAPTER = re.compile(r"to_?(wsgi|asgi)\Z", re.IGNORECASE)
 _LONGEST_CHAIN = 20  # of imports that lead to a name; those in a circle may make ever longer names
-_PARTS_OF_APPLICATIONS = ("app", "application", "asgi_app", "server", "wsgi_app")  # which are applications themselves
-
-
-class Found:
-    """``kind``; ``maker``, the (module, name) that the object was first bound to; ``wraps``, the makers of the
-    applications that it was made around; ``attribute``, where the application is an attribute of what was found."""
-
-    __slots__ = ("attribute", "kind", "maker", "wraps")
-
-    def __init__(self, kind, maker=None, wraps=(), attribute=""):
-        self.kind = kind
-        self.maker = maker
-        self.wraps = wraps
-        self.attribute = attribute
-
-    @property
-    def is_application(self):
-        return self.kind in (WSGI, ASGI)
-
-
-class Scope:
-    """The names that a module or a function binds. ``names``: a list of (position, node) for each, where a node is an
-    expression, a definition, an ``Import``, or None for what can't be told."""
-
-    def __init__(self, body, module, package, parent=None):
-        self.module = module
-        self.parent = parent
-        self.names = {}
-        self.stars = []
-        self.returned = []
-        self._package = package
-        for position, node in enumerate(_statements(body)):
-            self._take(node, position)
-
-    def _take(self, node, position):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                self._assign(target, node.value, position)
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            self._assign(node.target, node.value, position)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            self.bind(node.name, node, position)
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                name = alias.asname or alias.name.partition(".")[0]
-                self.bind(name, Import(alias.name if alias.asname else name), position)
-        elif isinstance(node, ast.ImportFrom):
-            self._import_from(node, position)
-        elif isinstance(node, ast.Return) and node.value is not None:
-            self.returned.append((node.value, position))
-
-    def _assign(self, target, value, position):
-        if isinstance(target, ast.Name):
-            self.bind(target.id, value, position)
-        elif isinstance(target, (ast.Tuple, ast.List)):
-            values = [value] * len(target.elts)
-            if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
-                values = value.elts
-            for one, its in zip(target.elts, values):
-                self._assign(one, its, position)
-
-    def _import_from(self, node, position):
-        base = node.module or ""
-        if node.level:
-            above = self._package.split(".")
-            above = above[: len(above) - node.level + 1]
-            base = ".".join(above + ([base] if base else []))
-        for alias in node.names:
-            if alias.name == "*":
-                self.stars.append(base)
-            else:
-                self.bind(alias.asname or alias.name, Import(base + "." + alias.name), position)
-
-    def bind(self, name, node, position):
-        self.names.setdefault(name, []).append((position, node))
-
-    def bound(self, name, before=None):
-        """The nodes bound to a name, the last first."""
-        known = reversed(self.names.get(name, ()))
-        return [(position, node) for position, node in known if before is None or position < before]
-
-
-class Import:
-    """A name bound by an import: ``dotted`` is the module, or the module and what it is asked for."""
-
-    __slots__ = ("dotted",)
-
-    def __init__(self, dotted):
-        self.dotted = dotted
-
-
-def _statements(body):
-    """The statements that an import would run, those of blocks included; not what only a script's start runs."""
-    for node in body:
-        yield node
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            continue
-        for handler in getattr(node, "handlers", ()):  # before the body, which is what counts where all goes well
-            yield from _statements(handler.body)
-        blocks = (
-            ("orelse",) if isinstance(node, ast.If) and _asks_for_main(node.test) else ("body", "orelse", "finalbody")
-        )
-        for block in blocks:
-            yield from _statements(getattr(node, block, ()))
-
-
-def _asks_for_main(test):
-    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
-        return any(_asks_for_main(value) for value in test.values)
-    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq):
-        return False
-    sides = [test.left, test.comparators[0]]
-    names = [side.id for side in sides if isinstance(side, ast.Name)]
-    return names == ["__name__"] and any(_text_of(side) == "__main__" for side in sides)
-
-
-def _text_of(node):
-    fields = vars(node)
-    return fields.get("s", fields.get("value"))  # Str before Python 3.8, Constant since
 
 
 class Reader:
@@ -251,13 +130,13 @@ class Reader:
         elif isinstance(node, ast.Call):
             found = self._call(scope, node, before)
         elif isinstance(node, ast.IfExp):
-            found = _likeliest([self._value(scope, part, before) for part in (node.body, node.orelse)])
+            found = likeliest([self._value(scope, part, before) for part in (node.body, node.orelse)])
         elif isinstance(node, ast.BoolOp):
-            found = _likeliest([self._value(scope, part, before) for part in node.values])
+            found = likeliest([self._value(scope, part, before) for part in node.values])
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             found = self._defined(scope, node, before)
         elif isinstance(node, ast.ClassDef):
-            found = Found(WSGI if _is_class_of_pep_3333(node) else NEITHER)
+            found = Found(WSGI if is_class_of_pep_3333(node) else NEITHER)
         elif isinstance(node, (ast.Subscript, ast.Await)):
             found = Found(UNKNOWN)
         return found
@@ -267,13 +146,13 @@ class Reader:
             path = self._path(scope, decorator, before)
             if path is not None and not self._is_in_folder(path) and named(path) is not None:
                 return Found(named(path))  # werkzeug's Request.application, webob's wsgify
-        return Found(_kind_by_arguments(node))
+        return Found(kind_by_arguments(node))
 
     def _attribute(self, scope, node, before):
         path = self._path(scope, node, before)
         if path is not None:
             return self._dotted(path)
-        return _part(self._value(scope, node.value, before), node.attr)
+        return part_of(self._value(scope, node.value, before), node.attr)
 
     def _dotted(self, path):
         """What an absolute name such as ``package.module.app`` is."""
@@ -283,7 +162,7 @@ class Reader:
         return self._found[path]
 
     def _imported(self, path):
-        if path.partition(".")[0] in _BY_PACKAGE and not self._is_in_folder(path):
+        if path.partition(".")[0] in BY_PACKAGE and not self._is_in_folder(path):
             return Found(NEITHER)  # such as flask.current_app
         site = self._site(path)
         if site is None:
@@ -293,7 +172,7 @@ class Reader:
             return Found(NEITHER)  # a module
         found = self.application(scope, rest[0]) or Found(UNKNOWN)
         for name in rest[1:]:
-            found = _part(found, name)
+            found = part_of(found, name)
         return found
 
     # --- calls ----------------------------------------------------------------------------------------------------
@@ -349,9 +228,9 @@ class Reader:
         if not isinstance(node, ast.FunctionDef):
             return Found(NEITHER if isinstance(node, ast.AsyncFunctionDef) else UNKNOWN)
         body = Scope(node.body, scope.module, "", scope)
-        for argument in _arguments(node.args) + node.args.kwonlyargs:
+        for argument in positional(node.args) + node.args.kwonlyargs:
             body.names.setdefault(argument.arg, []).insert(0, (-1, None))
-        found = _likeliest([self._value(body, value, position) for value, position in body.returned])
+        found = likeliest([self._value(body, value, position) for value, position in body.returned])
         if not found.is_application and node.returns is not None:
             found = self._made(scope, node.returns, None)  # the class that it is said to be of
         return Found(found.kind, found.maker or (scope.module, node.name + "()"), found.wraps, found.attribute)
@@ -360,13 +239,13 @@ class Reader:
         """Of a class: by its ``__call__``, or its bases."""
         for item in node.body:
             if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)) and item.name == "__call__":
-                return _kind_by_arguments(item, 1)
+                return kind_by_arguments(item, 1)
         key = (id(node), "instances")
         if key not in self._found:
             self._found[key] = UNKNOWN  # where a class is its own base
             before = [position for position, bound in scope.bound(node.name) if bound is node]
             bases = [self._made(scope, base, before[0] if before else None) for base in node.bases]
-            self._found[key] = _likeliest(bases).kind
+            self._found[key] = likeliest(bases).kind
         return self._found[key]
 
     # --- where a name leads ---------------------------------------------------------------------------------------
@@ -424,68 +303,6 @@ class Reader:
     def _is_in_folder(self, path):
         first = os.path.join(self._folder, path.partition(".")[0])
         return os.path.isfile(first + ".py") or os.path.isdir(first)
-
-
-def named(path):
-    """The kind of what a call of this dotted name gives, by the names that libraries go by; None where unknown."""
-    if path in _BY_NAME:
-        return _BY_NAME[path]
-    first, *between = path.split(".")
-    last = between.pop() if between else first
-    if last in _NOT_APPLICATIONS:
-        return NEITHER
-    adapter = _ADAPTER.search(last)
-    if adapter is not None:
-        return adapter.group(1).lower()
-    if last == "WSGIMiddleware":  # of a2wsgi, Starlette, FastAPI and Uvicorn
-        return ASGI
-    for kind in (WSGI, ASGI):
-        if kind in between or kind in last.lower():
-            return kind
-    return _BY_PACKAGE.get(first)
-
-
-def takes(arguments, count, own=0):
-    """True where a function can be called with ``count`` positional arguments, after ``own`` that it is bound to."""
-    known = len(_arguments(arguments)) - own
-    needed = known - len(arguments.defaults)
-    return needed <= count and (count <= known or arguments.vararg is not None) and None not in arguments.kw_defaults
-
-
-def _arguments(arguments):
-    return getattr(arguments, "posonlyargs", []) + arguments.args
-
-
-def _kind_by_arguments(node, own=0):
-    """PEP 3333: ``(environ, start_response)``; ASGI 3: ``(scope, receive, send)``."""
-    needed = len(_arguments(node.args)) - own - len(node.args.defaults)
-    if node.args.vararg is not None and needed <= 0:
-        return UNKNOWN
-    if needed == 2 and not isinstance(node, ast.AsyncFunctionDef):
-        return WSGI
-    return ASGI if needed == 3 else NEITHER
-
-
-def _is_class_of_pep_3333(node):
-    """True for a class that is an application itself: its instances are the iterables that answer."""
-    methods = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
-    return "__iter__" in methods and "__init__" in methods and takes(methods["__init__"].args, 2, 1)
-
-
-def _likeliest(found):
-    """Of the ways in which something may come about the first that gives an application."""
-    for wanted in ((WSGI, ASGI), (UNKNOWN,)):
-        for one in found:
-            if one.kind in wanted:
-                return one
-    return Found(NEITHER)
-
-
-def _part(found, name):
-    """An attribute of what was found."""
-    if found.is_application and name in _PARTS_OF_APPLICATIONS:
-        return Found(found.kind, found.maker, found.wraps)
-    return Found(UNKNOWN)
 
 
 def _is_standard(path):
