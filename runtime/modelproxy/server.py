@@ -19,7 +19,7 @@ from time import monotonic
 from . import http1, log
 from .http1 import error_reply
 from .jobs import ENOUGH, Job
-from .reader import QUIETLY, Reader, Refused
+from .reader import QUIETLY, READ_AT_ONCE, Reader, Refused
 
 MAX_CONNECTIONS = 256
 ACCEPT_AGAIN_SECONDS = 1.0
@@ -66,6 +66,7 @@ class Server:
         self._max_body = max_body
         self._read_timeout = read_timeout
         self._keep_alive = keep_alive
+        self._scratch = memoryview(bytearray(READ_AT_ONCE))
         self._connections = {}  # those that this thread waits for; an answering thread has the others
         self._complete = []  # jobs for the inbox, put there last: who waits for them needs the interpreter's lock
         self._watched = []  # jobs with a time at which they are late
@@ -185,7 +186,7 @@ class Server:
             return
         socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
         socket.setblocking(False)
-        reader = Reader(socket, self._application.refuse, self._max_body)
+        reader = Reader(socket, self._application.refuse, self._max_body, self._scratch)
         connection = self._connections[descriptor] = Connection(socket, reader, monotonic() + self._read_timeout)
         self._poll.register(descriptor, _READABLE)
         self._progress(connection)
@@ -324,10 +325,10 @@ class Server:
         connection.expires = monotonic() + LINGER_SECONDS
 
     def _linger(self, connection):
-        data = connection.socket.recv(65536)
-        connection.out += len(data)
-        _extend(connection, len(data), LINGER_SECONDS)
-        if not data or connection.out > LINGER_BYTES:
+        count = connection.socket.recv_into(self._scratch)
+        connection.out += count
+        _extend(connection, count, LINGER_SECONDS)
+        if not count or connection.out > LINGER_BYTES:
             self._close(connection)
 
     def _write(self, connection):

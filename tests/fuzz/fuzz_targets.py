@@ -21,7 +21,7 @@ import numpy
 from modelproxy import http1, media_types, plain_action, web_action
 from modelproxy.formats import data_url, msgpack, multipart, open_inference, tensors, zip_reader
 from modelproxy.messages import BadValue, Request, Response
-from modelproxy.reader import Reader, Refused
+from modelproxy.reader import READ_AT_ONCE, Reader, Refused
 
 LIMIT = 2000
 
@@ -41,11 +41,8 @@ class _Socket:
     def __init__(self, data: bytes, size: int) -> None:
         self._pieces = [data[start : start + size] for start in range(0, len(data), size)]
 
-    def recv(self, limit: int) -> bytes:
-        return self._pieces.pop(0) if self._pieces else b""
-
     def recv_into(self, view: memoryview) -> int:
-        piece = self.recv(len(view))
+        piece = self._pieces.pop(0) if self._pieces else b""
         taken = piece[: len(view)]
         view[: len(taken)] = taken
         if len(piece) > len(taken):
@@ -58,7 +55,7 @@ class _Socket:
 
 def _requests(data: bytes, size: int) -> list[tuple[Any, ...]]:
     """The requests that a reader finds, and how it ends."""
-    reader = Reader(_Socket(data, size), lambda head: None, 10_000)
+    reader = Reader(_Socket(data, size), lambda head: None, 10_000, memoryview(bytearray(READ_AT_ONCE)))
     found: list[tuple[Any, ...]] = []
     try:
         while True:

@@ -59,8 +59,12 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         for number in ("1", "-1")
     },
     **{
-        ("reader", "data = self._socket.recv(65536)", f"data = self._socket.recv( {size})"): _BUFFER
-        for size in (65535, 65537)
+        (
+            "reader",
+            "READ_AT_ONCE = 1 << 16 # bytes of a head, and of what comes with it",
+            f"READ_AT_ONCE = {size} # bytes of a head, and of what comes with it",
+        ): _BUFFER
+        for size in ("2 << 16", "1 << 15", "1 << 17")
     },
     **{
         ("formats/multipart", "if headers_end < 0:", f"if headers_end {otherwise}:"): "it is -1 or beyond a delimiter"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from modelproxy import http1
-from modelproxy.reader import Reader, Refused
+from modelproxy.reader import READ_AT_ONCE, Reader, Refused
 
 REFUSED, MORE = "refused", "more"
 
@@ -23,13 +23,10 @@ class Pieces:
     def __init__(self, pieces):
         self._pieces = [piece for piece in pieces if piece]
 
-    def recv(self, size):
+    def recv_into(self, view):
         if not self._pieces:
             raise BlockingIOError
-        return self._pieces.pop(0)
-
-    def recv_into(self, view):
-        piece = self.recv(len(view))
+        piece = self._pieces.pop(0)
         taken = min(len(piece), len(view))
         view[:taken] = piece[:taken]
         if taken < len(piece):
@@ -43,7 +40,7 @@ class Pieces:
 
 def by_us(*pieces):
     """Method, target, fields, body of the first request; or REFUSED; or MORE where it isn't whole."""
-    reader = Reader(Pieces(pieces), lambda head: None, 1 << 60)
+    reader = Reader(Pieces(pieces), lambda head: None, 1 << 60, memoryview(bytearray(READ_AT_ONCE)))
     request = None
     try:
         while request is None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from modelproxy import http1
-from modelproxy.reader import Reader, Refused
+from modelproxy.reader import READ_AT_ONCE, Reader, Refused
 
 
 def nothing(head):
@@ -19,7 +19,7 @@ class Pair:
     def __init__(self, refuse=nothing, max_body=100000):
         self.client, self.server = socket.socketpair()
         self.server.setblocking(False)
-        self.reader = Reader(self.server, refuse, max_body)
+        self.reader = Reader(self.server, refuse, max_body, memoryview(bytearray(READ_AT_ONCE)))
 
     def __enter__(self):
         return self
