@@ -115,7 +115,8 @@ class Action:
         reply = self._run(job, job.notes)
         if reply is not None:
             job.send(reply)
-            self._settle()
+            if not self._settled:
+                self._settle()
 
     def _init(self, job):
         body, job.body = job.body, None
@@ -172,14 +173,15 @@ class Action:
         """The reply to a job, None where it was answered at its deadline meanwhile."""
         activation.started = monotonic()
         message, activation.message = activation.message, None
-        before = environment.enter(message) if message is not None and self._settings.concurrency == 1 else []
+        entered = environment.enter(message) if message is not None and self._settings.concurrency == 1 else None
         try:
             response, fault = self._respond(activation, message), None
         except BadValue as error:
             response, fault = None, str(error)
         except BaseException as error:  # SystemExit too: whatever the model does, it stays loaded (design, decision 8)
             response, fault = self._after_failure(error), None
-        environment.leave(before)
+        if entered is not None:
+            environment.leave(entered)
         activation.answered = monotonic()
         if not job.claim():
             self._late.discard(job)
@@ -188,19 +190,13 @@ class Action:
                 % (activation.identity, activation.elapsed())
             )
             return None
-        if fault is None:
-            return self._conclude(activation, response)
-        if activation.too_deep:
-            # Any client can send such parameters, so it mustn't cost the container; web or not, nobody can know.
-            activation.is_web = False
-            return self._conclude(activation, error_response(400, fault))
-        if message is None:
-            return activation.conclude_with(400, fault, self._settings)
-        if activation.is_web:
-            return self._conclude(activation, error_response(400, fault))
-        return activation.conclude_with(200, fault, self._settings)
-
-    def _conclude(self, activation, response):
+        if fault is not None:
+            if activation.too_deep:
+                # Any client can send such parameters, so it mustn't cost the container; web or not, nobody can know.
+                activation.is_web = False
+            elif message is None or not activation.is_web:
+                return activation.conclude_with(400 if message is None else 200, fault, self._settings)
+            response = error_response(400, fault)
         try:
             return activation.conclude(response, self._settings)
         except Exception as error:  # such as MemoryError: an answer that can't be encoded doesn't cost the model either
@@ -267,13 +263,12 @@ class Action:
     def _settle(self):
         """After the first answer, when the caller no longer waits: what was loaded is never garbage, so that later
         collections needn't walk it."""
-        if not self._settled:
-            self._settled = True
-            environment.spare_memory()
-            base64_codec.quicken()
-            gc.collect()
-            if hasattr(gc, "freeze"):
-                gc.freeze()
+        self._settled = True
+        environment.spare_memory()
+        base64_codec.quicken()
+        gc.collect()
+        if hasattr(gc, "freeze"):
+            gc.freeze()
 
 
 def _init_value(body):

@@ -10,8 +10,7 @@ from .messages import Request, Response, Result, kind_of
 
 _DECODER = json.JSONDecoder()
 _scan = _DECODER.scan_once
-_PHASES = ("wait", "decode", "model", "encode")
-_ALL_PHASES = ", ".join([name + ";dur=%.3f" for name in _PHASES])
+_ALL_PHASES = "wait;dur=%.3f, decode;dur=%.3f, model;dur=%.3f, encode;dur=%.3f"
 _JSON = (("Content-Type", "application/json"),)
 
 
@@ -31,9 +30,9 @@ class Activation:
 
     def __init__(self, body):
         self.arrived = monotonic()
-        self.message = self._parsed(body)
-        identity = (self.message or {}).get("activation_id")
-        self.identity = identity if identity and isinstance(identity, str) else "-"
+        self.message = message = self._parsed(body)
+        identity = message.get("activation_id") if message else None
+        self.identity = identity if identity and type(identity) is str else "-"
 
     def _parsed(self, body):
         """The message. Of a large one no more than two copies live at one time: ``body``, a bytearray, is emptied."""
@@ -43,7 +42,12 @@ class Activation:
             if body and not body.isspace():
                 text = body.decode("utf-8")
                 body.clear()
-            message = _loaded(text)
+            try:  # as json.loads, which looks for white space before and after, where the platform writes none
+                message, end = _scan(text, 0)
+            except StopIteration:
+                end = None
+            if end != len(text):
+                message = _DECODER.decode(text)
         except ValueError as error:
             self.fault = "The body of /run isn't JSON: %s." % error
             return None
@@ -100,26 +104,28 @@ class Activation:
 
     def server_timing(self):
         """W3C Server Timing: milliseconds of each phase that has ended, in order. The same from its first call on."""
-        if not self._timing:
-            self.encoded = monotonic()
-            self._timing = self._phases()
-        return self._timing
-
-    def _phases(self):
-        since, started, decoded, answered = self.arrived, self.started, self.decoded, self.answered
-        if started is not None and decoded is not None:  # nearly always, and much quicker than one by one
-            return _ALL_PHASES % (
-                (started - since) * 1000,
+        if self._timing:
+            return self._timing
+        started, decoded, answered = self.started, self.decoded, self.answered
+        self.encoded = encoded = monotonic()
+        if decoded is not None:  # nearly always, and much quicker than one by one
+            self._timing = _ALL_PHASES % (
+                (started - self.arrived) * 1000,
                 (decoded - started) * 1000,
                 (answered - decoded) * 1000,
-                (self.encoded - answered) * 1000,
+                (encoded - answered) * 1000,
             )
-        phases = []
-        for name, mark in zip(_PHASES, (started, decoded, answered, self.encoded)):
+        else:
+            self._timing = ", ".join(self._phases((started, answered, encoded)))
+        return self._timing
+
+    def _phases(self, marks):
+        """Those of a call that never became a request, and perhaps never began."""
+        since = self.arrived
+        for name, mark in zip(("wait", "model", "encode"), marks):
             if mark is not None:
-                phases.append("%s;dur=%.3f" % (name, (mark - since) * 1000))
+                yield "%s;dur=%.3f" % (name, (mark - since) * 1000)
                 since = mark
-        return ", ".join(phases)
 
     def elapsed(self):
         """Milliseconds since the request arrived."""
@@ -128,7 +134,7 @@ class Activation:
     def _end(self, response, notes, form, drift=None):
         request = self.request
         method, path, size = ("-", "-", 0) if request is None else (request.method, request.path, len(request.body))
-        phases = self.server_timing().replace(";dur=", "=").replace(",", "")
+        phases = (self._timing or self.server_timing()).replace(";dur=", "=").replace(",", "")
         took = (self.encoded - self.arrived) * 1000
         status, sent = (response.status, len(response.body)) if response is not None else (400, 0)
         if form == "json":
@@ -155,15 +161,6 @@ class Activation:
         )  # fmt: skip
         closing = log.own_line(line)
         log.markers(b"".join([log.own_line(note) for note in notes]) + closing if notes else closing)
-
-
-def _loaded(text):
-    """As ``json.loads``, which looks for white space before and after, where the platform writes none."""
-    try:
-        message, end = _scan(text, 0)
-    except StopIteration:
-        end = None
-    return message if end == len(text) else _DECODER.decode(text)
 
 
 def _as_json(**fields):

@@ -24,6 +24,7 @@ _KNOWN = tuple([b"__OW_" + key.upper().encode("ascii") for key in ACTIVATION_KEY
 # in Python, which took a quarter of what the proxy adds to a small call.
 _DATA = getattr(os.environb, "_data", os.environb)
 _value_of = _DATA.get
+_put = os.putenv  # or what ``spare_memory`` has found
 
 
 def export(variables):
@@ -34,7 +35,9 @@ def export(variables):
     refused = []
     for name, value in variables.items():
         try:
-            _set(name.encode("utf-8"), text_of(value).encode("utf-8"))
+            if not name:  # which older Pythons would take
+                raise ValueError("illegal environment variable name")
+            os.environb[name.encode("utf-8")] = text_of(value).encode("utf-8")
         except (OSError, ValueError) as error:
             refused.append("the variable %r can't be set: %s" % (name, error))
     return refused
@@ -47,55 +50,56 @@ def enter(message):
     Returns what ``leave`` needs to put everything back.
     """
     names, missing = _names_of(tuple(message))
-    before = []
+    before = list(map(_value_of, names))
     for name in missing:
-        _remove(name, before)
-    for name, value in zip(names, message.values()):
+        _remove(name)
+    for name, value, known in zip(names, message.values(), before):
         if name is None:
             continue
         if value is None:
             if name in _KNOWN:
-                _remove(name, before)
+                _remove(name)
             continue
-        known = _value_of(name)
         try:
             text = (value if type(value) is str else text_of(value)).encode("utf-8")
             if text != known:  # what names the action is as /init said
-                _set(name, text)
-            before.append((name, known))
+                _put(name, text)
+                _DATA[name] = text
         except (OSError, RecursionError, ValueError):
             continue  # a name or a value that no environment can hold, from a caller who isn't the platform
-    return before
+    return names, before
 
 
 @lru_cache(2)  # all of the platform's messages have the same ones
 def _names_of(keys):
-    """The variables of a message's keys, None where a key has none, and those that a message without a key lacks."""
+    """The variables of a message's keys, None where a key has none, and then those that a message without a key lacks;
+    the latter once more, for themselves."""
     names = []
     for key in keys:
         try:
-            names.append(None if key == "value" else b"__OW_" + key.upper().encode("utf-8"))
+            name = b"__OW_" + key.upper().encode("utf-8")
         except ValueError:  # half of a surrogate pair
-            names.append(None)
-    return names, [name for name in _KNOWN if name not in names]
+            name = b"="
+        names.append(None if key == "value" or b"=" in name else name)
+    missing = [name for name in _KNOWN if name not in names]
+    return names + missing, missing
 
 
-def _remove(name, before):
-    known = _value_of(name)
-    if known is not None:
-        before.append((name, known))
+def _remove(name):
+    if _value_of(name) is not None:
         del os.environb[name]
 
 
-def leave(before):
-    for name, known in reversed(before):
-        now = _value_of(name)
+def leave(entered):
+    names, before = entered
+    for name, known, now in zip(names, before, list(map(_value_of, names))):
         if now == known:
             continue
         if known is not None:
-            _set(name, known)
+            _put(name, known)
+            _DATA[name] = known
         else:
-            del os.environb[name]
+            _remove(name)
 
 
 def text_of(value):
@@ -107,7 +111,6 @@ def text_of(value):
     return "" if value is None else json.dumps(value, separators=(",", ":"))
 
 
-_putenv = None  # once ``spare_memory`` was called and has found it
 _pairs = {}  # by name, what the C library's environment points to
 
 
@@ -117,26 +120,23 @@ def spare_memory():
 
     Takes some milliseconds and 0.7 MB where the model hasn't imported ctypes already. Without it all stays as it is.
     """
-    global _putenv  # noqa: PLW0603 - a process has one environment
     if sys.version_info >= (3, 9):
         try:
             import ctypes
 
-            _putenv = ctypes.PyDLL(None).putenv
+            putenv = ctypes.PyDLL(None).putenv
         except (AttributeError, ImportError, OSError):  # a Python without libffi, or one that is linked statically
-            _putenv = None
+            return
+        _put_by(putenv)
 
 
-def _set(name, text):
-    if not name or b"=" in name:
-        raise ValueError("illegal environment variable name")
-    if _putenv is None:
-        os.environb[name] = text
-        return
-    pair = name + b"=" + text
-    if b"\0" in pair:
-        raise ValueError("embedded null byte")
-    if _putenv(pair):
-        raise OSError("putenv failed")  # out of memory
-    _pairs[name] = pair  # the one before is garbage only now
-    _DATA[name] = text
+def _put_by(putenv):
+    global _put  # noqa: PLW0603 - a process has one environment
+
+    def _put(name, text):
+        pair = name + b"=" + text
+        if b"\0" in pair:
+            raise ValueError("embedded null byte")
+        if putenv(pair):
+            raise OSError("putenv failed")  # out of memory
+        _pairs[name] = pair  # the one before is garbage only now

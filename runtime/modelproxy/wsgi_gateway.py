@@ -93,12 +93,15 @@ def call(application, request, multithread=False):
     answer = _Answer(request.method)
     body = application(environ_of(request, multithread), answer.start_response)
     try:
-        answer.take(body)
-        return answer.response()
+        return answer.of(body)
     finally:
         close = getattr(body, "close", None)
         if close is not None:
-            _close(close)
+            try:
+                close()
+            except BaseException as error:
+                # It costs a server's log a traceback, not the client its answer, which is out by then.
+                _log(error)
 
 
 class _Answer:
@@ -124,17 +127,20 @@ class _Answer:
                 exc_info = None  # which would hold this frame in a circle
         if self._status is not None and exc_info is None:
             raise BadApplication("start_response was called twice without exc_info")
-        status = _status_code(status)
+        code = _code_of(status) if isinstance(status, str) else None
+        if code is None:
+            raise BadApplication("the status line is %r; PEP 3333 wants a str of three digits and a reason" % (status,))
         headers, length = _checked(headers)
-        has_body = self._method != "HEAD" and status not in (204, 304)
-        self._status, self._headers, self._left = status, headers, length if has_body else None
+        has_body = self._method != "HEAD" and code not in (204, 304)
+        self._status, self._headers, self._left = code, headers, length if has_body else None
         return self.write
 
     def write(self, data):
         if not self._add(data):
             raise BadApplication("write() was given more than the Content-Length allows")
 
-    def take(self, body):
+    def of(self, body):
+        """The response, once all of the body that the application returned has been taken."""
         if body is None or isinstance(body, (str, bytes)):
             raise BadApplication("the application returned a %s instead of an iterable of bytes" % type(body).__name__)
         for piece in body:
@@ -142,6 +148,12 @@ class _Answer:
             # Header), which is when there is more: what comes after the last piece may be work of the application's.
             if not self._add(piece):
                 break
+        if self._status is None:
+            raise BadApplication("the application returned without calling start_response")
+        if self._left:
+            raise BadApplication("the body ends %d bytes before its Content-Length" % self._left)
+        pieces = self._pieces
+        return Response(self._status, self._headers, pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def _add(self, piece):
         """False where there was no room for all of it."""
@@ -161,30 +173,11 @@ class _Answer:
             self._pieces.append(piece)
         return fits
 
-    def response(self):
-        if self._status is None:
-            raise BadApplication("the application returned without calling start_response")
-        if self._left:
-            raise BadApplication("the body ends %d bytes before its Content-Length" % self._left)
-        pieces = self._pieces
-        return Response(self._status, self._headers, pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
+def _log(error):
+    import traceback
 
-def _close(close):
-    """What fails here costs a server's log a traceback, not the client its answer, which is out by then."""
-    try:
-        close()
-    except BaseException as error:
-        import traceback
-
-        traceback.print_exception(type(error), error, error.__traceback__)
-
-
-def _status_code(status):
-    code = _code_of(status) if isinstance(status, str) else None
-    if code is None:
-        raise BadApplication("the status line is %r; PEP 3333 wants a str of three digits and a reason" % (status,))
-    return code
+    traceback.print_exception(type(error), error, error.__traceback__)
 
 
 @lru_cache(32)
@@ -206,11 +199,8 @@ def _checked(headers):
             field = str(name), str(value)
         checked.append(field)
         if len(name) == 14 and name.lower() == "content-length":
-            length = _content_length(value.strip(), length)
+            text = value.strip()
+            if not _NUMBER.match(text) or length not in (None, int(text)):
+                raise BadApplication("the Content-Length is %r; it must be one number" % text)
+            length = int(text)
     return checked, length
-
-
-def _content_length(text, known):
-    if not _NUMBER.match(text) or known not in (None, int(text)):
-        raise BadApplication("the Content-Length is %r; it must be one number" % text)
-    return int(text)

@@ -9,7 +9,7 @@ from modelproxy import environment
 @pytest.fixture(autouse=True, params=["at first", "sparing memory"])
 def _restored(request, monkeypatch):
     before = dict(os.environb)
-    monkeypatch.setattr(environment, "_putenv", None)
+    monkeypatch.setattr(environment, "_put", os.putenv)
     if request.param == "sparing memory":
         environment.spare_memory()
     yield
@@ -50,7 +50,7 @@ def test_an_activation_s_variables_are_set_and_put_back():
         "a=b": "x",
         "bad": "\0",
     }
-    before = environment.enter(message)
+    entered = environment.enter(message)
     assert os.environ["__OW_ACTIVATION_ID"] == "i"
     assert os.environ["__OW_DEADLINE"] == "123"
     assert os.environ["__OW_OTHER"] == "[1]"
@@ -58,25 +58,25 @@ def test_an_activation_s_variables_are_set_and_put_back():
     assert "__OW_API_KEY" not in os.environ
     assert "__OW_NAMESPACE" not in os.environ
     assert "__OW_VALUE" not in os.environ
-    environment.leave(before)
+    environment.leave(entered)
     ours = {name: value for name, value in os.environ.items() if name.startswith("__OW_")}
     assert ours == {"__OW_API_HOST": "host", "__OW_ACTIVATION_ID": "of init", "__OW_API_KEY": "secret of init"}
 
 
 def test_what_the_model_removed_meanwhile_does_no_harm():
-    before = environment.enter({"activation_id": "i"})
+    entered = environment.enter({"activation_id": "i"})
     del os.environ["__OW_ACTIVATION_ID"]
-    environment.leave(before)
+    environment.leave(entered)
     assert "__OW_ACTIVATION_ID" not in os.environ
 
 
 def test_children_inherit_what_an_activation_sets_and_nothing_of_an_earlier_one():
     seen = []
     for message in ({"activation_id": "first", "api_key": "secret"}, {"activation_id": "second", "deadline": "1"}, {}):
-        before = environment.enter(message)
+        entered = environment.enter(message)
         # The environment that C code sees, which os.environ is only a copy of.
         seen.append(subprocess.check_output(["/bin/sh", "-c", "echo $__OW_ACTIVATION_ID $__OW_API_KEY $__OW_DEADLINE"]))
-        environment.leave(before)
+        environment.leave(entered)
     assert [line.split() for line in seen] == [[b"first", b"secret"], [b"second", b"1"], []]
 
 
@@ -118,31 +118,35 @@ def test_without_ctypes_variables_are_set_all_the_same(error, monkeypatch):
 
     monkeypatch.setattr(ctypes, "PyDLL", fail)
     environment.spare_memory()
-    before = environment.enter({"activation_id": "i"})
+    entered = environment.enter({"activation_id": "i"})
     assert os.environ["__OW_ACTIVATION_ID"] == "i"
-    environment.leave(before)
+    environment.leave(entered)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 9), reason="has no use for ctypes")
-def test_a_variable_for_which_there_is_no_memory_is_left_out(monkeypatch):
-    monkeypatch.setattr(environment, "_putenv", lambda pair: -1)
-    assert environment.enter({"activation_id": "i"}) == []
+def test_a_variable_for_which_there_is_no_memory_is_left_out():
+    environment._put_by(lambda pair: -1)
+    entered = environment.enter({"activation_id": "i"})
     assert "__OW_ACTIVATION_ID" not in os.environ
+    environment.leave(entered)
 
 
-def test_two_keys_of_one_variable_leave_nothing_behind():
-    os.environ["__OW_ACTIVATION_ID"] = "of init"
-    before = environment.enter({"activation_id": "i", "Activation_id": "j"})
-    environment.leave(before)
-    assert os.environ["__OW_ACTIVATION_ID"] == "of init"
+@pytest.mark.parametrize("values", [("i", "j"), ("i", None), (None, "j"), (None, None)])
+@pytest.mark.parametrize("of_init", ["of init", None])
+def test_two_keys_of_one_variable_leave_nothing_behind(values, of_init):
+    if of_init is not None:
+        os.environ["__OW_ACTIVATION_ID"] = of_init
+    entered = environment.enter(dict(zip(("activation_id", "Activation_id"), values)))
+    assert os.environ.get("__OW_ACTIVATION_ID") == values[1]
+    environment.leave(entered)
+    assert os.environ.get("__OW_ACTIVATION_ID") == of_init
 
 
 def test_children_get_what_is_set_and_what_the_model_made_of_it_is_undone():
     os.environ["__OW_NAMESPACE"] = "guest"
-    before = environment.enter({"namespace": "guest", "activation_id": "i"})
+    entered = environment.enter({"namespace": "guest", "activation_id": "i"})
     assert subprocess.check_output(["sh", "-c", "echo $__OW_ACTIVATION_ID $__OW_NAMESPACE"]) == b"i guest\n"
     os.environ["__OW_NAMESPACE"] = "the model's"
-    environment.leave(before)
+    environment.leave(entered)
     assert subprocess.check_output(["sh", "-c", "echo $__OW_ACTIVATION_ID $__OW_NAMESPACE"]) == b"guest\n"
 
 
@@ -154,12 +158,12 @@ def seen_by_children():
 def test_values_of_any_length_follow_one_another(model_sets):
     os.environ["__OW_ACTIVATION_ID"] = "of init"
     for identity in ("i", "i" * 20, "", "j" * 71, "k" * 72, "l" * 1000, "m", "n" * 1000):
-        before = environment.enter({"activation_id": identity})
+        entered = environment.enter({"activation_id": identity})
         assert os.environ["__OW_ACTIVATION_ID"] == identity
         assert seen_by_children() == identity.encode("ascii")
         if model_sets is not None:
             os.environ["__OW_ACTIVATION_ID"] = model_sets
-        environment.leave(before)
+        environment.leave(entered)
         assert os.environ["__OW_ACTIVATION_ID"] == "of init"
         assert seen_by_children() == b"of init"
 
@@ -167,17 +171,17 @@ def test_values_of_any_length_follow_one_another(model_sets):
 def test_a_value_that_no_environment_can_hold_leaves_the_one_before():
     os.environ["__OW_ACTIVATION_ID"] = "of init"
     for identity in ("i", "a\0b", "\ud800", "j"):
-        before = environment.enter({"activation_id": identity})
+        entered = environment.enter({"activation_id": identity})
         expected = identity if identity in ("i", "j") else "of init"
         assert (os.environ["__OW_ACTIVATION_ID"], seen_by_children().decode("ascii")) == (expected, expected)
-        environment.leave(before)
+        environment.leave(entered)
 
 
 def test_keys_that_no_variable_can_have_and_keys_without_a_value_are_passed_over():
     os.environ["__OW_NAMESPACE"] = "guest"
     message = {"value": 1, "\ud800": "x", "a\0": "x", "a=": "x", "": "x", "other": None, "namespace": None}
-    before = environment.enter(message)
+    entered = environment.enter(message)
     assert [name for name in os.environ if name.startswith("__OW_") and name != "__OW_API_HOST"] == ["__OW_"]
-    environment.leave(before)
+    environment.leave(entered)
     assert os.environ["__OW_NAMESPACE"] == "guest"
     assert "__OW_" not in os.environ

@@ -48,8 +48,14 @@ class Host:
 
     def handle(self, request):
         response = call(self._app, request, self._multithread)
-        if request.activation is not None:
-            return self._for_the_platform(request, response)
+        if request.activation is None:
+            return response
+        if request.default and response.status in (404, 405) and is_browser(request):
+            # At the bare URL of a model that predicts on POST: show the Swagger page.
+            return Response(302, [("Location", request.mount + "/")], b"")
+        if request.path == "/swagger.json" and response.status == 200:
+            # Swagger UI asks for what "produces" says, and the platform answers 406 to a picture that nobody asked for.
+            response.body = _PRODUCES_JSON.sub(rb'\1"*/*"\2', response.body)
         return response
 
     def describe(self, mount, path):
@@ -61,15 +67,6 @@ class Host:
 
     def close(self):
         self._app = None
-
-    def _for_the_platform(self, request, response):
-        if request.default and response.status in (404, 405) and is_browser(request):
-            # At the bare URL of a model that predicts on POST: show the Swagger page.
-            return Response(302, [("Location", request.mount + "/")], b"")
-        if request.path == "/swagger.json" and response.status == 200:
-            # Swagger UI asks for what "produces" says, and the platform answers 406 to a picture that nobody asked for.
-            response.body = _PRODUCES_JSON.sub(rb'\1"*/*"\2', response.body)
-        return response
 
 
 def _patch_run(served):

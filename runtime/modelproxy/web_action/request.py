@@ -11,6 +11,7 @@ from ..percent import form_encoded, quoted_path
 
 RESERVED = frozenset(("__ow_method", "__ow_headers", "__ow_path", "__ow_user", "__ow_query", "__ow_body"))
 
+_SCHEMES = ("http", "https")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
@@ -29,27 +30,29 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
     default_path     path, perhaps with a query, of a request that names none.
     Raises ``BadValue`` where the value can't come from the platform.
     """
-    method = _method(_text(value, "__ow_method"))
-    path = _text(value, "__ow_path")
-    request = Request(method, path, "", _headers(value["__ow_headers"]), b"", mount, scheme_of_host, activation)
-    parsed = media_types.parse(request.header("content-type"))
+    method, path, query = value["__ow_method"], value.get("__ow_path", ""), value.get("__ow_query", "")
+    if not type(method) is type(path) is type(query) is str:
+        method, path, query = [_text(value, key) for key in ("__ow_method", "__ow_path", "__ow_query")]
+    method = _method(method)
+    headers = _headers(value["__ow_headers"])
+    named = headers if type(headers) is dict else dict(headers)
+    parsed = media_types.parse(named.get("content-type", ""))
     if "__ow_query" in value:
-        query, request.body = _text(value, "__ow_query"), _raw_body(value, parsed)
+        body = _raw_body(value, parsed)
     else:
-        query, request.body = _cooked(value, method, parsed)
-    if not path:
-        request.default = True
+        query, body = _cooked(value, method, parsed)
+    default = not path
+    if default:
         path, _, default_query = default_path.partition("?")
         query = default_query + "&" + query if default_query and query else default_query or query
     elif path[0] != "/":
         path = "/" + path
-    request.path, request.query = quoted_path(path), query
-    scheme = request.header("x-forwarded-proto")
-    if scheme not in ("http", "https"):
+    scheme = named.get("x-forwarded-proto", "")
+    if scheme not in _SCHEMES:
         scheme = scheme.split(",")[0].strip().lower()
-    if scheme in ("http", "https"):
-        request.scheme = scheme
-    return request
+        if scheme not in _SCHEMES:
+            scheme = scheme_of_host
+    return Request(method, quoted_path(path), query, headers, body, mount, scheme, activation, default)
 
 
 @lru_cache(32)
@@ -89,8 +92,12 @@ def _headers(given):
     """
     if not isinstance(given, dict):
         raise BadValue("__ow_headers is %s; the platform sends an object" % json.dumps(given)[:80])
-    if _all_lower(tuple(given)) and _all_plain(given):
-        return given
+    try:  # true of nearly all that the platform sends, and seen at once, since looking at each costs much more
+        values = "".join(given.values())
+        if values.isprintable() and values.encode("ascii") and _all_lower(tuple(given)):
+            return given
+    except (TypeError, ValueError):  # a value is no string, or has other characters, which may be right too
+        pass
     headers = []
     for name, value in given.items():
         if not isinstance(value, str):
@@ -109,15 +116,6 @@ def _all_lower(names):
     return all(_TOKEN.match(name) and name == name.lower() for name in names)
 
 
-def _all_plain(given):
-    """True for nearly all values that the platform sends: seen at once, since looking at each costs much more."""
-    try:
-        text = "".join(given.values())
-        return text.isprintable() and text.encode("ascii")
-    except (TypeError, ValueError):  # a value is no string, or has other characters, which may be right too
-        return False
-
-
 def _raw_body(value, parsed):
     body = value.get("__ow_body")
     if not body:
@@ -126,10 +124,6 @@ def _raw_body(value, parsed):
         return json.dumps(body).encode("utf-8")
     if parsed is not None and parsed.arrives_as_text:
         return body.encode("utf-8", "replace")
-    return _from_base64(body)
-
-
-def _from_base64(body):
     try:
         # What isn't in the alphabet is skipped, so the length tells whether all of it was base64.
         decoded = base64_codec.decode(body)
@@ -137,6 +131,11 @@ def _from_base64(body):
             return decoded
     except (ValueError, binascii.Error):
         pass
+    return _from_other_base64(body)
+
+
+def _from_other_base64(body):
+    """Of what the platform doesn't send, but people may: without its padding."""
     digits = body.rstrip("=")
     if _BASE64.match(body) and len(digits) % 4 != 1:
         return binascii.a2b_base64(digits + "=" * (-len(digits) % 4))

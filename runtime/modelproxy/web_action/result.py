@@ -95,19 +95,18 @@ def _encode(response, request, keep_cors, server_timing, notes):
         if plain is not None:
             notes.append("decompressed the model's text, which the platform can't carry")
             head = _head(tuple([pair for pair in response.headers if pair[0].lower() not in _OF_CODED]), keep_cors)
-        content_type, encoded = _body(head, body if plain is None else plain, notes)
-        members = head.members + _type_member(content_type)
+        members, encoded = head.encode(head, body if plain is None else plain, notes)
     else:
         # And no type: the platform drops it, unless it stumbles over it first.
-        members, encoded = head.members, (b'""',)
+        members, encoded = head.bare, (b'""',)
     timing = "" if server_timing is None else server_timing()
     if head.timing:
         listed = (timing,) + head.timing if timing else head.timing
         members += ',"Server-Timing":' + encode_basestring_ascii(", ".join(listed))
     elif timing:
         members += ',"Server-Timing":"%s"' % timing
-    opening, closing = ('{"error":', b"}}") if status >= 500 else ("", b"}")
-    opening += '{"statusCode":%d,"headers":{%s},"body":' % (status, members[1:])
+    opening, closing = ('{"error":{', b"}}") if status >= 500 else ("{", b"}")
+    opening += '"statusCode":%d,"headers":{%s},"body":' % (status, members[1:])
     parts = (opening.encode("ascii"),) + encoded + (closing,)
     if status != response.status or body is not response.body:
         response = Response(status, response.headers, body)
@@ -117,30 +116,37 @@ def _encode(response, request, keep_cors, server_timing, notes):
 class _Head:
     """What a result says beside its status and its body: the same again and again for most models.
 
-    members   the headers as JSON, each after a comma, but Content-Type and Server-Timing, a list whose own members are
-              ``timing``.
+    bare      the headers as JSON, each after a comma, but Content-Type and Server-Timing, a list whose own members are
+              ``timing``; ``members`` has the Content-Type too, ``as_bytes`` that of bytes that have no other.
     form      of the content type (``media_types``), None where that can't be read.
+    encode    of the functions below the one for bodies of this type: (head, body, notes) → the headers, the body as
+              JSON text in one or several parts.
     """
 
     def __init__(self, pairs, keep_cors):
         self.notes = []
         self.content_type, headers = _relayed(pairs, keep_cors, self.notes)
-        self.parsed = media_types.parse(self.content_type)
-        self.form = None if self.parsed is None else self.parsed.form
-        self.rendered = "" if self.parsed is None else self.parsed.rendered()
+        self.parsed = parsed = media_types.parse(self.content_type)
+        self.form = None if parsed is None else parsed.form
         self.coding = _content_coding(headers)
+        self.encode = self._encoder()
         timing = headers.pop("Server-Timing", ())
         self.timing = (timing,) if isinstance(timing, str) else tuple(timing)
         # Names need no escaping.
-        self.members = "".join([',"%s":%s' % (name, _COMPACT(value)) for name, value in headers.items()])
+        self.bare = "".join([',"%s":%s' % (name, _COMPACT(value)) for name, value in headers.items()])
+        named = self.bare + ',"Content-Type":'
+        self.members = named + encode_basestring_ascii("" if parsed is None else parsed.rendered())
+        self.as_bytes = named + '"application/octet-stream"'
+
+    def _encoder(self):
+        if self.parsed is None:
+            return _untyped
+        if self.form == media_types.TEXT:
+            return _text
+        return _json if self.form == media_types.JSON and not self.coding else _bytes
 
 
 _head = lru_cache(32)(_Head)
-
-
-@lru_cache(32)
-def _type_member(content_type):
-    return ',"Content-Type":' + encode_basestring_ascii(content_type)
 
 
 def _has_body(status, request):
@@ -170,31 +176,46 @@ def _relayed(pairs, keep_cors, notes):
     return content_type, headers
 
 
-def _body(head, body, notes):
-    """Content type, and body as JSON text in one or several parts, by how the platform takes a body of that type."""
-    if not head.content_type:
-        return _typeless(body, notes)
-    if head.parsed is None:
-        notes.append("the content type %r isn't well formed: sent as application/octet-stream" % head.content_type)
-        return "application/octet-stream", _base64(body)
-    content_type = head.rendered
-    if head.form == media_types.BYTES:
-        return content_type, _base64(body)
-    if head.form == media_types.JSON:
-        return content_type, _base64(body) if head.coding else _json_text(body, head.parsed)
-    text = _decoded(body, head.parsed.charset)
-    if text is None:
-        notes.append("the body isn't text in the charset of %r: sent as application/octet-stream" % head.content_type)
-        return "application/octet-stream", _base64(body)
-    return content_type, (_json_string(text),)
-
-
-def _typeless(body, notes):
+def _untyped(head, body, notes):
     """Without a type the platform says text/html, so a body that has none is called what RFC 9110 section 8.3 calls
     it.
     """
-    notes.append("the model sent a body without a content type: sent as application/octet-stream")
-    return "application/octet-stream", _base64(body)
+    if head.content_type:
+        notes.append("the content type %r isn't well formed: sent as application/octet-stream" % head.content_type)
+    else:
+        notes.append("the model sent a body without a content type: sent as application/octet-stream")
+    return head.as_bytes, _base64(body)
+
+
+def _bytes(head, body, notes):
+    return head.members, _base64(body)
+
+
+def _text(head, body, notes):
+    text = _decoded(body, head.parsed.charset)
+    if text is None:
+        notes.append("the body isn't text in the charset of %r: sent as application/octet-stream" % head.content_type)
+        return head.as_bytes, _base64(body)
+    return head.members, (_json_string(text),)
+
+
+def _json(head, body, notes):
+    """An object or array as its exact text, or as base64 where that is shorter; a scalar always as base64.
+
+    The platform decodes a JSON string that looks like base64, which ``true`` and ``1234`` do; ``{`` and ``[`` never do.
+    """
+    charset = head.parsed.charset
+    if charset and charset.lower() not in ("utf-8", "utf8"):
+        text = _decoded(body, charset)
+        body = body if text is None else text.encode("utf-8")
+    if body.startswith(_OPENING) or _JSON_START.match(body):
+        try:
+            text = _json_string(body.decode("utf-8"))
+        except UnicodeDecodeError:
+            return head.members, _base64(body)
+        if len(text) <= 2 + (len(body) + 2) // 3 * 4:
+            return head.members, (text,)
+    return head.members, _base64(body)
 
 
 def _json_string(text):
@@ -211,24 +232,6 @@ def escaped_mark(text):
 
 def _base64(body):
     return (b'"', base64_codec.encode(body), b'"')
-
-
-def _json_text(body, parsed):
-    """An object or array as its exact text, or as base64 where that is shorter; a scalar always as base64.
-
-    The platform decodes a JSON string that looks like base64, which ``true`` and ``1234`` do; ``{`` and ``[`` never do.
-    """
-    if parsed.charset and parsed.charset.lower() not in ("utf-8", "utf8"):
-        text = _decoded(body, parsed.charset)
-        body = body if text is None else text.encode("utf-8")
-    if body.startswith(_OPENING) or _JSON_START.match(body):
-        try:
-            text = _json_string(body.decode("utf-8"))
-        except UnicodeDecodeError:
-            return _base64(body)
-        if len(text) <= 2 + (len(body) + 2) // 3 * 4:
-            return (text,)
-    return _base64(body)
 
 
 def _decoded(body, charset):
