@@ -72,15 +72,19 @@ def enter(message):
 
 @lru_cache(2)  # all of the platform's messages have the same ones
 def _names_of(keys):
-    """The variables of a message's keys, None where a key has none, and then those that a message without a key lacks;
-    the latter once more, for themselves."""
+    """The variables of a message's keys, None where a key has none or a later one has the same, and then those that the
+    message lacks; the latter once more, for themselves."""
     names = []
     for key in keys:
         try:
             name = b"__OW_" + key.upper().encode("utf-8")
         except ValueError:  # half of a surrogate pair
             name = b"="
-        names.append(None if key == "value" or b"=" in name else name)
+        if key == "value" or b"=" in name:
+            name = None
+        elif name in names:
+            names[names.index(name)] = None
+        names.append(name)
     missing = [name for name in _KNOWN if name not in names]
     return names + missing, missing
 

@@ -127,8 +127,8 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
     ): "a matter of speed: neither leads to a note",
     (
         "web_action/result",
-        'if parsed.charset and parsed.charset.lower() not in ("utf-8", "utf8"):',
-        'if parsed.charset or parsed.charset.lower() not in ("utf-8", "utf8"):',
+        'if charset and charset.lower() not in ("utf-8", "utf8"):',
+        'if charset or charset.lower() not in ("utf-8", "utf8"):',
     ): "a matter of speed: UTF-8 would be decoded twice",
     (
         "web_action/result",

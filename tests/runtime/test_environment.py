@@ -130,15 +130,23 @@ def test_a_variable_for_which_there_is_no_memory_is_left_out():
     environment.leave(entered)
 
 
-@pytest.mark.parametrize("values", [("i", "j"), ("i", None), (None, "j"), (None, None)])
+@pytest.mark.parametrize("values", [("i", "j"), ("i", "of init"), ("i", None), (None, "j"), (None, None)])
 @pytest.mark.parametrize("of_init", ["of init", None])
-def test_two_keys_of_one_variable_leave_nothing_behind(values, of_init):
+def test_of_two_keys_of_one_variable_the_last_counts_and_nothing_stays_behind(values, of_init):
     if of_init is not None:
         os.environ["__OW_ACTIVATION_ID"] = of_init
     entered = environment.enter(dict(zip(("activation_id", "Activation_id"), values)))
     assert os.environ.get("__OW_ACTIVATION_ID") == values[1]
     environment.leave(entered)
     assert os.environ.get("__OW_ACTIVATION_ID") == of_init
+
+
+def test_a_key_that_differs_from_value_in_its_case_has_a_variable():
+    for message in ({"Value": "x", "value": {}}, {"value": {}, "VALUE": "x"}):
+        entered = environment.enter(message)
+        assert os.environ["__OW_VALUE"] == "x"
+        environment.leave(entered)
+        assert "__OW_VALUE" not in os.environ
 
 
 def test_children_get_what_is_set_and_what_the_model_made_of_it_is_undone():

@@ -101,6 +101,8 @@ def raw(content_type, body):
         (value_of(__ow_headers={"a": "b\r\nc: d"}), "no HTTP header"),
         (value_of(__ow_path=["/x"]), "the platform sends a string"),
         (value_of(__ow_query={"a": 1}), "the platform sends a string"),
+        (value_of(__ow_method=3, __ow_path=3), "the platform sends a string"),
+        (value_of(__ow_method=3, __ow_path=3, __ow_query=3), "the platform sends a string"),
         (raw("image/png", "not base64!"), "isn't base64"),
         (raw("image/png", "YWJj\nZGVm"), "isn't base64"),
         (raw("image/png", "YQ==YQ=="), "isn't base64"),
