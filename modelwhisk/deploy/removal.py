@@ -8,6 +8,7 @@ from modelwhisk.deploy import names
 from modelwhisk.deploy.connection import platform_command, write_json
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.openwhisk import OpenWhisk
+from modelwhisk.shown_text import shown
 
 
 @click.command()
@@ -24,7 +25,7 @@ def delete(*, whisk: OpenWhisk, as_json: bool, name: str, version: str | None, e
         write_json({"deleted": deleted})
     else:
         for path in deleted:
-            click.echo(f"deleted {path}")
+            click.echo(shown(f"deleted {path}"))
 
 
 def _delete_action(whisk: OpenWhisk, name: str, version: str | None) -> list[str]:

@@ -19,6 +19,7 @@ import click
 import httpx
 import pytest
 from click.testing import CliRunner
+from little_openwhisk import KEY, little_openwhisk
 from rich.text import Text
 
 from modelwhisk.cli import main
@@ -262,6 +263,28 @@ def test_an_answer_is_written_over_no_file(tmp_path: Path) -> None:
         assert named.value().save(tmp_path).name not in (name, written)
     assert (tmp_path / "Makefile").read_text() == "mine"
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (["delete", "p", "--all"], f"p/{STEERING}"),
+        (["list"], f"p/{STEERING}"),
+        (["status", "p/v"], "p/v"),
+        (["url", "p/v"], "p/v"),
+    ],
+    ids=["delete", "list", "status", "url"],
+)
+def test_no_name_of_the_platform_s_steers_the_terminal(command: list[str], path: str) -> None:
+    with little_openwhisk() as platform:
+        platform.packages["p"] = {"name": "p", "namespace": "guest"}
+        annotations = [{"key": "web-export", "value": True}, {"key": "exec", "value": "blackbox"}]
+        platform.actions[path] = {"name": STEERING, "namespace": "guest/p", "annotations": annotations}
+        platform.actions[path]["exec"] = {"kind": "blackbox", "image": STEERING}
+        ran = CliRunner().invoke(main, [*command, "--host", platform.host, "-u", KEY], color=True)
+    assert ran.exit_code == 0, ran.output
+    assert "title" in ran.stdout
+    assert is_harmless(re.sub(r"\x1b\[[0-9;]*m", "", ran.output))
 
 
 def test_no_command_s_error_steers_the_terminal() -> None:
