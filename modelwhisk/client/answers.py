@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import codecs
 import contextlib
 import json
 import re
@@ -17,6 +15,7 @@ from urllib.parse import unquote
 
 import httpx
 
+from modelwhisk.charsets import codec
 from modelwhisk.client.errors import ModelError
 from modelwhisk.client.growth import inflated
 from modelwhisk.local.media_types import parse_content_type
@@ -26,7 +25,6 @@ _LONGEST_MESSAGE = 500  # characters
 _LONGEST_PAGE = 16_384  # bytes of an error that are looked at for its message
 _ACTIVATION = re.compile(r"[0-9A-Za-z-]{1,64}")
 _DURATION = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
-_NOT_OF_TEXTS = frozenset({"idna", "punycode"})  # codecs of names, quadratic in their length
 # core/entity/Exec.scala: a text of JSON that looks like base64 is decoded by the platform.
 _LOOKS_LIKE_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -120,7 +118,7 @@ class Reply:
                     self.status, f"no JSON, though it says so: {problem}", self.activation, self.body
                 ) from (problem)
         if self.is_text:
-            return self.body.decode(_charset(self.headers.get("content-type", "")), "replace")
+            return _text(self.body, _parameter(self.headers.get("content-type", ""), "charset"))
         if not self.body and not self.content_type:
             return None
         return Binary(self.body, self.content_type, self.file_name)
@@ -166,16 +164,17 @@ def reply_of_result(result: Any, activation: str, *, failed: bool = False) -> Re
     projection = result.get("error", result) if isinstance(result, Mapping) else result
     if isinstance(projection, Mapping) and ("statusCode" in projection or "body" in projection):
         return _web_reply(projection, activation)
-    body = json.dumps(result, ensure_ascii=False).encode()
+    body = _json(result)
     error = failed or (isinstance(result, Mapping) and "error" in result)
     return Reply(502 if error else 200, httpx.Headers({"content-type": "application/json"}), body, activation)
 
 
 def _web_reply(projection: Mapping[str, Any], activation: str) -> Reply:
     body = projection.get("body")
+    stated = projection.get("headers")
     pairs = [
-        (str(name), str(item))
-        for name, value in (projection.get("headers") or {}).items()
+        (str(name).encode("utf-8", "replace"), str(item).encode("utf-8", "replace"))
+        for name, value in (stated.items() if isinstance(stated, Mapping) else ())
         for item in (value if isinstance(value, list) else [value])
     ]
     headers = httpx.Headers(pairs)
@@ -183,17 +182,22 @@ def _web_reply(projection: Mapping[str, Any], activation: str) -> Reply:
         headers.setdefault("content-type", "text/html; charset=UTF-8")
         content = _decoded(body, headers["content-type"])
     else:
-        content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        content = b"" if body is None else _json(body)
         headers.setdefault("content-type", "application/json")
     if headers.get("content-encoding") == "gzip":
         content = inflated(content)
         del headers["content-encoding"]
     try:
         status = int(projection.get("statusCode", 200 if content else 204))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         status = 400
     timing = timing_of(headers.get("server-timing", ""))
     return Reply(status, headers, content, activation, timing=timing)
+
+
+def _json(value: Any) -> bytes:
+    """As the platform writes it: half of a pair of surrogates becomes a question mark."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _decoded(body: str, content_type: str) -> bytes:
@@ -202,7 +206,7 @@ def _decoded(body: str, content_type: str) -> bytes:
     if known is not None and (known.media_type.binary or json_in_base64):
         try:
             return base64.b64decode(body, validate=True)
-        except binascii.Error:
+        except ValueError:
             pass
     return body.encode("utf-8", "replace")
 
@@ -220,25 +224,28 @@ def timing_of(header: str) -> dict[str, float]:
 
 def file_name_of(disposition: str) -> str:
     """The file name in a `Content-Disposition` (RFC 6266), without folders and what hides a file; "" without one."""
-    if not disposition:
-        return ""
-    message = Message()
-    message["content-disposition"] = disposition
-    name = message.get_filename("") or ""
-    name = PureWindowsPath(PurePosixPath(unquote(name)).name).name
+    name = unquote(_parameter(disposition, "filename"))
+    name = PureWindowsPath(PurePosixPath(name).name).name
     return "".join(filter(str.isprintable, name)).lstrip(".-")
 
 
-def _charset(content_type: str) -> str:
+def _parameter(header: str, name: str) -> str:
+    """A parameter of a header (RFC 2231); "" where there is none that can be read."""
     message = Message()
-    message["content-type"] = content_type
-    charset = message.get_content_charset("utf-8")
+    message["header"] = header
     try:
-        "".encode(charset)
-        known = codecs.lookup(charset).name
-    except LookupError:
-        return "utf-8"
-    return "utf-8" if known in _NOT_OF_TEXTS else known
+        value = message.get_param(name, "", "header")
+    except ValueError:  # a part's number of thousands of digits
+        return ""
+    if isinstance(value, tuple):
+        charset, _, encoded = value
+        value = _text(encoded.encode("raw-unicode-escape"), charset or "")
+    return value.strip()
+
+
+def _text(content: bytes, charset: str) -> str:
+    """The text, in UTF-8 where there is no such charset."""
+    return content.decode(codec(charset) or "utf-8", "replace")
 
 
 def _stated(value: Any) -> str:

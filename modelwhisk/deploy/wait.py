@@ -142,8 +142,8 @@ class _Waiting:
 
     def _judge_response(self, response: requests.Response) -> None:
         """Where there is no record (some platforms keep none), the response must do."""
-        if response.status_code >= 500 or "There was an error processing your request" in response.text:
-            raise failure_of(self._action, f"it answered {response.status_code}: {response.text[:200]}", self._bounds)
+        if response.status_code >= 500 or b"There was an error processing your request" in response.content:
+            raise failure_of(self._action, f"it answered {response.status_code}: {_words(response)}", self._bounds)
 
     def _wait_after(self, response: requests.Response) -> None:
         """Waits after a response that the platform gave by itself, or raises Failure where waiting doesn't help."""
@@ -152,7 +152,7 @@ class _Waiting:
         if status == 401:
             raise Failure(f"The platform refuses {response.url} (401).", "The action asks for another secret or key.")
         if status not in (404, 429, 502, 503, 504) or (status == 404 and waited > _UNKNOWN_SECONDS):
-            raise NotAnswering(f"{response.url} answered {status}: {response.text[:200]}")
+            raise NotAnswering(f"{response.url} answered {status}: {_words(response)}")
         if self._left() <= 0:
             raise self._too_late()
         if status == 429:
@@ -168,3 +168,8 @@ class _Waiting:
             f"{self._action.path} didn't answer within {waited:.0f} s.",
             f"It may still be starting: `modelwhisk status {self._action.path}` tells; --wait SECONDS waits longer.",
         )
+
+
+def _words(response: requests.Response) -> str:
+    """How the response begins, as the UTF-8 that it should be, since a model may name any charset."""
+    return response.content[:200].decode("utf-8", "replace")

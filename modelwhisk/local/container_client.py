@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import h11
 
+from modelwhisk.charsets import codec
 from modelwhisk.local.media_types import parse_content_type
 from modelwhisk.local.outcome import MAX_RESULT, TRUNCATED_RESULT, ContainerReply, Failure
 from modelwhisk.local.spray_json import Json, compact, utf_8
@@ -121,7 +122,5 @@ def _interpret(head: h11.Response | None, body: bytes) -> ContainerReply | Failu
 
 def _decode(body: bytes, content_type: bytes | None) -> str:
     stated = parse_content_type(content_type.decode("latin-1")) if content_type else None
-    try:
-        return body.decode((stated and stated.charset) or "utf-8", "replace")
-    except LookupError:
-        return body.decode("utf-8", "replace")
+    charset = codec(stated.charset) if stated is not None and stated.charset is not None else None
+    return body.decode(charset or "utf-8", "replace")

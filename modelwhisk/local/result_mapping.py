@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 
+from modelwhisk.charsets import codec
 from modelwhisk.local import messages
 from modelwhisk.local.grammar import Mismatch, field_value
 from modelwhisk.local.http_messages import Headers, HttpResponse, Rejected, error, json_response, negotiated
@@ -173,10 +174,10 @@ def _as_text(preferences: Preferences, result: Json) -> HttpResponse:
 
 def _encoded(text: str, charset: str) -> tuple[str, bytes]:
     """`text` in the charset that the client prefers, in UTF-8 where there is no such charset."""
-    try:
-        return charset, utf_8(text) if charset == UTF_8 else text.encode(charset, "replace")
-    except LookupError:
+    known = codec(charset)
+    if charset == UTF_8 or known is None:
         return UTF_8, utf_8(text)
+    return charset, text.encode(known, "replace")
 
 
 def _field(result: Json, name: str) -> Json:

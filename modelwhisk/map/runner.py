@@ -82,6 +82,8 @@ class Runner:
             line = Line(shown, problem.status, activation=problem.activation, error=problem.message)
         except (ClientError, OSError) as problem:
             line = Line(shown, None, error=str(problem))
+        except Exception as problem:  # a defect of ours that one answer shows: the others' results aren't lost for it
+            line = Line(shown, None, error=f"{type(problem).__name__}: {problem}")
         return Result(row, line)
 
     def _line(self, row: Row, shown: dict[str, Any], reply: Reply) -> Line:

@@ -74,6 +74,9 @@ def test_a_platform_without_records_is_taken_at_its_response(whisk: OpenWhisk, p
     platform.models["m"] = lambda *_: failed("boom")
     with pytest.raises(NotAnswering, match=r"it answered 400: .*There was an error processing"):
         ready(whisk)
+    platform.models["m"] = lambda *_: Outcome(web=(500, b"no model", "text/plain; charset=undefined"))
+    with pytest.raises(NotAnswering, match="it answered 500: no model"):
+        ready(whisk)
     platform.models["m"] = lambda *_: Outcome(late=0.1)
     with pytest.raises(NotAnswering, match="didn't answer within"):
         ready(whisk, patience=0.5)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import encodings
 import gzip
 import io
 import json
 import os
+import pkgutil
 import re
 import socket
 import subprocess
@@ -32,6 +34,7 @@ from modelwhisk.deploy import logs
 from modelwhisk.deploy.curl_line import curl_line
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.invoke import output
+from modelwhisk.local import container_client
 from modelwhisk.local.report import TextReport
 from modelwhisk.shown_text import Console, json_shown, shown
 
@@ -193,6 +196,42 @@ def reply(body: bytes, **headers: str) -> Reply:
 def test_no_answer_takes_more_time_than_its_length(work: Callable[[], object]) -> None:
     """Each took minutes to ages; the test's own time limit tells."""
     work()
+
+
+CHARSETS = [*(module.name for module in pkgutil.iter_modules(encodings.__path__)), "no-such", "a\0b", "é", "\ud800", ""]
+
+
+@pytest.mark.parametrize("charset", CHARSETS, ids=ascii)
+def test_any_charset_may_be_named(charset: str) -> None:
+    """One of Python's raises whatever it is given, and some make no texts."""
+    headers = {"content-type": f"text/plain; charset={charset}"}
+    assert isinstance(reply_of_result({"body": "hello", "headers": headers}, "a").value(), str)
+    assert isinstance(container_client._decode(b"hello", headers["content-type"].encode("utf-8", "replace")), str)
+    assert isinstance(file_name_of(f"attachment; filename*={charset}''hello.txt"), str)
+
+
+def test_a_name_in_a_charset() -> None:
+    assert file_name_of("attachment; filename*=UTF-8''%e2%82%ac.txt") == "€.txt"
+    assert file_name_of("attachment; filename*=undefined''a%41.txt") == "aA.txt"
+    assert file_name_of(f"attachment; filename*{'1' * 5_000}=a.txt") == ""
+    headers = {"content-type": "text/plain; charset=undefined"}
+    assert reply_of_result({"body": "é", "headers": headers}, "a").value() == "é"
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"body": "x", "headers": ["no", "object"]},
+        {"body": "x", "headers": {"a": "é", "é": "\ud800", "content-type": "\ud800"}},
+        {"body": "x", "statusCode": float("inf")},
+        {"body": "é", "headers": {"content-type": "image/png"}},
+        {"body": {"a": "\ud800"}},
+        {"a": "\ud800"},
+    ],
+    ids=range(6),
+)
+def test_an_activation_s_record_may_hold_anything(result: dict[str, object]) -> None:
+    reply_of_result(result, "a").value()
 
 
 def test_json_nested_too_deeply_is_a_model_s_error() -> None:
