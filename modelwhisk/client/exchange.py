@@ -7,6 +7,7 @@ carries them out (`transport`).
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -24,6 +25,7 @@ _LONGEST_POLL = 5.0
 _SPREAD = 0.25  # seconds
 # The rate is counted by the minute (core/entitlement/RateThrottler.scala), calls in flight end sooner.
 _RATE_WAIT = 10.0
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _CHANCE = random.Random()  # noqa: S311 only spreads retries
 
 
@@ -172,14 +174,12 @@ def follow(reply: Reply, policy: Policy, lookup: Lookup | None) -> Steps[Reply]:
 def _told(response: httpx.Response) -> float | None:
     """Seconds that `Retry-After` asks for, or the platform's own message implies."""
     text = response.headers.get("retry-after", "")
-    try:
-        return max(float(text), 0.0)
-    except ValueError:
-        pass
+    if _SECONDS.fullmatch(text):  # `float` takes "nan", too, which no patience is shorter than
+        return float(text)
     try:
         date = parsedate_to_datetime(response.headers.get("date", ""))
         return max((parsedate_to_datetime(text) - date).total_seconds(), 0.0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _RATE_WAIT if b"last minute" in response.content else None
 
 

@@ -72,6 +72,6 @@ def _told(distance: Any, threshold: Any) -> Told | None:
     try:
         far = float(distance)
         limit = None if threshold is None else float(threshold)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return Told(far, limit) if 0 <= far < float("inf") else None

@@ -100,8 +100,9 @@ def _advice(response: requests.Response, message: str, described: bool, origin: 
 
 def _wait(response: requests.Response, message: str) -> float:
     header = response.headers.get("Retry-After", "")
-    if re.fullmatch(r"\d+(\.\d+)?", header):
-        return float(header)
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", header):
+        # Not 0, with which whoever waits so would never have waited long enough.
+        return max(float(header), _IN_FLIGHT_WAIT_SECONDS)
     return _IN_FLIGHT_WAIT_SECONDS if "concurrent" in message.lower() else _RATE_WAIT_SECONDS
 
 

@@ -51,6 +51,7 @@ def test_other_headers_tell_nothing(headers: object) -> None:
         (STAMP + '{"activation": "a", "drift": {"distance": 0.5, "threshold": 1.2}}', Told(0.5, 1.2)),
         ('{"activation": "a", "drift": null}', None),
         ('{"activation": "a", "drift": {"distance": true}}', None),
+        ('{"activation": "a", "drift": {"distance": 1' + "0" * 400 + "}}", None),
         ("stdout: a model's own drift=0.5", None),
         # A caller's word in a path, which has no blanks.
         (STAMP + "modelproxy: GET /drift=9 404 in=0 out=1 ms=0.1 drift=none activation=a", None),

@@ -20,6 +20,7 @@ from subprocess import PIPE
 import click
 import httpx
 import pytest
+import requests
 from click.testing import CliRunner
 from little_openwhisk import KEY, little_openwhisk
 from rich.text import Text
@@ -28,7 +29,7 @@ from modelwhisk.cli import main
 from modelwhisk.client import growth
 from modelwhisk.client.answers import Reply, file_name_of, reply_of_response, reply_of_result, timing_of
 from modelwhisk.client.errors import ModelError
-from modelwhisk.client.exchange import Send, Sent
+from modelwhisk.client.exchange import Policy, Send, Sent, Sleep, Step, Steps, exchange
 from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.deploy import logs
 from modelwhisk.deploy.curl_line import curl_line
@@ -36,6 +37,7 @@ from modelwhisk.deploy.failure import Failure
 from modelwhisk.invoke import output
 from modelwhisk.local import container_client
 from modelwhisk.local.report import TextReport
+from modelwhisk.openwhisk.errors import error_of_response
 from modelwhisk.shown_text import Console, json_shown, shown
 
 STEERING = "\x1b]0;title\x07\x1b[2J\x9b31m\x85\x90\u202egnp.exe\u2066\x7f\x00"
@@ -196,6 +198,60 @@ def reply(body: bytes, **headers: str) -> Reply:
 def test_no_answer_takes_more_time_than_its_length(work: Callable[[], object]) -> None:
     """Each took minutes to ages; the test's own time limit tells."""
     work()
+
+
+TIMES_TO_WAIT = [
+    "nan",
+    "-5",
+    "0",
+    "inf",
+    "1e999",
+    "9" * 400,
+    "\u0663",
+    "Mon, 1 Jan 2024 00:00:00 +99999999999999",
+    "Mon, 1 Jan 99999999999 00:00:00 GMT",
+    "Mon, 1 Jan 2024 00:00:00 GMT",
+]
+
+
+def ended(steps: Steps[Reply], come_of: Callable[[Step], Sent | None], most: int = 10_000) -> Reply:
+    """What the steps lead to, within so many."""
+    try:
+        step = next(steps)
+        for _ in range(most):
+            step = steps.send(come_of(step))
+    except StopIteration as end:
+        return end.value
+    raise AssertionError(f"no end after {most} steps")
+
+
+@pytest.mark.parametrize("told", TIMES_TO_WAIT, ids=range(len(TIMES_TO_WAIT)))
+def test_no_time_to_wait_that_is_told_makes_a_call_endless(told: str) -> None:
+    headers = {"retry-after": told.encode(), "date": b"Mon, 01 Jan 2024 00:00:00 GMT"}
+    busy = httpx.Response(429, headers=headers, content=b"{}")
+    steps = exchange(httpx.Request("GET", "http://x"), Policy(patience=60.0), None)
+    waited = 0.0
+
+    def come_of(step: Step) -> Sent | None:
+        nonlocal waited
+        if isinstance(step, Sleep):
+            assert step.seconds > 0
+            waited += step.seconds
+            return None
+        return Sent(busy, None, 0.0)
+
+    assert ended(steps, come_of).status == 429
+    assert waited <= 60.0
+
+
+@pytest.mark.parametrize("told", TIMES_TO_WAIT, ids=range(len(TIMES_TO_WAIT)))
+def test_a_platform_s_time_to_wait_is_one(told: str) -> None:
+    response = requests.Response()
+    response.status_code, response.raw = 429, io.BytesIO(b"{}")
+    response.headers["retry-after"] = told
+    seconds = error_of_response(response).retry_after
+    assert seconds is not None
+    assert 1 <= seconds < 1e9
 
 
 CHARSETS = [*(module.name for module in pkgutil.iter_modules(encodings.__path__)), "no-such", "a\0b", "é", "\ud800", ""]
