@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from modelwhisk.client.checking import Inputs
-from modelwhisk.client.errors import TooLarge
+from modelwhisk.client.errors import InterfaceError, TooLarge
 from modelwhisk.client.files import FilePart
 from modelwhisk.client.interface import Field, Interface
 
@@ -25,10 +25,11 @@ def request(
     headers: Mapping[str, str] | None = None,
     limit: int | None = MAX_REQUEST,
 ) -> httpx.Request:
-    """The request for the model at `address`; raises `TooLarge` where its body is over `limit` bytes."""
+    """The request for the model at `address`; raises `TooLarge` where its body is over `limit` bytes, and
+    `InterfaceError` for a path that leads elsewhere."""
     query = _pairs(item for item in inputs if item[0].place == "query")
     rest = [item for item in inputs if item[0].place != "query"]
-    url = httpx.URL(address.rstrip("/") + interface.path)
+    url = url_below(address, interface.path)
     if query:
         url = url.copy_merge_params(_grouped(query))
     # What the platform makes of an answer depends on Accept: it refuses, with 406, a type that isn't in it.
@@ -47,6 +48,19 @@ def request(
     built.read()
     check_size(built, rest, limit)
     return built
+
+
+def url_below(address: str, path: str) -> httpx.URL:
+    """The URL of `path` below `address`; raises `InterfaceError` where it is none, or is one of others."""
+    here = httpx.URL(address)
+    try:
+        url = httpx.URL(address.rstrip("/") + path)
+    except (httpx.InvalidURL, UnicodeError) as problem:
+        raise InterfaceError(f"{path!r} makes no URL: {problem}") from problem
+    same = (url.scheme, url.userinfo, url.netloc) == (here.scheme, here.userinfo, here.netloc)
+    if not same or not f"{url.path}/".startswith(here.path.rstrip("/") + "/"):
+        raise InterfaceError(f"{path!r} leads away from {address}")
+    return url
 
 
 def check_size(built: httpx.Request, inputs: Inputs, limit: int | None) -> None:

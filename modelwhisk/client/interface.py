@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import unquote
+
+from modelwhisk.client.errors import InterfaceError
 
 Kind = Literal["file", "string", "integer", "number", "boolean", "array", "object", "any"]
 Place = Literal["query", "form", "json"]
@@ -43,7 +47,8 @@ class Interface:
     """How predictions are asked for: `method` and `path` below the model's address, the inputs and their `form`.
 
     `whole_body` tells that the JSON body is the value of the one input in it, and not an object of several.
-    `produces` has the media types of the answer, as far as they are stated.
+    `produces` has the media types of the answer, as far as they are stated. Raises `InterfaceError` for a path that
+    isn't "" and begins with no slash, or leads up.
     """
 
     method: str
@@ -55,6 +60,12 @@ class Interface:
     whole_body: bool = False
     title: str = ""
     version: str = ""
+
+    def __post_init__(self) -> None:
+        # A description's path is its author's word: `@host/x` and `:80/x` would lead to others than the model.
+        up = ".." in re.split(r"[/\\]", unquote(self.path))
+        if self.path[:1] not in ("", "/") or up or not self.path.isprintable():
+            raise InterfaceError(f"{self.path!r} is no path below the model's address")
 
     def input(self, name: str) -> Field | None:
         """The input called `name`, or with that id."""

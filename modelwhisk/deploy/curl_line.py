@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from modelwhisk.client.errors import InterfaceError
 from modelwhisk.client.interface import Field, Interface
@@ -34,6 +34,9 @@ _BINARY_SUFFIXES = {
     "application/octet-stream": "bin",
 }
 
+
+# RFC 3986 section 3.3, and what is quoted already.
+_STAYS_IN_PATHS = "/:@!$&'()*+,;=~%"
 
 # A text that curl's -F would take for a file's name, or for more than the text.
 _SPECIAL = re.compile(r'[@<"]|.*;', re.DOTALL)
@@ -126,7 +129,9 @@ def curl_line(
             words += [option if interface.form == "multipart" else "--data-urlencode", f"{field.name}={text}"]
     suffix = next((_BINARY_SUFFIXES[kind] for kind in interface.produces if kind in _BINARY_SUFFIXES), None)
     words += ["-o", f"answer.{suffix}"] if suffix else []
-    words.append(url + ("" if interface.path == _DEFAULT_PATH else interface.path) + _query(interface))
+    # Quoted, since curl makes many URLs of one with braces or brackets.
+    path = "" if interface.path == _DEFAULT_PATH else quote(interface.path, safe=_STAYS_IN_PATHS)
+    words.append(url + path + _query(interface))
     return CurlLine((f"{producer} | " if producer else "") + _join(words), "; ".join(notes))
 
 

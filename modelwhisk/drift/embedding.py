@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from modelwhisk import adapter
 from modelwhisk.client.answers import Reply
 from modelwhisk.client.calls import Calls
+from modelwhisk.client.encoding import url_below
 from modelwhisk.client.endpoint import Endpoint
 from modelwhisk.client.errors import ClientError, InputError, ModelError, NoDescription
 from modelwhisk.client.exchange import EVERY_FAILURE, Policy, Steps
@@ -156,7 +157,7 @@ class Asker:
 
     def _plain_request(self, given: Given, endpoint: Endpoint) -> httpx.Request:
         headers = {"Accept": "*/*", **endpoint.headers}
-        url = endpoint.address + (self._asking.path or "/")
+        url = url_below(endpoint.address, self._asking.path or "/")
         if given.file is not None:
             part = file_part(given.name, given.file)
             texts = {name: str(value) for name, value in given.values.items() if value is not given.file}

@@ -26,9 +26,11 @@ from little_openwhisk import KEY, little_openwhisk
 from rich.text import Text
 
 from modelwhisk.cli import main
-from modelwhisk.client import growth
+from modelwhisk.client import growth, specification, swagger
 from modelwhisk.client.answers import Reply, file_name_of, reply_of_response, reply_of_result, timing_of
-from modelwhisk.client.errors import ModelError
+from modelwhisk.client.calls import Calls
+from modelwhisk.client.encoding import url_below
+from modelwhisk.client.errors import InterfaceError, ModelError
 from modelwhisk.client.exchange import Policy, Send, Sent, Sleep, Step, Steps, exchange
 from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.deploy import logs
@@ -346,6 +348,62 @@ def test_a_model_s_curl_line_runs_no_command_and_sends_no_file(
             curl.communicate()
     assert b"top secret" not in got
     assert not (tmp_path / "pwned").exists()
+
+
+ELSEWHERE = [
+    "@127.0.0.1:18933/containers/create",
+    ":2375/containers/create",
+    "1/x",
+    ".evil.example/x",
+    "http://evil.example/x",
+    "\\\\evil.example\\x",
+    "x",
+    "/../../../../namespaces/_/actions/x",
+    "/%2e%2e/%2E%2e/x",
+    "/..\\x",
+    "/a\x00",
+    "/\ud800",
+]
+
+
+@pytest.mark.parametrize("path", ELSEWHERE, ids=range(len(ELSEWHERE)))
+def test_no_path_that_a_model_describes_leads_to_others(path: str) -> None:
+    document = {"swagger": "2.0", "paths": {path: {"post": {"parameters": [{"in": "query", "name": "text"}]}}}}
+    with pytest.raises(InterfaceError, match="is no path below"):
+        swagger.interface_of(document)
+    with pytest.raises(InterfaceError, match="is no path below"):
+        specification.interface_of({"inputs": [], "path": path})
+    assert curl_line("http://model", document, "m").command == "curl http://model/model/metadata"
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.host, request.url.path))
+        return httpx.Response(200, headers={"content-type": "application/json"}, content=json.dumps(document).encode())
+
+    transport = SyncTransport()
+    transport._http = httpx.Client(transport=httpx.MockTransport(answer))
+    with pytest.raises(InterfaceError):
+        transport.run(Calls("http://model", headers={"X-Api-Key": "mine"}).answer({"text": "private"}))
+    assert asked == [("model", "/swagger.json")]
+
+
+@pytest.mark.parametrize("address", ["http://model", "http://me:key@model:5000", "https://host/api/v1/web/guest/m"])
+def test_what_is_below_an_address_has_its_host(address: str) -> None:
+    here = httpx.URL(address)
+    for path in ("", "/", "/model/predict", "//evil.example/x", "/@evil", "/a b", "/{id}?x=@evil", "/..x", "/é"):
+        url = url_below(address, path)
+        assert (url.scheme, url.userinfo, url.netloc) == (here.scheme, here.userinfo, here.netloc)
+        assert url.path.startswith(here.path.rstrip("/"))
+    up = [] if here.path == "/" else ["/../../../../../x"]
+    for path in ("@evil/x", ":81/x", ".evil/x", "x", "/a\x00", "/\ud800", *up):
+        with pytest.raises(InterfaceError):
+            url_below(address, path)
+
+
+def test_a_curl_line_asks_for_one_url() -> None:
+    paths = {"/{a,b}/[1-9]": {"post": {}}}
+    line = curl_line("http://model", {"paths": paths}, "m").command
+    assert line == "curl -X POST http://model/%7Ba,b%7D/%5B1-9%5D"
 
 
 def test_an_answer_is_written_over_no_file(tmp_path: Path) -> None:
