@@ -17,7 +17,7 @@ import httpx
 
 from modelwhisk.charsets import codec
 from modelwhisk.client.errors import ModelError
-from modelwhisk.client.growth import inflated
+from modelwhisk.content_coding import inflated
 from modelwhisk.local.media_types import parse_content_type
 
 ACTIVATION_HEADER = "x-openwhisk-activation-id"

@@ -191,5 +191,6 @@ def _reason(sent: Sent) -> str:
         httpx.ConnectTimeout: "the connection took too long",
         httpx.ReadTimeout: "the answer took too long",
         httpx.ConnectError: "the connection was refused",
+        httpx.DecodingError: "the answer can't be read",
     }.get(type(failure), "the connection broke")  # type: ignore[arg-type]
     return f"{kind} ({failure})" if str(failure) else kind

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 
-from modelwhisk.client import growth
 from modelwhisk.client.exchange import Ask, Send, Sent, Sleep, Step, Steps, T
+from modelwhisk.content_coding import ACCEPTED, Body, Undecodable
 
 # The platform answers after 60 s at the latest, with a 202; a plain web server takes as long as the model does.
 READ_SECONDS = 330.0
 _CONNECT_SECONDS = 10.0
+
+_OF_THE_TRANSFER = ("content-encoding", "content-length", "transfer-encoding")
 
 OnSleep = Callable[[Sleep], None]
 
@@ -78,9 +81,12 @@ class SyncTransport:
         return None
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
-        response = self._http.send(request, stream=True)
+        response = self._http.send(_with_coding(request), stream=True)
         try:
-            return growth.collected(response, response.iter_bytes())
+            with _body(response) as body:
+                for piece in response.iter_raw():
+                    body.add(piece)
+                return _whole(response, body.whole())
         finally:
             response.close()
 
@@ -126,8 +132,30 @@ class AsyncTransport:
         return None
 
     async def _sent(self, request: httpx.Request) -> httpx.Response:
-        response = await self._http.send(request, stream=True)
+        response = await self._http.send(_with_coding(request), stream=True)
         try:
-            return await growth.collected_async(response, response.aiter_bytes())
+            with _body(response) as body:
+                async for piece in response.aiter_raw():
+                    body.add(piece)
+                return _whole(response, body.whole())
         finally:
             await response.aclose()
+
+
+def _with_coding(request: httpx.Request) -> httpx.Request:
+    """The request with what it takes; an answer that the platform passes on only when it is compressed comes so."""
+    request.headers.setdefault("Accept-Encoding", ACCEPTED)
+    return request
+
+
+@contextlib.contextmanager
+def _body(response: httpx.Response) -> Iterator[Body]:
+    try:
+        yield Body(response.headers.get("content-encoding", ""))
+    except Undecodable as problem:
+        raise httpx.DecodingError(str(problem), request=response.request) from problem
+
+
+def _whole(response: httpx.Response, body: bytes) -> httpx.Response:
+    headers = httpx.Headers([pair for pair in response.headers.multi_items() if pair[0] not in _OF_THE_TRANSFER])
+    return httpx.Response(response.status_code, headers=headers, content=body, request=response.request)

@@ -74,7 +74,7 @@ def _found(whisk: OpenWhisk, action: Action, paths: Sequence[str]) -> Any:
     """The JSON of the first path that has any."""
     for path in paths:
         response = whisk.get_web(action, path)
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             if response.status_code == 200:
                 return json.loads(response.content)
     return None

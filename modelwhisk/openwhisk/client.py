@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from modelwhisk.openwhisk.errors import NotFound, error_of_exception, error_of_response
 from modelwhisk.openwhisk.records import Action, Activation, Invocation, Json, NamespaceLimits, Package
+from modelwhisk.openwhisk.session import open_session
 from modelwhisk.openwhisk.settings import OWN_NAMESPACE, Settings
 
 _CONNECT_SECONDS = 10.0
@@ -56,9 +56,9 @@ class OpenWhisk:
     def __init__(self, settings: Settings, *, retries: urllib3.Retry = _RETRIES) -> None:
         self.settings = settings
         user, _, key = settings.auth.partition(":")
-        self._session = _session(settings, (user, key), retries)
+        self._session = open_session(settings, (user, key), retries)
         # A 503 of a model's is an answer, and asking again would run it again.
-        self._anonymous = _session(settings, lambda request: request, retries.new(status=0, read=False))
+        self._anonymous = open_session(settings, lambda request: request, retries.new(status=0, read=False))
         self._own_namespace: str | None = None
         if settings.insecure:  # asked for; a warning at each request would say nothing new
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -297,17 +297,6 @@ class OpenWhisk:
             raise error_of_exception(problem, self.settings.host) from problem
 
 
-def _session(settings: Settings, auth: Any, retries: urllib3.Retry) -> requests.Session:
-    """A session whose key is `auth`: set in any case, so that a ~/.netrc doesn't add another; proxies and authorities
-    are the environment's."""
-    session = requests.Session()
-    session.auth = auth
-    session.cert = settings.certificate
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retries, pool_maxsize=64))
-    return session
-
-
 def _split(name: str) -> tuple[str, str]:
     """Namespace ("" for the client's own) and the rest."""
     if not name.startswith("/"):
@@ -319,7 +308,7 @@ def _split(name: str) -> tuple[str, str]:
 def _json_or_none(response: requests.Response) -> Any:
     try:
         return json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -60,7 +60,7 @@ def error_of_response(response: requests.Response, origin: str = "") -> OpenWhis
     """
     try:
         body = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     described = isinstance(body, dict) and isinstance(body.get("error"), str)
     message = str(body["error"]) if described else f"{response.url} answered {response.status_code} {response.reason}"
@@ -134,6 +134,12 @@ _UNANSWERED: tuple[tuple[tuple[type[Exception], ...], str, str, str], ...] = (
         "",
         "The proxy on the way to {host} can't be used: {reason}",
         "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY.",
+    ),
+    (
+        (requests.exceptions.ContentDecodingError,),
+        "",
+        "The answer of {host} can't be read: {reason}",
+        _NO_OPENWHISK,
     ),
     (
         (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError),

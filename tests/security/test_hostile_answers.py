@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import encodings
 import gzip
 import io
@@ -12,8 +13,12 @@ import pkgutil
 import re
 import socket
 import subprocess
+import threading
 import tracemalloc
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import PIPE
 
@@ -25,8 +30,9 @@ from click.testing import CliRunner
 from little_openwhisk import KEY, little_openwhisk
 from rich.text import Text
 
+from modelwhisk import content_coding
 from modelwhisk.cli import main
-from modelwhisk.client import growth, specification, swagger
+from modelwhisk.client import specification, swagger
 from modelwhisk.client.answers import Reply, file_name_of, reply_of_response, reply_of_result, timing_of
 from modelwhisk.client.calls import Calls
 from modelwhisk.client.encoding import url_below
@@ -39,6 +45,7 @@ from modelwhisk.deploy.failure import Failure
 from modelwhisk.invoke import output
 from modelwhisk.local import container_client
 from modelwhisk.local.report import TextReport
+from modelwhisk.openwhisk import Action, OpenWhisk, OpenWhiskError, Settings, session
 from modelwhisk.openwhisk.errors import error_of_response
 from modelwhisk.shown_text import Console, json_shown, shown
 
@@ -130,50 +137,155 @@ def bomb(size: int) -> bytes:
     return gzip.compress(b"0" * size)
 
 
-def carried_out(transport: SyncTransport | AsyncTransport, request: httpx.Request) -> Sent:
-    def steps():  # type: ignore[no-untyped-def]
-        return (yield Send(request))
+def by_model(url: str) -> bytes | str:
+    """The body of what is at `url`, or what is said against it."""
+    transport = SyncTransport()
+    try:
+        sent = transport.run(_sent(url))
+    finally:
+        transport.close()
+    return sent.response.content if sent.response is not None else str(sent.failure)
 
-    if isinstance(transport, SyncTransport):
-        return transport.run(steps())
-    return asyncio.run(transport.run(steps()))
+
+def by_async_model(url: str) -> bytes | str:
+    async def asked() -> Sent:
+        transport = AsyncTransport()
+        try:
+            return await transport.run(_sent(url))
+        finally:
+            await transport.close()
+
+    sent = asyncio.run(asked())
+    return sent.response.content if sent.response is not None else str(sent.failure)
 
 
-@pytest.mark.parametrize("kind", [SyncTransport, AsyncTransport])
-def test_a_compressed_bomb_is_no_answer(kind: Callable[[], SyncTransport | AsyncTransport]) -> None:
-    content = bomb(growth.HARMLESS + 1)
-    small = gzip.compress(b'{"a": 1}')
+def _sent(url: str) -> Steps[Sent]:
+    return (yield Send(httpx.Request("GET", url)))
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        body = content if request.url.path == "/bomb" else small
-        headers = {"content-encoding": "gzip", "content-type": "application/json", "x-y": "z"}
-        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(body))
 
-    transport = kind()
-    mock = httpx.MockTransport(answer)
-    transport._http = httpx.Client(transport=mock) if kind is SyncTransport else httpx.AsyncClient(transport=mock)  # type: ignore[assignment]
-    sent = carried_out(transport, httpx.Request("GET", "http://x/bomb"))
-    assert sent.response is None
-    assert "which no model's answer does" in str(sent.failure)
-    sent = carried_out(transport, httpx.Request("GET", "http://x/small"))
-    assert sent.response is not None
-    assert sent.response.json() == {"a": 1}
-    assert (sent.response.headers["x-y"], "content-encoding" in sent.response.headers) == ("z", False)
+def by_platform(url: str) -> bytes | str:
+    with OpenWhisk(Settings(url, KEY, namespace="_")) as whisk:
+        try:
+            return whisk.get_web(Action.from_json({"name": "a", "namespace": "guest"})).content
+        except OpenWhiskError as problem:
+            return problem.message
+
+
+@contextmanager
+def answering(coding: str, body: bytes, status: int = 200) -> Iterator[tuple[str, list[str]]]:
+    """The address of a server with this answer, and the codings that it is asked for."""
+    accepted = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            accepted.append(self.headers["accept-encoding"])
+            self.send_response(status)
+            for name, value in (("Content-Encoding", coding), ("Location", "/elsewhere"), ("X-Y", "z")):
+                self.send_header(name, value)
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):  # by whom had enough
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", accepted
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+CLIENTS = pytest.mark.parametrize("client", [by_model, by_async_model, by_platform])
+SMALL = gzip.compress(b"small")
+ZEROS = b"0" * (2 * content_coding.HARMLESS)
+BOMB = gzip.compress(ZEROS)
+
+
+@CLIENTS
+@pytest.mark.parametrize(
+    ("coding", "body", "problem"),
+    [
+        ("gzip", BOMB, "became more than|is larger than"),
+        ("deflate", zlib.compress(ZEROS), "became more than|is larger than"),
+        ("gzip", SMALL * 2 + BOMB, "became more than|is larger than"),
+        ("gzip, gzip", gzip.compress(BOMB), "in gzip, gzip, where gzip alone"),
+        ("gzip, deflate, gzip", gzip.compress(zlib.compress(SMALL)), "where gzip alone"),
+        ("br", b"\x0b\x02\x80small\x03", "in br, where gzip alone"),
+        ("gzip", SMALL[:-4], "ends too early"),
+        ("gzip", SMALL + b"more", "incorrect header check"),
+    ],
+    ids=["gzip", "deflate", "members", "stacked", "three", "other", "short", "more"],
+)
+def test_no_coding_of_an_answer_fills_the_memory(
+    client: Callable[[str], bytes | str], coding: str, body: bytes, problem: str
+) -> None:
+    for status in (200, 302):  # requests reads a redirection, even if it isn't to follow it
+        tracemalloc.start()
+        with answering(coding, body, status) as (address, _):
+            said = client(address)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert isinstance(said, str)
+        assert re.search(problem, said)
+        assert most < 1.7 * content_coding.HARMLESS
+
+
+@CLIENTS
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", SMALL),
+        ("X-GZip", SMALL),
+        ("deflate", zlib.compress(b"small")),
+        ("gzip", gzip.compress(b"sm") + gzip.compress(b"") + gzip.compress(b"all")),
+        ("identity, gzip", SMALL),
+        ("identity", b"small"),
+        ("", b"small"),
+    ],
+)
+def test_one_coding_is_undone(client: Callable[[str], bytes | str], coding: str, body: bytes) -> None:
+    with answering(coding, body) as (address, accepted):
+        assert client(address) == b"small"
+    assert accepted == ["gzip"]
+    with answering(coding, b"") as (address, accepted):
+        assert client(address) == b""
+
+
+def test_the_headers_of_an_answer_are_those_of_its_body() -> None:
+    transport = SyncTransport()
+    with answering("gzip", SMALL) as (address, _):
+        response = transport.run(_sent(address)).response
+    transport.close()
+    assert response is not None
+    assert (response.headers["x-y"], "content-encoding" in response.headers) == ("z", False)
+
+
+def test_more_than_an_answer_of_the_platform_s_may_be_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_MOST", 1_000)
+    for coding, body in (("", b"x" * 1_001), ("gzip", bomb(1_001))):
+        with answering(coding, body) as (address, _):
+            assert "is larger than 1,000 bytes" in str(by_platform(address))
+    with answering("", b"x" * 1_000) as (address, _):
+        assert by_platform(address) == b"x" * 1_000
 
 
 def test_a_bomb_in_an_activation_s_record() -> None:
     import base64
 
-    packed = bomb(4 * growth.HARMLESS)
+    packed = bomb(4 * content_coding.HARMLESS)
     headers = {"content-encoding": "gzip", "content-type": "image/png"}
     result = {"statusCode": 200, "headers": headers, "body": base64.b64encode(packed).decode()}
     tracemalloc.start()
     reply = reply_of_result(result, "a")
-    assert tracemalloc.get_traced_memory()[1] < 2.2 * growth.HARMLESS
+    assert tracemalloc.get_traced_memory()[1] < 2.2 * content_coding.HARMLESS
     tracemalloc.stop()
     assert reply.body == packed
-    assert growth.inflated(gzip.compress(b"x")) == b"x"
-    assert growth.inflated(b"no gzip") == b"no gzip"
+    assert content_coding.inflated(gzip.compress(b"x")) == b"x"
+    assert content_coding.inflated(b"no gzip") == b"no gzip"
 
 
 def reply(body: bytes, **headers: str) -> Reply:
@@ -378,7 +490,8 @@ def test_no_path_that_a_model_describes_leads_to_others(path: str) -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append((request.url.host, request.url.path))
-        return httpx.Response(200, headers={"content-type": "application/json"}, content=json.dumps(document).encode())
+        body = httpx.ByteStream(json.dumps(document).encode())
+        return httpx.Response(200, headers={"content-type": "application/json"}, stream=body)
 
     transport = SyncTransport()
     transport._http = httpx.Client(transport=httpx.MockTransport(answer))

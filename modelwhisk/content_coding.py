@@ -1,0 +1,85 @@
+"""A body as it comes, out of the one content coding that both of our clients ask for, gzip: where a small one grows
+without end, it is a bomb, and no answer.
+
+The HTTP libraries undo whatever coding a server names, also several on top of each other, and a whole piece at once:
+the memory is full before anybody can count.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+
+ACCEPTED = "gzip"
+# The platform passes on 1 MiB; a JSON of zeros, which is about the best that a model can do, shrinks to a hundredth.
+HARMLESS = 64 * 1024 * 1024  # bytes
+MOST_GROWTH = 100
+
+# Deflate is asked for by nobody here, and is what some servers choose where they are asked for gzip.
+_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+_STEP = 16 * 1024  # bytes that are undone at once: they become 16 MiB at most
+
+
+class Undecodable(ValueError):
+    """The body can't be had; the message says why."""
+
+
+class Body:
+    """A body that comes in pieces, in the coding that `Content-Encoding` names; of `most` bytes at most.
+
+    Everything raises `Undecodable`: for another coding or more than one, for what isn't in it, for a bomb.
+    """
+
+    def __init__(self, coding: str = "", most: float = math.inf) -> None:
+        named = (part.strip().lower() for part in coding.split(","))
+        codings = [part for part in named if part not in ("", "identity")]
+        if len(codings) > 1 or not _WINDOW_BITS.keys() >= set(codings):
+            raise Undecodable(f"it comes in {', '.join(codings)[:100]}, where {ACCEPTED} alone was asked for")
+        self._window_bits = _WINDOW_BITS[codings[0]] if codings else None
+        self._most = most
+        self._came = 0
+        self._content = bytearray()
+        self._member: zlib._Decompress | None = None
+
+    def add(self, piece: bytes) -> None:
+        """Takes the next piece, as it came."""
+        for start in range(0, len(piece), _STEP):
+            part = piece[start : start + _STEP]
+            self._came += len(part)
+            if self._window_bits is None:
+                self._keep(part, self._most)
+            else:
+                self._undo(part, self._window_bits)
+
+    def _undo(self, part: bytes, window_bits: int) -> None:
+        most = min(self._most, max(HARMLESS, MOST_GROWTH * self._came))
+        while part:  # a body may be several of gzip's members, RFC 1952 section 2.2
+            member = self._member or zlib.decompressobj(window_bits)
+            try:
+                self._keep(member.decompress(part, int(most) + 1 - len(self._content)), most)
+            except zlib.error as problem:
+                raise Undecodable(f"its compression can't be undone: {problem}") from problem
+            part = member.unused_data
+            self._member = None if member.eof else member
+
+    def _keep(self, part: bytes, most: float) -> None:
+        self._content += part
+        if len(self._content) > most:
+            became = f"{self._came:,} bytes of it became more than {int(most):,}, which no model's answer does"
+            raise Undecodable(became if most < self._most else f"it is larger than {int(most):,} bytes")
+
+    def whole(self) -> bytes:
+        """All of it, when the last piece was added."""
+        if self._member is not None:
+            raise Undecodable("its compression ends too early")
+        return bytes(self._content)
+
+
+def inflated(content: bytes) -> bytes:
+    """What is behind gzip; `content` itself where it can't be read, or is a bomb."""
+    body = Body("gzip")
+    try:
+        body.add(content)
+        return body.whole()
+    except Undecodable:
+        return content
