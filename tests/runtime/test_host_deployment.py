@@ -651,6 +651,28 @@ def test_fields_that_nothing_specifies_are_not_checked(package):
     assert "takes an object" in value_of(ask(host, 3), 400)["error"]
 
 
+@pytest.mark.parametrize("is_specified", [True, False])
+def test_too_many_files_are_refused_before_the_first_is_stored(package, monkeypatch, is_specified):
+    at_once = []
+    store = workspace.Workspace.store
+    monkeypatch.setattr(workspace.Workspace, "store", lambda self, file: at_once.append(file) or store(self, file))
+    monkeypatch.setattr(multipart, "MAX_PARTS", 3)
+    fields = {"input_fields": [field("more", "array_file")]} if is_specified else {}
+    host = package(SPECIFIED + "{'n': len(data.get('more', data))}", **fields)
+
+    def files(count):
+        return {"more": ["AAEC"] * count} if is_specified else {str(at): "data:," for at in range(count)}
+
+    for given in (files(4), [files(2), files(2)]):
+        assert "more than 3 files" in value_of(ask(host, given), 400)["error"]
+    if is_specified:
+        form = ask_form(host, ("more", json.dumps(["AAEC"] * 4).encode()))
+        assert "more than 3 files" in value_of(form, 400)["error"]
+    assert not at_once
+    assert value_of(ask(host, [files(1), files(2)])) == [{"n": 1}, {"n": 2}]
+    assert len(at_once) == 3
+
+
 # --- plain ----------------------------------------------------------------------------------------------------------
 
 

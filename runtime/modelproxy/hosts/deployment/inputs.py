@@ -43,8 +43,9 @@ class Unsupported(BadValue):
 def read(request, side):
     """The ``data`` of one request, files in it as ``File``, or a list of them for several. Raises ``BadValue``."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
+    files = _Files()
     if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        return _one(_form(_parts(request, kind), side), side)
+        return _one(_form(_parts(request, kind), side), side, files)
     if (kind.startswith("text/") and side.type != "structured") or (side.is_plain and not _is_json(kind)):
         return _text(request.body, request.header("content-type"))
     if kind and not _is_json(kind):
@@ -53,7 +54,7 @@ def read(request, side):
             % kind
         )
     value = _json(request.body) if request.body else {}
-    return [_one(item, side) for item in value] if isinstance(value, list) else _one(value, side)
+    return [_one(item, side, files) for item in value] if isinstance(value, list) else _one(value, side, files)
 
 
 def _is_json(kind):
@@ -153,7 +154,7 @@ def _typed(item, element):
     return item
 
 
-def _one(value, side):
+def _one(value, side, files):
     if side.is_plain:
         if isinstance(value, dict) and list(value) == [PLAIN_FIELD]:
             value = value[PLAIN_FIELD]
@@ -170,8 +171,8 @@ def _one(value, side):
     if not isinstance(value, dict):
         raise BadValue("The deployment takes an object with a value for each input field%s." % _known(side))
     if side.fields is None:
-        return {name: _loose(name, item) for name, item in value.items()}
-    return _structured(value, side)
+        return {name: files.of_value(name, item) for name, item in value.items()}
+    return _structured(value, side, files)
 
 
 def _known(side):
@@ -180,7 +181,7 @@ def _known(side):
     return ": " + (", ".join("%s (%s)" % (field.name, field.data_type) for field in side.fields) or "none")
 
 
-def _structured(value, side):
+def _structured(value, side, files):
     given = {}
     for key, item in value.items():
         field = side.field(key)
@@ -193,7 +194,7 @@ def _structured(value, side):
     for field in side.fields:
         item = given.get(field.name)
         if item is not None:
-            data[field.name] = checked(item, field, "input", _file)
+            data[field.name] = checked(item, field, "input", files.of_field)
         elif field.required:
             raise Mismatch(
                 "The input field %s (%s) is missing." % (field.name, field.data_type),
@@ -206,12 +207,31 @@ def _structured(value, side):
     return data
 
 
-def _loose(name, item):
-    return _of_url(name, item) if isinstance(item, str) and data_url.is_data_url(item) else item
+class _Files:
+    """Makes the files of one request, which are to be no more than a form may have: each is stored by itself."""
+
+    def __init__(self):
+        self._count = 0
+
+    def of_field(self, field, value):
+        """The ``File`` that an input of a file field is, None where its type is wrong. Raises ``BadValue``."""
+        self._one_more()
+        return _file(field, value)
+
+    def of_value(self, name, value):
+        """What a field that isn't known has: the ``File`` of a ``data:`` URL, else the value."""
+        if not isinstance(value, str) or not data_url.is_data_url(value):
+            return value
+        self._one_more()
+        return _of_url(name, value)
+
+    def _one_more(self):
+        self._count += 1
+        if self._count > multipart.MAX_PARTS:
+            raise BadValue("The input has more than %d files; send them in several calls." % multipart.MAX_PARTS)
 
 
 def _file(field, value):
-    """The ``File`` that an input of a file field is, None where its type is wrong."""
     if isinstance(value, File):
         return value
     if not isinstance(value, str):
