@@ -346,6 +346,34 @@ def test_a_result_that_is_an_http_response_carries_the_header(reference, body):
     assert found == {"statusCode": 200, "headers": {"X": "1"}, "body": body}
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        '{"statusCode":200,"body":{"v":[1,1,1,1],"t":"\xe9\xe9\xe9\xe9\xe9\xe9\xe9\xe9\xe9\xe9"}}',
+        '{"statusCode":200,"body":{"v":[1,1,1,1],"t":"\\ud800"}}',
+        '{"statusCode":200,"body":{"v":[1,1,1,1],"t":"\\uffff"}}',  # what ends the platform's parsing
+    ],
+)
+def test_a_result_grows_by_its_header_alone(reference, result):
+    found = function(reference(), Result(result.encode())).invoke({}).body.decode()
+    header = json.loads(found)["headers"]
+    assert found == result[:-1] + ',"headers":%s}' % json.dumps(header, separators=(",", ":"))
+
+
+def test_a_result_that_would_be_too_long_with_its_header_goes_without(reference, capfd):
+    text = json.dumps({"statusCode": 200, "body": {"v": FAR}}).encode()
+    needed = len(function(reference(), Result(text)).invoke({}).body)
+    for room in (0, -1):
+        variables = {"MODELPROXY_DRIFT": reference(), "MODELPROXY_DRIFT_BUDGET": "20000"}
+        host = Function()
+        host.result = Result(text)
+        limited = opened(watched(Settings(dict(variables, MODELPROXY_RESULT_LIMIT=str(needed + room))), host))
+        result = limited.invoke({})
+        assert result.drift.fields["drifted"] is True
+        assert (len(result.body) == needed) if room == 0 else (result.body == text)
+    assert capfd.readouterr().out.count("with its header a result has more bytes") == 1
+
+
 @pytest.mark.parametrize("body", ["caf\xe9", "{", "null"])
 def test_results_without_a_vector(reference, body):
     text = json.dumps({"headers": None, "body": body}).encode()

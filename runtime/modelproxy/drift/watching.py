@@ -36,7 +36,7 @@ def watched(settings, host):
     """The host, watched as the settings say; as it is where the reference can't be used, which is logged."""
     several = settings.concurrency > 1
     if settings.drift_collect:
-        return Watched(host, _Collecting(settings.drift_collect, several))
+        return Watched(host, _Collecting(settings, several))
     try:
         return Watched(host, _Comparing(settings, Reference(settings.drift, check=False), several))
     except (OSError, ValueError) as error:  # Refused too
@@ -102,7 +102,8 @@ def _forget(error):
 class _Watcher:
     """What both kinds of watching have: the embedding, and how a vector gets from a prediction into the answer."""
 
-    def __init__(self, embedding):
+    def __init__(self, settings, embedding):
+        self._settings = settings
         self._embedding = embedding
         self._said = {}
 
@@ -123,7 +124,8 @@ class _Watcher:
         return Response(response.status, headers, response.body, noted)
 
     def seen_result(self, value, result):
-        """The same for a result that is no HTTP response; where it has the form of one, the header is put into it."""
+        """The same for a result that is no HTTP response; where it has the form of one, the header is put into it if
+        there is room."""
         answer = json.loads(result.body.decode("utf-8"))
         is_http = type(answer) is dict and "body" in answer and ("statusCode" in answer or "headers" in answer)
         header, noted = self._look(_input_of(value), _content_of(answer["body"]) if is_http else answer)
@@ -133,7 +135,10 @@ class _Watcher:
             is_http = True
         if header is not None and is_http:
             answer["headers"] = dict(answer.get("headers") or {}, **{header[0]: header[1]})
-            body = json.dumps(answer).encode("ascii")
+            body = _written(answer)
+            if len(body) > self._settings.result_limit:
+                self._say_of("with its header a result has more bytes than OpenWhisk passes on; it goes without")
+                body = result.body
         elif noted is None:
             return result
         return Result(body, result.status, result.shown, noted)
@@ -151,14 +156,14 @@ class _Collecting(_Watcher):
 
     makes_http = True
 
-    def __init__(self, text, several):
+    def __init__(self, settings, several):
         self._fault = ""
         try:
-            embedding = Embedding(declaration.read(text), several)
+            embedding = Embedding(declaration.read(settings.drift_collect), several)
         except declaration.Malformed as error:
             self._fault = "MODELPROXY_DRIFT_COLLECT can't be used: %s" % error
             embedding = Embedding(declaration.checked({"kind": "picture"}), several)
-        super().__init__(embedding)
+        super().__init__(settings, embedding)
         self._workers = Workers(64)
 
     def before_loading(self):
@@ -202,12 +207,11 @@ class _Comparing(_Watcher):
     makes_http = False
 
     def __init__(self, settings, reference, several):
-        self._settings = settings
         self._reference = reference
         model = reference.declaration.get("model")
         files = reference.files
         digests = [files[name] for name in files if name.endswith(".onnx") and model in (None, name)]
-        super().__init__(Embedding(reference.declaration, several, digests))
+        super().__init__(settings, Embedding(reference.declaration, several, digests))
         self._later = deque()  # what other threads have to say: a log line belongs to an activation
         self._alert = Alert(settings.drift_alert, self._later.append) if settings.drift_alert else None
         self._workers = Workers(settings.concurrency)
@@ -375,6 +379,15 @@ def _content_of(body):
         return base64.b64decode(body, validate=True)
     except ValueError:
         return body.encode("utf-8", "replace")
+
+
+def _written(answer):
+    """The JSON of a result as the function host writes it: no longer than it was."""
+    try:
+        encoded = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can say
+        encoded = json.dumps(answer, separators=(",", ":")).encode("ascii")
+    return web_action.escaped_mark(encoded)
 
 
 def _as_header(text):
