@@ -2,19 +2,22 @@
 cost.
 """
 
+import binascii
 import json
 import re
 from functools import lru_cache
 
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_UNSAFE_IN_PATH = re.compile(rb"[^!$%&'()*+,\-./0-9:;=@A-Z_a-z~]|%(?![0-9A-Fa-f]{2})")
-_UNSAFE_IN_FORM = re.compile(rb"[^\-.0-9A-Z_a-z~ ]")
+# Runs, of text, and escapes that all share: single ones of bytes were 150 MB for a megabyte, which a caller may send.
+_ESCAPED = re.compile("(?:%[0-9A-Fa-f]{2}){1,64}")  # bounded: such a group takes memory for each time it matches
+_UNSAFE_IN_PATH = re.compile(r"[^!$%&'()*+,\-./0-9:;=@A-Z_a-z~]+|%(?![0-9A-Fa-f]{2})")
+_UNSAFE_IN_FORM = re.compile(r"[^\-.0-9A-Z_a-z~ ]+")
+_ESCAPES = tuple(["%%%02X" % code for code in range(256)])
 
 
 @lru_cache(32)
 def quoted_path(path):
     """``path`` with whatever can't stand in a URL's path escaped; escapes already there stay as they are."""
-    return _UNSAFE_IN_PATH.sub(_escaped, path.encode("utf-8", "replace")).decode("ascii")
+    return _UNSAFE_IN_PATH.sub(_escaped, path.encode("utf-8", "replace").decode("latin-1"))
 
 
 def mount_point(path):
@@ -24,10 +27,12 @@ def mount_point(path):
 
 def unquoted(path):
     """The bytes behind a percent-encoded path, each as one character, which is what PEP 3333 wants in PATH_INFO."""
-    raw = path.encode("latin-1", "replace")
-    if b"%" in raw:
-        raw = _ESCAPE.sub(lambda match: bytes((int(match.group(1), 16),)), raw)
-    return raw.decode("latin-1")
+    text = path.encode("latin-1", "replace").decode("latin-1")
+    return _ESCAPED.sub(_unescaped, text) if "%" in text else text
+
+
+def _unescaped(match):
+    return binascii.unhexlify(match.group().replace("%", "")).decode("latin-1")
 
 
 def form_encoded(parameters):
@@ -38,8 +43,9 @@ def form_encoded(parameters):
 def _form_part(value):
     if not isinstance(value, str):
         value = json.dumps(value, separators=(",", ":"))
-    return _UNSAFE_IN_FORM.sub(_escaped, value.encode("utf-8", "replace")).replace(b" ", b"+").decode("ascii")
+    return _UNSAFE_IN_FORM.sub(_escaped, value.encode("utf-8", "replace").decode("latin-1")).replace(" ", "+")
 
 
 def _escaped(match):
-    return b"%%%02X" % ord(match.group())
+    run = match.group()
+    return _ESCAPES[ord(run)] if len(run) == 1 else run.translate(_ESCAPES)

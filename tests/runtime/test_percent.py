@@ -1,4 +1,5 @@
-from urllib.parse import parse_qsl, unquote_to_bytes
+import tracemalloc
+from urllib.parse import parse_qsl, quote, quote_plus, unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,14 @@ def test_a_quoted_path_stands_in_a_url_and_quoting_it_again_changes_nothing(path
     assert quoted_path(quoted) == quoted
 
 
+@given(st.text(st.sampled_from("a/~*%(\u00e9\U0001f600?\ud800 ")))
+def test_runs_are_escaped_as_single_characters_are(text):
+    raw = clean(text).encode("utf-8")
+    assert quoted_path(text.replace("%", "")) == quote(raw.replace(b"%", b""), safe="!$%&'()*+,-./:;=@_~")
+    assert form_encoded({"a": text}) == "a=" + quote_plus(raw, safe="~")
+    assert unquoted("x" + quote(raw, safe="")) == "x" + raw.decode("latin-1")
+
+
 def test_escapes_stay_and_a_lone_percent_is_escaped():
     assert quoted_path("/a%2Fb/%zz/caf\u00e9?#") == "/a%2Fb/%25zz/caf%C3%A9%3F%23"
 
@@ -48,3 +57,22 @@ def test_unquoted_is_one_character_for_each_byte(raw):
 )
 def test_a_mount_point_that_someone_wrote(path, mount):
     assert mount_point(path) == mount
+
+
+@pytest.mark.parametrize(
+    ("convert", "text"),
+    [
+        *[(lambda text: form_encoded({"a": text}), text) for text in ("(", "(a", "((a", "((aa", "\u00e9", "%")],
+        *[(quoted_path, text) for text in ("\u00e9", "?", "?a", "??aa", "%", "%gg")],
+        *[(unquoted, text) for text in ("%e9", "%e9a", "%e9%e9aa")],
+    ],
+)
+def test_memory_is_in_proportion_whatever_is_to_be_escaped(convert, text):
+    text *= 98304 // len(text)
+    tracemalloc.start()
+    try:
+        convert(text)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 45 * len(text)
