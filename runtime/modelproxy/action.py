@@ -14,7 +14,7 @@ from .activation import Activation
 from .hosts import Unloadable
 from .http1 import Reply, error_reply
 from .messages import BadValue, Request, error_response, kind_of
-from .percent import mount_point
+from .percent import mount_point, quoted_path
 from .settings import PREFIX
 
 ONLY_ONCE = "Cannot initialize the action more than once."
@@ -38,6 +38,8 @@ _STUCK = (
     "An earlier prediction still runs, long after its own deadline, so this one couldn't begin within %d ms. "
     "This container ends; the next call gets a fresh one."
 )
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))  # that the platform sends
 
 
 class Action:
@@ -301,9 +303,13 @@ def _brings_code(value):
 
 
 def _as_request(value):
-    """Method, path and size of a web activation's ``value`` that nobody decodes."""
+    """Method, path and size of a web activation's ``value`` that nobody decodes, for the log: without blanks, which
+    separate what is in a line."""
     method, path, body = [value.get("__ow_" + key) for key in ("method", "path", "body")]
-    return Request(str(method).upper(), str(path or "/"), body=body if isinstance(body, str) else b"")
+    method = str(method).upper()
+    if method not in _METHODS and not web_action.is_method(method):
+        method = "-"
+    return Request(method, quoted_path(str(path)) if path else "/", body=body if isinstance(body, str) else b"")
 
 
 def _text_of(error):

@@ -246,6 +246,28 @@ def test_the_log_line_as_json(capfd):
     assert "406" in line["notes"][0]
 
 
+@pytest.mark.parametrize("log", ["text", "json"])
+@pytest.mark.parametrize(
+    ("length", "left_out"), [(2000, ""), (2001, "[and_1_characters_more]"), (30000, "[and_28000_characters_more]")]
+)
+def test_of_a_long_path_the_log_has_the_beginning(log, length, left_out, capfd):
+    container = Container(MODELPROXY_LOG=log)
+    path = "/" + (length - 1) * "x"
+    assert container.run(web("get", path))[1]["body"] == json.dumps({"path": path})
+    line = capfd.readouterr()[0].splitlines()[-2]
+    logged = json.loads(line)["path"] if log == "json" else line.split(" ")[2]
+    assert logged == path[:2000] + left_out
+
+
+def test_a_method_that_is_longer_than_any_is_refused_without_repeating_it(capfd):
+    container = Container()
+    assert container.run(web(40 * "a"))[1]["statusCode"] == 200
+    status, result = container.run(web(90000 * "a"))
+    assert (status, result["statusCode"]) == (200, 400)
+    assert len(result["body"]) < 200
+    assert len(capfd.readouterr()[0]) < 1000
+
+
 def test_a_run_before_init_loads_first_and_init_may_still_come(capfd):
     container = Container()
     assert container.run(web())[1]["statusCode"] == 200

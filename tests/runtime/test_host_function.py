@@ -608,6 +608,25 @@ def test_the_log_says_what_the_caller_gets(result, web, plain, capfd):
     assert lines[2].startswith("modelproxy: 5 / %d in=0 " % web)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "beginning"),
+    [
+        ("get", "/x 200 in=0 drift=9", "GET /x%20200%20in=0%20drift=9"),
+        ("get", "/a%20b\u2003\u202e", "GET /a%20b%E2%80%83%E2%80%AE"),
+        ("get", "/" + 700 * "\x7f", "GET /" + 666 * "%7F" + "%[and_101_characters_more]"),
+        ("get /x 200 in=0 drift=9", "/y", "- /y"),
+        (41 * "x", "", "- /"),
+        ("purge", 0, "PURGE /"),
+    ],
+)
+def test_no_caller_s_word_forges_what_the_log_says(method, path, beginning, capfd):
+    container = returning("args")
+    capfd.readouterr()
+    value = dict(WEB, __ow_method=method, __ow_path=path)
+    assert container.run(value) == (200, value)
+    assert capfd.readouterr()[0].splitlines()[-2].startswith("modelproxy: %s 204 in=4 out=" % beginning)
+
+
 # --- over plain HTTP ----------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 Pure functions. The rules are OpenWhisk's WebActions.scala and pekko-http's; the recorded cases are tests/vectors.
 """
 
-from .request import RESERVED, decode, is_web, public_path
+from .request import RESERVED, decode, is_method, is_web, public_path
 from .result import Outcome, accepts, encode, escaped_mark
 
-__all__ = ["RESERVED", "Outcome", "accepts", "decode", "encode", "escaped_mark", "is_web", "public_path"]
+__all__ = ["RESERVED", "Outcome", "accepts", "decode", "encode", "escaped_mark", "is_method", "is_web", "public_path"]

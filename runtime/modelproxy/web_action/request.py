@@ -13,6 +13,7 @@ RESERVED = frozenset(("__ow_method", "__ow_headers", "__ow_path", "__ow_user", "
 
 _SCHEMES = ("http", "https")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_LONGEST_METHOD = 40
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
 
@@ -58,9 +59,14 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
 @lru_cache(32)
 def _method(given):
     method = given.upper()
-    if not _TOKEN.match(method):
-        raise BadValue("__ow_method is %r, which is no HTTP method" % method)
+    if not is_method(method):
+        raise BadValue("__ow_method is %r, which is no HTTP method" % method[:80])
     return method
+
+
+def is_method(text):
+    """Whether it is a token (RFC 9110 section 9.1), and not longer than any method there is."""
+    return len(text) <= _LONGEST_METHOD and _TOKEN.match(text) is not None
 
 
 def public_path(action_name):
