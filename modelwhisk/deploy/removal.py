@@ -7,8 +7,7 @@ import click
 from modelwhisk.deploy import names
 from modelwhisk.deploy.connection import platform_command, write_json
 from modelwhisk.deploy.failure import Failure
-from modelwhisk.openwhisk import OpenWhisk
-from modelwhisk.shown_text import shown
+from modelwhisk.openwhisk import OpenWhisk, Package
 
 
 @click.command()
@@ -25,7 +24,7 @@ def delete(*, whisk: OpenWhisk, as_json: bool, name: str, version: str | None, e
         write_json({"deleted": deleted})
     else:
         for path in deleted:
-            click.echo(shown(f"deleted {path}"))
+            click.echo(f"deleted {path}")
 
 
 def _delete_action(whisk: OpenWhisk, name: str, version: str | None) -> list[str]:
@@ -42,10 +41,26 @@ def _delete_action(whisk: OpenWhisk, name: str, version: str | None) -> list[str
 
 
 def _delete_package(whisk: OpenWhisk, name: str) -> list[str]:
-    if names.find_package(whisk, name) is None:
+    package = names.find_package(whisk, name)
+    if package is None:
         if names.find_action(whisk, name) is None:
             raise Failure(f"There is no {name}.", "`modelwhisk list` shows what is there.", status=404)
         return _delete_action(whisk, name, None)
-    deleted = [whisk.delete_action(action.path).path for action in whisk.list_actions(name)]
+    # A binding lists the actions of the package that it stands for: they stay, and it alone goes.
+    paths = [] if package.binding else _own_actions(whisk, name, package)
+    for path in paths:
+        whisk.delete_action(path)
     whisk.delete_package(name)
-    return deleted or [name]
+    return paths or [name]
+
+
+def _own_actions(whisk: OpenWhisk, name: str, package: Package) -> list[str]:
+    """The paths of a package's actions; raises Failure, before any is deleted, where one that is listed isn't in it."""
+    actions = whisk.list_actions(name)
+    for action in actions:
+        if (action.namespace, action.package) != (package.namespace, package.name):
+            raise Failure(
+                f"The platform lists {action.full_name} among the actions of {name}.",
+                "Nothing was deleted. `modelwhisk delete NAME/VERSION` deletes one at a time.",
+            )
+    return [names.action_path(f"{name}/{action.name}") for action in actions]

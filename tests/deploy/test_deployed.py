@@ -106,6 +106,26 @@ def test_what_was_deleted_meanwhile_is_left_out(
     assert shown == [first]
 
 
+def test_a_binding_is_deleted_and_what_it_stands_for_stays(run: Run, platform: LittleOpenWhisk) -> None:
+    bound = {"namespace": "guest", "name": "tone"}
+    platform.packages["alias"] = {"name": "alias", "namespace": "guest", "binding": bound}
+    assert run("delete", "alias", "--all").stdout == "deleted alias\n"
+    assert set(platform.packages) == {"tone"}
+    assert "tone/v1" in platform.actions
+
+
+@pytest.mark.parametrize(
+    "changed", [{"namespace": "guest", "name": "emotion"}, {"namespace": "me/tone"}, {"name": "../emotion"}]
+)
+def test_only_the_package_s_own_actions_are_deleted(
+    run: Run, platform: LittleOpenWhisk, changed: dict[str, str]
+) -> None:
+    there = set(platform.actions)
+    platform.actions["tone/x"] = {**platform.actions["tone/v1"], **changed}
+    run("delete", "tone", "--all", status=1)
+    assert set(platform.actions) == {*there, "tone/x"}
+
+
 def test_delete_all_versions(run: Run, platform: LittleOpenWhisk) -> None:
     run("deploy", "tone", IMAGE, "--version", "v2", "--wait", "0")
     assert sorted(run("delete", "tone", "--all").stdout.split()) == ["deleted", "deleted", "tone/v1", "tone/v2"]

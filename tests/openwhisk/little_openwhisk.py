@@ -143,7 +143,9 @@ class LittleOpenWhisk:
     def _entities(self, asked: Asked, collection: str, name: str) -> tuple[int, Any]:  # noqa: PLR0911
         here, there = (self.actions, self.packages) if collection == "actions" else (self.packages, self.actions)
         if asked.method == "GET" and (not name or name.endswith("/")):
-            found = [value for path, value in here.items() if path.startswith(name)]
+            bound = self.packages.get(name[:-1], {}).get("binding")  # lists what it stands for
+            folder = f"{bound['name']}/" if bound else name
+            found = [value for path, value in here.items() if path.startswith(folder)]
             found = [{**value, "exec": {"binary": False}} for value in found][::-1]
             skip = int(asked.query.get("skip", 0))
             return 200, found[skip : skip + int(asked.query.get("limit", 30))]
