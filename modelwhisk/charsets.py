@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import codecs
 
-# Of names, quadratic in their length; and one that raises whatever it is given.
-_NOT_OF_TEXTS = frozenset({"idna", "punycode", "undefined"})
+# Of names, quadratic in their length; one that raises whatever it is given; and Python's own escapes, which warn.
+_NOT_OF_TEXTS = frozenset({"idna", "punycode", "undefined", "raw-unicode-escape", "unicode-escape"})
+_LONGEST = 40  # characters of a registered name (RFC 2978); Python remembers each that it doesn't know for ever
 
 
 def codec(charset: str) -> str | None:
     """Python's name of a charset, whose codec takes any text or bytes with `errors="replace"`; None where there is
     none."""
+    if len(charset) > _LONGEST:
+        return None
     try:
         "".encode(charset)  # a LookupError for what makes no bytes of texts
         known = codecs.lookup(charset).name

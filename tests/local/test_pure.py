@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import encodings
 import json
 import math
 from decimal import Decimal
@@ -295,9 +296,10 @@ def test_any_result_makes_a_response(result: Any, extension: str) -> None:
 def test_text_comes_in_the_charset_that_the_client_prefers() -> None:
     response = response_of({"body": "é雪"}, ".text", accept_charset="iso-8859-1, utf-8;q=0.5")
     assert (str(response.content_type), response.body) == ("text/plain; charset=ISO-8859-1", b"\xe9?")
-    for unknown in ("no-such", "undefined", "punycode", "zlib"):
+    for unknown in ("no-such", "undefined", "punycode", "idna", "zlib", "unicode_escape", "u" * 60_000):
         response = response_of({"body": "é"}, ".text", accept_charset=unknown)
         assert (response.content_type, response.body) == (PLAIN_TEXT, "é".encode())
+    assert "u" * 60_000 not in encodings._cache, "which keeps what it doesn't know"
     with pytest.raises(Rejected, match=r"text/plain$"):
         response_of({"body": "é"}, ".text", accept="image/*")
 
