@@ -7,7 +7,15 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
+from modelwhisk.local import messages
+
 MARKER = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX"
+
+# Longer lines become several, as docker's own log makes them of 16 KiB.
+_LONGEST_LINE = 64 * 1024  # bytes
+# The largest log limit, `limits.Limits.max_logs`; what an activation writes beyond it is counted and not kept.
+_MOST = 10 * 1024 * 1024  # characters
+_OF_A_LINE = 64  # what even an empty one counts as
 
 Stream = Literal["stdout", "stderr"]
 
@@ -26,15 +34,23 @@ class ContainerLog:
 
     def __init__(self) -> None:
         self._lines: list[LogLine] = []
-        self._partial: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
+        self._size = 0
+        self._partial: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
         self._markers: dict[Stream, int] = {"stdout": 0, "stderr": 0}
         self._marked = asyncio.Event()
         self._missing_before = False
 
     def feed(self, stream: Stream, data: bytes) -> list[str]:
         """Takes bytes that the container wrote, and returns the lines that they complete."""
-        *complete, self._partial[stream] = (self._partial[stream] + data).split(b"\n")
-        texts = [line.decode("utf-8", "replace").rstrip("\r") for line in complete]
+        partial, texts = self._partial[stream], []
+        *complete, rest = data.split(b"\n")
+        for piece in complete:
+            texts.append(_text(partial + piece))
+            partial.clear()
+        partial += rest  # in place: what came before isn't copied with each piece
+        if len(partial) > _LONGEST_LINE:
+            texts.append(_text(partial))
+            partial.clear()
         for text in texts:
             self.add(stream, text)
         return texts
@@ -45,8 +61,11 @@ class ContainerLog:
             self._markers[stream] += 1
             if all(self._markers.values()):
                 self._marked.set()
-        else:
+        elif self._size <= _MOST:
             self._lines.append(LogLine(stream, text))
+            self._size += _OF_A_LINE + len(text)
+            if self._size > _MOST:
+                self._lines.append(LogLine("stderr", messages.logs_truncated(_MOST)))
 
     async def collect(self, patience: float) -> list[LogLine]:
         """The lines of one activation, once both streams have their marker.
@@ -62,12 +81,20 @@ class ContainerLog:
             self._markers[stream] = max(0, self._markers[stream] - 1)
         if not all(self._markers.values()):
             self._marked.clear()
-        lines, self._lines = self._lines, []
-        return lines
+        return self._taken()
 
     def take(self) -> list[LogLine]:
         """All lines so far, including one that isn't complete."""
-        rest = [LogLine(stream, data.decode("utf-8", "replace")) for stream, data in self._partial.items() if data]
-        self._partial = {"stdout": b"", "stderr": b""}
-        lines, self._lines = self._lines + rest, []
+        for stream, partial in self._partial.items():
+            if partial:
+                self.add(stream, _text(partial))
+                partial.clear()
+        return self._taken()
+
+    def _taken(self) -> list[LogLine]:
+        lines, self._lines, self._size = self._lines, [], 0
         return lines
+
+
+def _text(line: bytes | bytearray) -> str:
+    return line.decode("utf-8", "replace").rstrip("\r")
