@@ -151,7 +151,8 @@ async def _loaded(container: Container) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         while asyncio.get_running_loop().time() < deadline:
             try:
-                answer = await client.get(f"{_address(container)}/healthz")
+                async with client.stream("GET", f"{_address(container)}/healthz") as answer:
+                    pass  # its body, which may be of any size, isn't read
             except httpx.TransportError:
                 if container.ended:
                     break

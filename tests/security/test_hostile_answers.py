@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import PIPE
+from types import SimpleNamespace
 
 import click
 import httpx
@@ -42,6 +43,7 @@ from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.deploy import logs
 from modelwhisk.deploy.curl_line import curl_line
 from modelwhisk.deploy.failure import Failure
+from modelwhisk.drift import local_model
 from modelwhisk.invoke import output
 from modelwhisk.local import container_client
 from modelwhisk.local.report import TextReport
@@ -232,6 +234,18 @@ def test_no_coding_of_an_answer_fills_the_memory(
         assert isinstance(said, str)
         assert re.search(problem, said)
         assert most < 1.7 * content_coding.HARMLESS
+
+
+@pytest.mark.parametrize("coding", ["", "gzip", "gzip, gzip"])
+def test_a_model_s_health_is_its_status_alone(coding: str) -> None:
+    body = {"": ZEROS, "gzip": BOMB, "gzip, gzip": gzip.compress(BOMB)}[coding]
+    tracemalloc.start()
+    with answering(coding, body) as (address, _):
+        at = ("127.0.0.1", int(address.rpartition(":")[2]))
+        asyncio.run(local_model._loaded(SimpleNamespace(address=at, ended=False)))  # type: ignore[arg-type]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 0.2 * content_coding.HARMLESS
 
 
 @CLIENTS
