@@ -186,20 +186,26 @@ def _lowered(bound: _Bound, value: int, most: int) -> str:
     return f"{bound.field} lowered from {value} to {most} {bound.unit}, the most that this platform allows{consequence}"
 
 
+# Bounded, since whoever refuses chooses its words and their length.
+_REFUSED = re.compile(
+    r"(?P<value>[0-9]{1,18})[^0-9]{0,40}(?P<how>exceeds|below) allowed threshold of (?P<most>[0-9]{1,18})"
+)
+
+
 def lowered_by_refusal(plan: Plan, wish: Wish, message: str) -> Plan | None:
     """The plan within a limit that the platform named when it refused, or None where that isn't what it said.
 
     Platforms before 2022 don't tell their limits, but in the error: "requirement failed: memory size 99999 MB exceeds
     allowed threshold of 6144 MB". Raises Failure where the limit was asked for.
     """
-    found = re.search(r"(\w+)\D*?(\d+)[^\d]*(exceeds|below) allowed threshold of (\d+)", message)
+    found = _REFUSED.search(message)
     if found is None:
         return None
     bound = next((item for item in _BOUNDS if item.word in message), None)
     if bound is None:
         return None
-    value, most = int(found.group(2)), int(found.group(4))
-    if found.group(3) == "below":
+    value, most = int(found["value"]), int(found["most"])
+    if found["how"] == "below":
         raise _too_little(bound, value, most)
     if getattr(wish.limits, bound.field) is not None:
         raise _too_much(bound, value, most)

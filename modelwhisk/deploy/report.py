@@ -102,7 +102,7 @@ class TextReport(Report):
 
     @contextmanager
     def progress(self, action: Action) -> Iterator[Callable[[str], None]]:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
         with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as progress:
             task = progress.add_task(action.path)
             yield lambda text: progress.update(task, description=f"{action.path}: {text}")

@@ -24,7 +24,7 @@ _TOLERATED = 0.01
 @contextmanager
 def steps(console: Console) -> Iterator[Callable[[str, float], None]]:
     """A function that shows what is being done and how far it is, as a bar that is gone in the end."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("", total=1.0)
 

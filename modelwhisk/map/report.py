@@ -52,7 +52,7 @@ class Bar:
 def bar(console: Console, total: int, done: int, doing: str = "mapping") -> Iterator[Bar]:
     """A progress bar until the block ends, `done` of `total` at its start; none where `console` is no terminal."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         MofNCompleteColumn(),
@@ -67,8 +67,8 @@ def bar(console: Console, total: int, done: int, doing: str = "mapping") -> Iter
 def show(console: Console, summary: Summary, seconds: float, done_now: int, out: str) -> None:
     """The summary as a table; `seconds` and `done_now` are of this run alone."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("succeeded", f"[green]{summary.succeeded}[/]")
-    table.add_row("failed", f"[red]{sum(summary.failed.values())}[/]" if summary.failed else "0")
+    table.add_row("succeeded", Text(str(summary.succeeded), "green"))
+    table.add_row("failed", Text(str(sum(summary.failed.values())), "red" if summary.failed else ""))
     for reason, count in summary.failed.most_common(10):
         table.add_row("", Text(f"{count} x {reason}"))
     if summary.retried:

@@ -43,11 +43,13 @@ from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.deploy import logs
 from modelwhisk.deploy.curl_line import curl_line
 from modelwhisk.deploy.failure import Failure
+from modelwhisk.deploy.plan import Wish, lowered_by_refusal, make_plan
+from modelwhisk.deploy.report import TextReport as DeployReport
 from modelwhisk.drift import local_model
 from modelwhisk.invoke import output
 from modelwhisk.local import container_client
 from modelwhisk.local.report import TextReport
-from modelwhisk.openwhisk import Action, OpenWhisk, OpenWhiskError, Settings, session
+from modelwhisk.openwhisk import Action, NamespaceLimits, OpenWhisk, OpenWhiskError, Settings, session
 from modelwhisk.openwhisk.errors import error_of_response
 from modelwhisk.shown_text import Console, json_shown, shown
 
@@ -102,6 +104,19 @@ def test_the_emulator_s_report_takes_no_markup(capsys: pytest.CaptureFixture[str
     report = TextReport()
     report.removed([1], [f"[/]{STEERING}"])
     assert is_harmless(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("words", ["x[/b]", "[link=file:///etc/passwd]click[/link]", STEERING])
+def test_a_deployment_s_progress_takes_no_markup(words: str) -> None:
+    action = Action.from_json({"name": words, "namespace": "guest"})
+    with OpenWhisk(Settings("http://127.0.0.1:1", KEY)) as whisk:
+        report = DeployReport(whisk)
+        report._err = Console(file=Terminal(), force_terminal=True, width=1000)
+        with report.progress(action) as tell:
+            tell(words)
+    said = report._err.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b]" not in said
+    assert words.replace(STEERING, "title") in said
 
 
 def test_json_on_a_terminal_stays_json() -> None:
@@ -307,9 +322,16 @@ def reply(body: bytes, **headers: str) -> Reply:
     return reply_of_response(httpx.Response(500, headers=named, content=body))
 
 
+WISH = Wish("me/m:1")
+PLAN = make_plan(WISH, None, NamespaceLimits())
+
+
 @pytest.mark.parametrize(
     "work",
     [
+        lambda: lowered_by_refusal(PLAN, WISH, "a" * 300_000),
+        lambda: lowered_by_refusal(PLAN, WISH, "1" * 300_000 + " exceeds allowed threshold of "),
+        lambda: lowered_by_refusal(PLAN, WISH, "1 a" * 100_000),
         lambda: timing_of("a" * 60_000),
         lambda: timing_of("a;" * 30_000),
         lambda: timing_of("a;dur=" + "1" * 60_000),
@@ -321,7 +343,7 @@ def reply(body: bytes, **headers: str) -> Reply:
         lambda: reply(b"x" * 500_000, content_type="text/plain; charset=idna").value(),
         lambda: reply(b"x", content_type="text/plain; charset=zlib").value(),
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_no_answer_takes_more_time_than_its_length(work: Callable[[], object]) -> None:
     """Each took minutes to ages; the test's own time limit tells."""
