@@ -209,7 +209,7 @@ move_tags() { # DIGEST TAG...
 }
 
 build() { # TARGET
-  local options=() argument label entrypoint command started=$SECONDS
+  local options=() argument label entrypoint command triggers started=$SECONDS
   if ((!BASE_LOCAL)) && ! docker image inspect --format '{{.Id}}' -- "$BASE" >/dev/null 2>&1; then
     say "pulling $BASE"
     patiently "pulling $BASE" docker pull --platform "$PLATFORM" -- "$BASE" || fail "pulling $BASE: $(why)"
@@ -217,13 +217,18 @@ build() { # TARGET
   if [[ -n $(base_config 'index .Config.Labels "modelwhisk.adapter.digest"') ]]; then
     fail "$BASE is a wrapper itself: give the model's own image, $(base_config 'index .Config.Labels "org.opencontainers.image.base.name"')"
   fi
+  # They would run in each stage, see its build arguments, and leave in the wrapper what they made of them.
+  triggers=$(base_command OnBuild) || exit 1
+  [[ $triggers != '['* ]] ||
+    fail "$BASE has ONBUILD instructions, which a wrapper doesn't carry out: give an image that was built FROM it"
   entrypoint=$(base_command Entrypoint) || exit 1
   command=$(base_command Cmd) || exit 1
   options+=(--build-arg "MODEL_IMAGE=$BASE")
   options+=(--build-arg "MODELPROXY_BASE_ENTRYPOINT=$entrypoint" --build-arg "MODELPROXY_BASE_CMD=$command")
-  for argument in ${ARGS[@]+"${ARGS[@]}"} ${PROXY_ARGS[@]+"${PROXY_ARGS[@]}"}; do options+=(--build-arg "$argument"); done
+  for argument in ${ARGS[@]+"${ARGS[@]}"}; do options+=(--build-arg "$argument"); done
   if [[ -n $MODEL_DIGEST ]]; then
-    for argument in ${PIP_ARGS[@]+"${PIP_ARGS[@]}"}; do options+=(--build-arg "$argument"); done
+    # Nothing is downloaded for an image, whose own Python the build runs.
+    for argument in ${PROXY_ARGS[@]+"${PROXY_ARGS[@]}"} ${PIP_ARGS[@]+"${PIP_ARGS[@]}"}; do options+=(--build-arg "$argument"); done
     ((!DRY_RUN)) || printf '# %s is a copy of %s, made and removed by build.sh\n' "$(quoted "$CONTEXT")" "$(quoted "${SOURCES[INDEX]}")"
   fi
   if [[ -n $MODEL_DIGEST ]]; then
@@ -246,8 +251,8 @@ base_config() { # GO TEMPLATE
   [[ $value == '<no value>' ]] || printf '%s' "$value"
 }
 
-# The base's own ENTRYPOINT or CMD as JSON, '' for none. Where a dry run hasn't got the base, the command that tells.
-base_command() { # Entrypoint|Cmd
+# The base's own ENTRYPOINT, CMD or ONBUILD as JSON, '' for none. Where a dry run hasn't got the base, the command that tells.
+base_command() { # Entrypoint|Cmd|OnBuild
   local format="{{if .Config.$1}}{{json .Config.$1}}{{end}}"
   if ! docker image inspect --format "$format" -- "$BASE" 2>/dev/null; then
     ((DRY_RUN)) || fail "docker image inspect: no $BASE"

@@ -53,6 +53,7 @@ class Image:
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
     entrypoint: list[str] | None = None
     cmd: list[str] | None = None
+    onbuild: list[str] | None = None
     sizes: tuple[int, ...] = (100_000_000, 0)
 
 
@@ -65,6 +66,7 @@ class Published:
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
     entrypoint: list[str] | None = None
     cmd: list[str] | None = None
+    onbuild: list[str] | None = None
 
 
 @dataclasses.dataclass
@@ -225,7 +227,7 @@ class FakeDocker:
                 [image.id, image.platform, *image.digests]
             ),
         }
-        for key, value in (("Entrypoint", image.entrypoint), ("Cmd", image.cmd)):
+        for key, value in (("Entrypoint", image.entrypoint), ("Cmd", image.cmd), ("OnBuild", image.onbuild)):
             text = json.dumps(value) if value else ""
             answers[f"{{{{if .Config.{key}}}}}{{{{json .Config.{key}}}}}{{{{end}}}}"] = text
         return answers[template]
@@ -242,6 +244,7 @@ class FakeDocker:
                     labels=image.labels,
                     entrypoint=image.entrypoint,
                     cmd=image.cmd,
+                    onbuild=image.onbuild,
                 )
                 return f"Digest: {digest}"
         raise Failed(f"Error response from daemon: manifest for {reference} not found: manifest unknown")

@@ -171,13 +171,19 @@ def test_a_flag_wins_over_its_variable(world: World) -> None:
     ]
 
 
-def test_the_proxies_of_the_environment_reach_the_build_by_name_alone(world: World) -> None:
-    world.publish("codait/max-a:latest")
-    done = world.build(MODELS="max-a", HTTPS_PROXY="http://user:secret@proxy:3128", no_proxy="localhost")
+def test_the_proxies_of_the_environment_reach_a_folder_s_build_by_name_alone(world: World) -> None:
+    world.publish("python:3.13-slim", "codait/max-a:latest")
+    (world.folder / "m").mkdir()
+    (world.folder / "m" / "app.py").write_text("app = 1")
+    proxies = {"HTTPS_PROXY": "http://user:secret@proxy:3128", "no_proxy": "localhost"}
+    done = world.build("./m", **proxies)
     (build,) = done.docker("build")
     assert build[build.index("HTTPS_PROXY") - 1] == "--build-arg"
     assert "no_proxy" in build
     assert "secret" not in str(done.calls) + done.stderr + done.stdout
+    # Nothing is downloaded where an image is wrapped, and the image's own Python runs there.
+    (build,) = world.build("max-a", **proxies).docker("build")
+    assert not {"HTTPS_PROXY", "no_proxy"} & set(build)
 
 
 def test_labels(world: World) -> None:

@@ -157,6 +157,19 @@ def test_what_an_image_says_of_itself(world: World) -> None:
     assert f"MODELPROXY_BASE_ENTRYPOINT={json.dumps(['sh', '-c', said, '${PATH}'])}" in call
 
 
+def test_a_base_s_onbuild_is_not_carried_out(world: World) -> None:
+    """It ran in each stage, with the proxies' passwords in its environment, and what it wrote was pushed."""
+    steps = ["RUN env >/leaked", "RUN \x1b]0;x\x07"]
+    world.publish("you/a:1", "python:3.13-slim", onbuild=steps)
+    (world.folder / "m").mkdir()
+    (world.folder / "m" / "app.py").write_text("app = 1")
+    done = world.build("you/a:1", "./m")
+    assert done.status == 2
+    assert "has ONBUILD instructions" in done.row("me/a")
+    assert "has ONBUILD instructions" in done.row("me/m")
+    assert not done.docker("build")
+
+
 def test_a_registry_s_digest_is_one(world: World) -> None:
     world.publish("you/a:1", digest="$(touch pwned)")
     done = world.build("you/a:1")
@@ -210,3 +223,12 @@ def test_a_real_hostile_base(base_image: Callable[[str], str], tmp_path: Path) -
     assert json.loads(environment["MODELPROXY_BASE_CMD"]) == [word]
     assert config["Labels"]["evil"] == word
     assert config["Entrypoint"] == ["/modelproxy/start"]
+
+
+@pytest.mark.docker
+def test_a_real_base_with_onbuild(base_image: Callable[[str], str], tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {base_image('debian-python3')}\nONBUILD RUN env >/leaked\n")
+    image = build_image("modelwhisk-test/security-onbuild:1", tmp_path)
+    done = run_build("--local", "--no-push", "--username", "modelwhisk-test", image)
+    assert f"{image} has ONBUILD instructions" in done.stdout
+    assert not run("docker", "images", "--quiet", "modelwhisk-test/security-onbuild-action").split()
