@@ -44,6 +44,16 @@ def test_values_are_written_and_read_as_the_package_does(value):
     assert known(msgpack.read(data)) == known(package.unpackb(data, raw=False, strict_map_key=False))
 
 
+@pytest.mark.parametrize("there", [package, None])
+@pytest.mark.parametrize("key", [b"\xd6\xff\0\0\0\1", b"\xc7\x0c\xff" + bytes(12), b"\xd4\5x", b"\x91\1", b"\x80"])
+def test_no_key_is_of_a_kind_of_which_any_number_can_have_one_hash(key, there, monkeypatch):
+    monkeypatch.setitem(sys.modules, "msgpack", there)
+    assert msgpack.unpack(b"\x82\xa1a\1\2\3") == {"a": 1, 2: 3}
+    for data in (b"\x81" + key + b"\1", b"\x82\1\2" + key + b"\1", b"\x91\x81" + key + b"\1"):
+        with pytest.raises(ValueError, match="^a map has a key that is an array, a map or an extension$"):
+            msgpack.unpack(data)
+
+
 @settings(max_examples=60)
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused_as_the_package_does(data):

@@ -32,6 +32,9 @@ _NUMBERS = {
     0xD2: Struct(">i"),
     0xD3: Struct(">q"),
 }
+# Python's hashes of bytes and of text can't be foretold, and few numbers have the same; of tuples, as which timestamps and
+# other extensions are read, any number can be made that do, and a dict of them takes minutes (CWE-407).
+_KEYS = frozenset((type(None), bool, int, float, str, bytes))
 _INCOMPLETE = "it ends too early"
 
 
@@ -41,7 +44,11 @@ def unpack(data):
     if package is None:
         return read(data)
     try:
-        return package.unpackb(data, raw=False, strict_map_key=False)
+        return package.unpackb(data, raw=False)  # where all keys are text or bytes, as nearly always
+    except Exception:
+        pass  # there may be other keys, or it may be wrong, of which the following says more
+    try:
+        return package.unpackb(data, raw=False, strict_map_key=False, object_pairs_hook=_map_of)
     except Exception as error:  # of many types, old and new
         raise ValueError(str(error) or type(error).__name__) from error
 
@@ -61,6 +68,10 @@ def _package():
     return msgpack if getattr(msgpack, "version", (0,)) >= (1, 0) else None
 
 
+def _map_of(pairs):
+    return {_checked(key): value for key, value in pairs}
+
+
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
@@ -72,8 +83,6 @@ def read(data):
         raise ValueError(_INCOMPLETE) from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    except TypeError:
-        raise ValueError("a map has a key that is an array or a map") from None
     if end != len(data):
         raise ValueError("%d bytes follow its end" % (len(data) - end))
     return value
@@ -108,8 +117,14 @@ def _map(data, at, count):
     found = {}
     for _ in range(count):
         key, at = _value(data, at)
-        found[key], at = _value(data, at)
+        found[_checked(key)], at = _value(data, at)
     return found, at
+
+
+def _checked(key):
+    if type(key) not in _KEYS:
+        raise ValueError("a map has a key that is an array, a map or an extension")
+    return key
 
 
 def _array(data, at, count):
