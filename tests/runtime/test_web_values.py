@@ -1,6 +1,7 @@
 """What the platform does around a web action, against its own records (tests/vectors)."""
 
 import json
+import tracemalloc
 
 import pytest
 from modelproxy.formats import web_values
@@ -126,3 +127,13 @@ def test_json_that_is_none(constant):
     request = Request("POST", "/", headers=[("content-type", "application/json")], body=constant)
     with pytest.raises(BadValue, match="The request content was malformed: "):
         value_of(request)
+
+
+def test_a_form_of_nothing_takes_little_memory():
+    asked = Request("POST", "/", "", [("content-type", "application/x-www-form-urlencoded")], b"&" * 1000000)
+    tracemalloc.start()
+    try:
+        web_values.value_of(asked)
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
