@@ -16,7 +16,7 @@ _JSON = (("Content-Type", "application/json"),)
 
 
 class Activation:
-    """What is known of a /run; made when the request has arrived, in the server's thread.
+    """What is known of a /run; made when the request has arrived.
 
     ``message`` is the parsed body, or None with ``fault`` saying what is wrong with it; ``too_deep`` where that is no
     fault of the platform's.
@@ -104,9 +104,7 @@ class Activation:
         return Reply(status, _JSON, body)
 
     def server_timing(self):
-        """W3C Server Timing: milliseconds of each phase that has ended, in order. The same from its first call on."""
-        if self._timing:
-            return self._timing
+        """W3C Server Timing: milliseconds of each phase that has ended, in order. What was told last is logged too."""
         started, decoded, answered = self.started, self.decoded, self.answered
         self.encoded = encoded = monotonic()
         if decoded is not None:  # nearly always, and much quicker than one by one

@@ -34,7 +34,10 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(trylast=True)  # when all fixtures have ended
 def pytest_runtest_teardown(item):
-    """A test that leaves its own onnxruntime behind fails, not a later one that takes it for the real one."""
+    """A test that leaves its own onnxruntime behind fails, not a later one that takes it for the real one. The collector
+    sees again what an action has frozen: hypothesis looks by it for who has its random numbers."""
+    if hasattr(gc, "unfreeze"):
+        gc.unfreeze()
     module = sys.modules.get("onnxruntime")
     if module is not None and not hasattr(module, "get_available_providers"):
         del sys.modules["onnxruntime"]
