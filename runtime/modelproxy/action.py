@@ -1,7 +1,7 @@
 """The container contract: /init once, /run one at a time, whatever a model does (openwhisk-contract.md, part A).
 
-``Action`` is the application of a ``server.Server`` (``refuse``, ``admit``, ``overdue``, in the server's thread); the
-threads that predict call ``perform``. Knows neither HTTP bodies nor which kind of host it drives.
+``Action`` is the application of a ``server.Server`` (``refuse``, ``admit``, ``overdue``, in the thread that has its
+lead); the threads that predict call ``perform``. Knows neither HTTP bodies nor which kind of host it drives.
 """
 
 import gc
@@ -63,7 +63,7 @@ class Action:
         self._settled = False
         self._late = set()  # jobs that were answered at their deadline and still run
 
-    # --- in the server's thread -----------------------------------------------------------------------------------
+    # --- in the thread that has the server's lead -----------------------------------------------------------------
 
     def refuse(self, head):
         path = head.target.partition("?")[0]

@@ -30,14 +30,20 @@ class Inbox:
         more in ``acquire``), so the wait is a series of short ones.
         """
         while True:
-            try:
-                job = self._jobs.popleft()
-            except IndexError:
-                self._signal.acquire(True, SIGNAL_SECONDS)
-                continue
-            if self._jobs:
-                self._wake()  # the signal is one bit: pass it on to the next thread that waits
-            return job
+            job = self.take()
+            if job is not None:
+                break
+            self._signal.acquire(True, SIGNAL_SECONDS)
+        if self._jobs:
+            self._wake()  # the signal is one bit: pass it on to the next thread that waits
+        return job
+
+    def take(self):
+        """The next job, None where there is none."""
+        try:
+            return self._jobs.popleft()
+        except IndexError:
+            return None
 
     def _wake(self):
         try:
@@ -48,7 +54,7 @@ class Inbox:
 
 class Job:
     """One complete request. ``head`` and ``body`` are what came; ``late_at`` is the ``monotonic()`` time at which the
-    server's thread answers in the application's stead, None for never; ``notes`` is the application's own."""
+    server answers in the application's stead, None for never; ``notes`` is the application's own."""
 
     __slots__ = ("_claim", "_connection", "_server", "arrived", "body", "head", "late_at", "notes")
 

@@ -102,7 +102,7 @@ class Reader:
             return head, rest if len(rest) == head.length else rest[: head.length]
         self._head = head
         if head.expects_continue and not rest:
-            self._socket.send(b"HTTP/1.1 100 Continue\r\n\r\n", QUIETLY)
+            self._say_continue()
         if head.chunked:
             self._chunks = http1.ChunkedBody(self._max_body)
             self._buffer = rest
@@ -111,6 +111,14 @@ class Reader:
         self._buffer[: len(rest)] = rest
         self._filled = len(rest)
         return None
+
+    def _say_continue(self):
+        """A client that doesn't hear it sends the body all the same after a while (RFC 9110 section 10.1.1), and one
+        that has gone is told by what is read next: neither is a fault of the request."""
+        try:
+            self._socket.send(b"HTTP/1.1 100 Continue\r\n\r\n", QUIETLY)
+        except OSError:
+            pass
 
     def _receive_sized_body(self):
         while self._filled < self._head.length:

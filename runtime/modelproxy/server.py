@@ -1,9 +1,13 @@
 """Owns sockets, threads, limits, and peers that are slow or rude. Doesn't know what a message means.
 
-One thread (``Server.serve``) does all waiting: it accepts, reads, writes what didn't fit into a socket at once, and
-watches the deadlines. A complete request goes as a ``Job`` to the inbox, from which the main thread takes it: models,
+One thread at a time does all waiting, the one that has the lead: it accepts, reads, writes what didn't fit into a
+socket at once, and watches the deadlines. A complete request becomes a ``Job``, which the main thread does: models,
 signal handlers and event loops expect to run there (design, decision 1). Whoever answers a job first, that thread or
-this one at the deadline, claims it.
+the one that has the lead at the deadline, claims it.
+
+Where only the main thread predicts it has the lead while it has nothing else to do (``next_job``), and the server's own
+thread (``serve``) while a prediction takes longer than a moment. Where several threads predict, the server's thread has
+it always and they take their jobs from the inbox.
 
 Uses ``_socket`` and ``_thread``, not their Python wrappers: they import in no time, and a model that patches the
 wrappers (gevent) leaves us alone.
@@ -18,7 +22,7 @@ from time import monotonic
 
 from . import http1, log
 from .http1 import error_reply
-from .jobs import ENOUGH, Job
+from .jobs import ENOUGH, SIGNAL_SECONDS, Job
 from .reader import QUIETLY, READ_AT_ONCE, Reader, Refused
 
 MAX_CONNECTIONS = 256
@@ -27,6 +31,8 @@ LINGER_SECONDS = 2.0
 LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
 LINGER_BYTES = 1 << 28
 SLOWEST_BYTES_PER_SECOND = 4096.0
+MOMENT_SECONDS = 0.02  # of a prediction, in which nobody waits on the sockets
+RESTLESS_MOMENTS = 50  # without a job, until who stands by no longer looks
 STOPPED_SECONDS = 1.0  # a wait that ends so much too late tells that the process was stopped meanwhile
 
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
@@ -82,33 +88,116 @@ class Server:
         self._told = False
         self._serving = _thread.allocate_lock()
         self._serving.acquire()
+        self._lead = _thread.allocate_lock()
+        self._wanted = False  # the lead, by ``next_job``
+        self._leads = False  # ``next_job`` has it
+        self._taken = 0  # jobs, by ``next_job``
+        self._urgent = False  # ``serve`` must take the lead at once
+        self._rests = False  # ``serve`` doesn't look any more, until its nap is ended
+        self._nap = _thread.allocate_lock()
+        self._nap.acquire()
+        self._looked = monotonic()  # when the last turn ended
+        self._poll.register(self._woken.fileno(), _READABLE)
+        self._accept_more(True)
 
-    # --- the thread that waits ------------------------------------------------------------------------------------
+    # --- who has the lead -----------------------------------------------------------------------------------------
 
     def serve(self):
-        """Runs until ``stop`` was called and every answer is out. Once no more jobs will come, tells the inbox."""
+        """The server's own thread: runs until ``stop`` was called and every answer is out. Once no more jobs will come,
+        tells the inbox."""
+        while True:
+            with self._lead:
+                self._urgent = False
+                while not self._wanted and not self._over():
+                    self._turn()
+            if self._over():
+                break
+            self._stand_by()
+        self._tell_the_end()
+        self._serving.release()
+
+    def _stand_by(self):
+        """Returns once the thread of ``next_job`` has done a job for longer than a moment, or mustn't be left alone."""
+        taken, quiet = self._taken, 0
+        while not self._urgent:
+            # Looks from time to time, so that nobody need be woken for a job; where there are none, rests.
+            self._rests = quiet > RESTLESS_MOMENTS
+            if self._rests and self._taken == taken:  # in this order, as ``next_job`` in the other
+                self._nap.acquire()
+            else:
+                self._nap.acquire(True, MOMENT_SECONDS)
+            if self._taken != taken:
+                taken, quiet = self._taken, 0
+            elif self._leads:
+                quiet += 1
+            else:
+                return
+
+    def next_job(self):
+        """The next job, for the only thread that predicts, which waits on the sockets itself meanwhile: to hand a job
+        over costs more than to read it, since another thread must be woken, often on another processor.
+
+        A signal handler may run meanwhile, and may raise.
+        """
+        if not self._lead.acquire(False):
+            self._wanted = True
+            self._wake()
+            while not self._lead.acquire(True, SIGNAL_SECONDS):
+                pass
+        self._wanted, self._urgent, self._leads = False, False, True
         try:
-            self._poll.register(self._woken.fileno(), _READABLE)
-            self._accept_more(True)
-            while not self._closing or self._connections or self._away or self._handed_back:
-                timeout, before = self._timeout(), monotonic()
-                while self._complete:
-                    self._inbox.put(self._complete.pop(0))
-                ready = self._poll.poll(timeout)
-                if timeout is not None and monotonic() - before > timeout / 1000 + STOPPED_SECONDS:
-                    self._go_on_after_a_stop()
-                for descriptor, _ in ready:
-                    self._attend(descriptor)
-                self._answer_overdue()
-                self._expire()
-                if not self._accepting:
-                    self._try_again()
-                if self._closing:
-                    self._tell_the_end()
-            self._serving.release()
-        except BaseException as error:  # nothing can be served any more: say why, and let the platform start afresh
+            while True:
+                self._pass_on()  # first of all what the other thread has read
+                job = self._inbox.take()
+                if job is not None:
+                    break
+                self._turn(SIGNAL_SECONDS)
+        finally:
+            self._taken, self._leads = self._taken + 1, False
+            self._lead.release()
+        if job is not ENOUGH and job.late_at is not None and job.late_at < monotonic() + 2 * MOMENT_SECONDS:
+            self._urgent = True
+        if self._urgent or self._rests:
+            self._end_nap()
+        return job
+
+    def _end_nap(self):
+        try:
+            self._nap.release()
+        except RuntimeError:
+            pass  # it is ended already
+
+    # --- the thread that has the lead -----------------------------------------------------------------------------
+
+    def _turn(self, most=None):
+        """Waits on the sockets once, ``most`` seconds at most, and does what there is to do."""
+        try:
+            timeout, now = self._timeout(most), monotonic()
+            if now - self._looked > STOPPED_SECONDS:
+                self._go_on_after_a_stop()
+            self._pass_on()
+            ready = self._poll.poll(timeout)
+            if timeout is not None and monotonic() - now > timeout / 1000 + STOPPED_SECONDS:
+                self._go_on_after_a_stop()
+            for descriptor, _ in ready:
+                self._attend(descriptor)
+            self._answer_overdue()
+            self._expire()
+            if not self._accepting:
+                self._try_again()
+            if self._closing:
+                self._tell_the_end()
+            self._looked = monotonic()
+        except Exception as error:  # nothing can be served any more: say why, and let the platform start afresh
             log.traceback_of(error)
             os._exit(70)
+
+    def _pass_on(self):
+        while self._complete:
+            self._inbox.put(self._complete.pop(0))
+
+    def _over(self):
+        return self._closing and not (self._connections or self._away or self._handed_back)
 
     def stop(self):
         """Stops accepting; ``serve`` returns when what is under way has been answered."""
@@ -118,6 +207,8 @@ class Server:
     def drain(self):
         """Stops, and waits until what was answered has been taken by its clients, for a few seconds at most."""
         self.stop()
+        self._urgent = True
+        self._end_nap()
         self._serving.acquire(True, LAST_SECONDS)
 
     def _tell_the_end(self):
@@ -134,12 +225,14 @@ class Server:
         elif descriptor in self._connections:
             self._progress(self._connections[descriptor])
 
-    def _timeout(self):
-        """Milliseconds until something must be done unasked."""
+    def _timeout(self, most):
+        """Milliseconds until something must be done unasked; ``most`` seconds at most."""
         times = [connection.expires for connection in self._connections.values()]
         times += [job.late_at for job in self._watched]
         if not self._accepting and not self._closing:
             times.append(self._accept_again)
+        if most is not None:
+            times.append(monotonic() + most)
         if not times:
             return None
         return min(60000, max(0, int((min(times) - monotonic()) * 1000) + 1))
@@ -170,11 +263,16 @@ class Server:
     # --- connections that come ------------------------------------------------------------------------------------
 
     def _accept_more(self, wanted):
+        wanted = wanted and not self._is_full()
         if wanted and not self._accepting:
             self._poll.register(self._listener.fileno(), select.POLLIN)
         elif self._accepting and not wanted:
             self._poll.unregister(self._listener.fileno())
         self._accepting = wanted
+
+    def _is_full(self):
+        """Those whose requests wait for the model count too: each has its body and its descriptor."""
+        return len(self._connections) + len(self._away) + len(self._handed_back) >= MAX_CONNECTIONS
 
     def _accept(self):
         try:
@@ -190,7 +288,7 @@ class Server:
         connection = self._connections[descriptor] = Connection(socket, reader, monotonic() + self._read_timeout)
         self._poll.register(descriptor, _READABLE)
         self._progress(connection)
-        if len(self._connections) >= MAX_CONNECTIONS:
+        if self._is_full():
             self._make_room(connection)
 
     def _make_room(self, newest=None):
@@ -208,7 +306,7 @@ class Server:
         now = monotonic()
         if not self._closing and now >= self._accept_again:
             self._accept_again = now + ACCEPT_AGAIN_SECONDS
-            self._accept_more(len(self._connections) < MAX_CONNECTIONS)
+            self._accept_more(True)
 
     def _progress(self, connection):
         try:
@@ -259,6 +357,8 @@ class Server:
         self._accept_more(not self._closing)
         while self._handed_back:
             connection = self._handed_back.popleft()
+            # From now on: the process may have been stopped since the answer.
+            connection.expires = monotonic() + (self._read_timeout if connection.out else self._keep_alive)
             self._connections[connection.descriptor] = connection
             self._poll.register(connection.descriptor, select.POLLOUT if connection.out else _READABLE)
             self._take_pipelined(connection)
@@ -300,9 +400,8 @@ class Server:
         if sent < size:
             connection.state = Connection.WRITING
             connection.out = _after(pieces, sent)
-            connection.expires = monotonic() + self._read_timeout
         else:
-            self._await_next(connection)
+            connection.state = Connection.READING
         self._handed_back.append(connection)
         self._away.discard(connection)
         self._wake()
@@ -341,13 +440,10 @@ class Server:
         if self._closing or not connection.keep:
             self._close(connection)
             return
-        self._await_next(connection)
-        self._poll.modify(connection.descriptor, _READABLE)
-        self._take_pipelined(connection)
-
-    def _await_next(self, connection):
         connection.state = Connection.READING
         connection.expires = monotonic() + self._keep_alive
+        self._poll.modify(connection.descriptor, _READABLE)
+        self._take_pipelined(connection)
 
     def _close(self, connection):
         self._let_go(connection)

@@ -41,7 +41,7 @@ def serve(settings, listener):
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, ending.asked)  # Ctrl-C, which would be taken for a failure of the model's
     _thread.start_new_thread(server.serve, ())
-    status = _predict(settings, application, inbox)
+    status = _predict(settings, application, server, inbox)
     if status == 0:
         server.drain()
     host.close()
@@ -70,7 +70,7 @@ def _end(status):
     os._exit(status)
 
 
-def _predict(settings, application, inbox):
+def _predict(settings, application, server, inbox):
     """Takes jobs until SIGTERM, in this thread and as many more as there may be predictions at one time."""
     if settings.mode == "web":
         try:
@@ -80,14 +80,14 @@ def _predict(settings, application, inbox):
             log.line("the model can't be loaded, so there is nothing to serve")
             return 1
     for _ in range(settings.concurrency - 1):
-        _thread.start_new_thread(_work, (application, inbox))
-    _work(application, inbox)
+        _thread.start_new_thread(_work, (application, inbox, inbox.get))
+    _work(application, inbox, inbox.get if settings.concurrency > 1 else server.next_job)
     return 0
 
 
-def _work(application, inbox):
+def _work(application, inbox, next_job):
     while True:
-        job = inbox.get()
+        job = next_job()
         if job is ENOUGH:
             inbox.put(job)  # for the next thread
             return

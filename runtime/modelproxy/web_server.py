@@ -32,7 +32,7 @@ class WebServer:
         self._loaded = True
         log.line("the model is loaded, in %d ms" % round((monotonic() - began) * 1000))
 
-    # --- in the server's thread -----------------------------------------------------------------------------------
+    # --- in the thread that has the server's lead -----------------------------------------------------------------
 
     def refuse(self, head):
         if head.target.partition("?")[0] == self._settings.health_path and head.method in ("GET", "HEAD"):

@@ -34,8 +34,8 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(trylast=True)  # when all fixtures have ended
 def pytest_runtest_teardown(item):
-    """A test that leaves its own onnxruntime behind fails, not a later one that takes it for the real one. The collector
-    sees again what an action has frozen: hypothesis looks by it for who has its random numbers."""
+    """A test that leaves its own onnxruntime behind fails, not a later one that takes it for the real one. The
+    collector sees again what an action has frozen: hypothesis looks by it for who has its random numbers."""
     if hasattr(gc, "unfreeze"):
         gc.unfreeze()
     module = sys.modules.get("onnxruntime")

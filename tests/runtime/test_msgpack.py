@@ -50,7 +50,7 @@ def test_no_key_is_of_a_kind_of_which_any_number_can_have_one_hash(key, there, m
     monkeypatch.setitem(sys.modules, "msgpack", there)
     assert msgpack.unpack(b"\x82\xa1a\1\2\3") == {"a": 1, 2: 3}
     for data in (b"\x81" + key + b"\1", b"\x82\1\2" + key + b"\1", b"\x91\x81" + key + b"\1"):
-        with pytest.raises(ValueError, match="^a map has a key that is an array, a map or an extension$"):
+        with pytest.raises(ValueError, match=r"^a map has a key that is an array, a map or an extension$"):
             msgpack.unpack(data)
 
 

@@ -11,7 +11,7 @@ import pytest
 from modelproxy import jobs as jobs_module
 from modelproxy import server as server_module
 from modelproxy.http1 import Reply, error_reply, parse_head
-from modelproxy.jobs import ENOUGH, Inbox
+from modelproxy.jobs import ENOUGH, Inbox, Job
 from modelproxy.listener import listen
 from modelproxy.reader import Refused
 from modelproxy.server import Server
@@ -46,6 +46,8 @@ class Application:
 
 
 class Running:
+    taking_turns = False  # whether the only thread that does jobs waits on the sockets too
+
     def __init__(self, read_timeout=5, keep_alive=0, workers=1, max_body=1000000):
         self.listener = listen("127.0.0.1", 0)
         self.port = self.listener.getsockname()[1]
@@ -53,6 +55,7 @@ class Running:
         self.inbox = Inbox()
         self.server = Server(self.listener, self.application, self.inbox, max_body, read_timeout, keep_alive)
         self.threads = [threading.Thread(target=self.server.serve)]
+        self.next_job = self.server.next_job if self.taking_turns and workers == 1 else self.inbox.get
         self.threads += [threading.Thread(target=self.work) for _ in range(workers)]
         for thread in self.threads:
             thread.daemon = True
@@ -60,7 +63,7 @@ class Running:
 
     def work(self):
         while True:
-            job = self.inbox.get()
+            job = self.next_job()
             if job is ENOUGH:
                 self.inbox.put(job)
                 return
@@ -87,6 +90,11 @@ class Running:
         with self.connect() as connection:
             connection.sendall(wire)
             return rest_of(connection)
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["one waits", "both in turn"])
+def _each_way(request, monkeypatch):
+    monkeypatch.setattr(Running, "taking_turns", request.param)
 
 
 def rest_of(connection):
@@ -265,6 +273,17 @@ def test_a_kept_connection_serves_one_after_another_and_pipelined():
         assert split(rest_of_reset(connection) or b"x 200\r\n\r\n6 last")[0] == 200
 
 
+def test_a_client_that_has_gone_is_told_nothing_of_a_request_it_only_began():
+    """Pipelined, so that its head is read when the one before is answered: to a connection that is reset."""
+    begun = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    with Running(keep_alive=60) as running:
+        running.application.work = lambda job: time.sleep(0.2)
+        for _ in range(3):
+            with running.connect() as connection:
+                connection.sendall(post(b"x") + begun)
+        assert split(running.ask(post(b"y", extra=b"Connection: close\r\n"))) == (200, b"1 y")
+
+
 def test_a_large_answer_on_a_kept_connection_and_what_follows_it():
     with Running(keep_alive=5) as running, running.connect() as connection:
         connection.sendall(post(b"", b"/large") + post(b"x"))
@@ -322,6 +341,88 @@ def test_a_job_in_time_is_not_answered_twice():
         assert split(running.ask(post(b"y")))[0] == 200
 
 
+def test_a_deadline_that_is_near_is_kept():
+    with Running() as running:
+        go_on = threading.Event()
+        running.application.late_after = 0.01
+        running.application.work = lambda job: go_on.wait(10)  # so the others never begin
+        for _ in range(3):
+            assert split(running.ask(post(b"x")))[0] == 504
+        go_on.set()
+
+
+# --- who waits on the sockets -------------------------------------------------------------------------------------
+
+
+def test_others_are_answered_while_a_job_takes_long():
+    with Running() as running, running.connect() as connection:
+        go_on = threading.Event()
+        running.application.work = lambda job: go_on.wait(10)
+        for _ in range(3):
+            assert split(running.ask(post(b"x", b"/no")))[0] == 404
+        connection.sendall(post(b"x"))
+        for _ in range(3):
+            assert split(running.ask(post(b"x", b"/no")))[0] == 404
+        go_on.set()
+        assert split(rest_of(connection)) == (200, b"1 x")
+        for _ in range(3):
+            assert split(running.ask(post(b"y"))) == (200, b"1 y")
+
+
+@pytest.fixture
+def resting(monkeypatch):
+    """A server whose own thread has stood by for long enough to rest."""
+    monkeypatch.setattr(Running, "taking_turns", True)
+    monkeypatch.setattr(server_module, "RESTLESS_MOMENTS", 1)
+    with Running() as running:
+        for _ in range(3):
+            assert split(running.ask(post(b"x"))) == (200, b"1 x")
+        while not running.server._rests:
+            time.sleep(0.01)
+        yield running
+
+
+def test_a_rest_ends_with_a_job_that_takes_long(resting):
+    go_on = threading.Event()
+    resting.application.work = lambda job: go_on.wait(10)
+    with resting.connect() as connection:
+        connection.sendall(post(b"x"))
+        assert split(resting.ask(post(b"x", b"/no")))[0] == 404
+        go_on.set()
+        assert split(rest_of(connection)) == (200, b"1 x")
+
+
+def test_a_rest_ends_with_the_server(resting):
+    resting.server.drain()
+
+
+def test_signals_are_heard_while_the_lead_is_waited_for(idle, monkeypatch):
+    monkeypatch.setattr(server_module, "SIGNAL_SECONDS", 0.01)
+    idle._lead.acquire()
+    found = []
+    thread = threading.Thread(target=lambda: found.append(idle.next_job()))
+    thread.start()
+    time.sleep(0.1)
+    assert idle._wanted
+    idle._lead.release()
+    idle._inbox.put(ENOUGH)
+    thread.join(10)
+    assert found == [ENOUGH]
+
+
+def test_what_the_other_thread_has_read_waits_for_nothing(idle, monkeypatch):
+    job = Job(idle, None, None, b"")
+    idle._complete.append(job)
+    monkeypatch.setattr(idle, "_turn", lambda most: pytest.fail("waits on the sockets"))
+    assert idle.next_job() is job
+
+
+def test_a_nap_may_be_ended_twice(idle):
+    idle._end_nap()
+    idle._end_nap()
+    assert idle._nap.acquire(False)
+
+
 def test_several_workers_do_several_jobs_at_once():
     meet = threading.Barrier(4, timeout=10)
     with Running(workers=4) as running:
@@ -356,6 +457,24 @@ def test_busy_connections_make_others_wait_not_fail(monkeypatch):
         assert split(running.ask(post(b"x")))[0] == 200
         for connection in busy:
             connection.close()
+
+
+def test_connections_that_wait_for_their_answer_count(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(server_module, "ACCEPT_AGAIN_SECONDS", 0.05)
+    with Running() as running:
+        go_on = threading.Event()
+        running.application.work = lambda job: go_on.wait(10)
+        clients = []
+        for _ in range(8):
+            clients.append(running.connect())
+            clients[-1].sendall(post(b"x"))
+            time.sleep(0.1)  # or it is an idle one, which makes room
+        assert len(running.server._away) == 3
+        go_on.set()
+        for client in clients:
+            assert split(rest_of(client)) == (200, b"1 x")
+            client.close()
 
 
 def test_without_descriptors_idle_connections_make_room():
@@ -478,19 +597,16 @@ def test_a_connection_kept_while_the_end_comes_is_closed_with_its_answer():
         pass
 
 
-def test_a_fault_of_the_server_s_own_ends_the_process(monkeypatch, capfd):
-    ended = []
-    monkeypatch.setattr(server_module.os, "_exit", ended.append)
-    listener = listen("127.0.0.1", 0)
-    server = Server(listener, None, Inbox(), 1, 1)
-    monkeypatch.setattr(server, "_attend", lambda descriptor: 1 // 0)
-    server._wake()
-    server.serve()
-    assert ended == [70]
+def test_a_fault_of_the_server_s_own_ends_the_process(idle, monkeypatch, capfd):
+    def end(status):
+        raise SystemExit(status)  # as nothing else that the thread does
+
+    monkeypatch.setattr(server_module.os, "_exit", end)
+    monkeypatch.setattr(idle, "_attend", lambda descriptor: 1 // 0)
+    idle._wake()
+    with pytest.raises(SystemExit, match=r"^70$"):
+        (idle.next_job if Running.taking_turns else idle.serve)()
     assert "ZeroDivisionError" in capfd.readouterr()[1]
-    listener.close()
-    server._waker.close()
-    server._woken.close()
 
 
 @pytest.fixture

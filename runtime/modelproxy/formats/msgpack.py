@@ -32,8 +32,8 @@ _NUMBERS = {
     0xD2: Struct(">i"),
     0xD3: Struct(">q"),
 }
-# Python's hashes of bytes and of text can't be foretold, and few numbers have the same; of tuples, as which timestamps and
-# other extensions are read, any number can be made that do, and a dict of them takes minutes (CWE-407).
+# Python's hashes of bytes and of text can't be foretold, and few numbers have the same; of tuples, as which timestamps
+# and other extensions are read, any number can be made that do, and a dict of them takes minutes (CWE-407).
 _KEYS = frozenset((type(None), bool, int, float, str, bytes))
 _INCOMPLETE = "it ends too early"
 
@@ -44,11 +44,10 @@ def unpack(data):
     if package is None:
         return read(data)
     try:
-        return package.unpackb(data, raw=False)  # where all keys are text or bytes, as nearly always
-    except Exception:
-        pass  # there may be other keys, or it may be wrong, of which the following says more
-    try:
-        return package.unpackb(data, raw=False, strict_map_key=False, object_pairs_hook=_map_of)
+        try:
+            return package.unpackb(data, raw=False)
+        except ValueError:  # perhaps for a key that is neither text nor bytes, of which there are few
+            return package.unpackb(data, raw=False, strict_map_key=False, object_pairs_hook=_map_of)
     except Exception as error:  # of many types, old and new
         raise ValueError(str(error) or type(error).__name__) from error
 
