@@ -18,7 +18,7 @@ ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 readonly ROOT HERE="$ROOT/scripts/build" DOCKERFILE="$ROOT/Dockerfile" CATALOGUE="$ROOT/models/catalogue.tsv"
 # shellcheck disable=SC2016 # stands for itself: only a dry run prints it
 readonly LOG_TAIL=15 ASKED_AT_ONCE=8 BASE_PLACEHOLDER='$(docker image inspect --format'
-PREFIX=build WIDTH=5 COLOUR_ON='' COLOUR_OFF='' WORK='' INDEX=''
+PREFIX=build WIDTH=5 COLOUR_ON='' COLOUR_OFF='' WORK='' RUN='' INDEX=''
 
 # shellcheck source=scripts/build/output.sh
 source "$HERE/output.sh"
@@ -101,7 +101,7 @@ clean_up() {
   done
   if [[ -n $WORK ]]; then
     if [[ -e $WORK/containers ]]; then
-      docker ps --all --quiet --filter "label=modelwhisk.smoke=$$" 2>/dev/null |
+      docker ps --all --quiet --filter "label=modelwhisk.smoke=$RUN" 2>/dev/null |
         while IFS= read -r container; do docker rm --force "$container" >/dev/null 2>&1 || true; done
     fi
     rm -rf -- "$WORK"
@@ -182,6 +182,9 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   WORK=$(mktemp -d "${TMPDIR:-/tmp}/modelwhisk-build.XXXXXX")
+  # By which this run's containers are known. Its process's number may be another's too, where many machines or
+  # containers share an engine.
+  RUN=${WORK##*.}
   mkdir -- "$WORK/unreachable"
   [[ -z $SBOM ]] || ((DRY_RUN)) || mkdir -p -- "$SBOM" || die "--sbom: the folder can't be made: $SBOM"
   find_proxies

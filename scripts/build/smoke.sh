@@ -8,7 +8,7 @@ readonly MARKER='XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX'
 readonly IN_CONTAINER='exec "$(command -v python3 || command -v python)" - "$@"'
 
 smoke_test() { # IMAGE
-  local container="modelwhisk-smoke-$$-$INDEX" memory=$MEMORY fault='' path=$TEST_PATH wanted=good client
+  local container="modelwhisk-smoke-$RUN-$INDEX" memory=$MEMORY fault='' path=$TEST_PATH wanted=good client
   if [[ -z $path && -n $MODEL_DIGEST ]]; then
     # What a good request to it is nobody knows.
     path=/ wanted=any
@@ -18,7 +18,7 @@ smoke_test() { # IMAGE
   [[ -n $memory ]] || memory=${CATALOGUE_MEMORY:-2048}
   ((DRY_RUN)) || touch "$WORK/containers"
   # The invoker's own options (openwhisk: core/invoker/.../docker/DockerContainer.scala); no swap, as there.
-  act docker run --detach --name "$container" --label "modelwhisk.smoke=$$" --platform "$PLATFORM" \
+  act docker run --detach --name "$container" --label "modelwhisk.smoke=$RUN" --platform "$PLATFORM" \
     --cpu-shares 256 --memory "${memory}m" --memory-swap "${memory}m" --network bridge \
     --cap-drop NET_RAW --cap-drop NET_ADMIN --ulimit nofile=1024:1024 --pids-limit 1024 --log-driver json-file \
     --env __OW_API_HOST=http://localhost -- "$1" || fail "the container doesn't start: $(why)"
