@@ -5,9 +5,9 @@ repeated Content-Length or Host, a Content-Length beside a Transfer-Encoding, an
 """
 
 import re
-from functools import lru_cache
 
 from .messages import error_response
+from .remembered import remembered
 
 MAX_HEAD = 64 * 1024
 MAX_FIELDS = 128
@@ -95,7 +95,7 @@ def parse_head(data):
     return head
 
 
-@lru_cache(16)
+@remembered(16)
 def _request_line(line):
     """Method, target and version (RFC 9112 section 3)."""
     match = _REQUEST_LINE.match(line)
@@ -107,7 +107,7 @@ def _request_line(line):
     return match.group(1).decode("ascii"), match.group(2).decode("ascii"), version
 
 
-@lru_cache(64)  # the platform's requests have the same lines again and again, but for Content-Length
+@remembered(64)  # the platform's requests have the same lines again and again, but for Content-Length
 def _field(line):
     """Name and value of a header or trailer line (RFC 9112 section 5)."""
     name, colon, value = line.partition(b":")

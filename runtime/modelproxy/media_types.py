@@ -5,7 +5,8 @@ unless the Content-Type carries a charset; all multipart types are binary.
 """
 
 import re
-from functools import lru_cache
+
+from .remembered import remembered
 
 
 def _listed(**subtypes):
@@ -119,7 +120,7 @@ class MediaType:
         return self.name not in ALWAYS_UTF8 and self.name not in OPEN_CHARSET and self.name not in BINARY
 
 
-@lru_cache(64)
+@remembered(64)
 def parse(text):
     """The ``MediaType`` of a Content-Type header, or None where the platform couldn't read it either.
 

@@ -5,16 +5,17 @@ cost.
 import binascii
 import json
 import re
-from functools import lru_cache
+
+from .remembered import remembered
 
 # Runs, of text, and escapes that all share: single ones of bytes were 150 MB for a megabyte, which a caller may send.
-_ESCAPED = re.compile("(?:%[0-9A-Fa-f]{2}){1,64}")  # bounded: such a group takes memory for each time it matches
+_RUN_OF_ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2}){1,64}")  # bounded: such a group takes memory for each time it matches
 _UNSAFE_IN_PATH = re.compile(r"[^!$%&'()*+,\-./0-9:;=@A-Z_a-z~]+|%(?![0-9A-Fa-f]{2})")
 _UNSAFE_IN_FORM = re.compile(r"[^\-.0-9A-Z_a-z~ ]+")
 _ESCAPES = tuple(["%%%02X" % code for code in range(256)])
 
 
-@lru_cache(32)
+@remembered(32)
 def quoted_path(path):
     """``path`` with whatever can't stand in a URL's path escaped; escapes already there stay as they are."""
     return _UNSAFE_IN_PATH.sub(_escaped, path.encode("utf-8", "replace").decode("latin-1"))
@@ -28,7 +29,7 @@ def mount_point(path):
 def unquoted(path):
     """The bytes behind a percent-encoded path, each as one character, which is what PEP 3333 wants in PATH_INFO."""
     text = path.encode("latin-1", "replace").decode("latin-1")
-    return _ESCAPED.sub(_unescaped, text) if "%" in text else text
+    return _RUN_OF_ESCAPES.sub(_unescaped, text) if "%" in text else text
 
 
 def _unescaped(match):

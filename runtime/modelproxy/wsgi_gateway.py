@@ -2,11 +2,11 @@
 
 import re
 import sys
-from functools import lru_cache
 from io import BytesIO
 
 from .messages import HOP_BY_HOP, Response
 from .percent import unquoted
+from .remembered import remembered, size_of_texts
 
 # Accept-Encoding because the application must not compress (the platform can't carry it).
 _NOT_FORWARDED = HOP_BY_HOP | {"accept-encoding"}
@@ -26,7 +26,7 @@ def environ_of(request, multithread=False):
     Names with ``_`` are kept out, since HTTP_X_Y could be either of ``X-Y`` and ``X_Y``, and so is ``Proxy``, which
     CGI-minded libraries take for the proxy to use (httpoxy, CVE-2016-5385).
     """
-    script_name, path_info, target = _path_variables(request.mount, request.path)
+    script_name, path_info, target = _path_variables((request.mount, request.path))
     if request.query:
         target += "?" + request.query
     environ = {
@@ -60,19 +60,20 @@ def environ_of(request, multithread=False):
             environ[key] += ("; " if name == "cookie" else ", ") + value
         else:
             environ[key] = value
-    environ["SERVER_NAME"], environ["SERVER_PORT"] = _host_and_port(environ.get("HTTP_HOST", ""), request.scheme)
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = _host_and_port((environ.get("HTTP_HOST", ""), request.scheme))
     if request.activation is not None:
         environ["openwhisk.activation"] = request.activation
     return environ
 
 
-@lru_cache(32)
-def _path_variables(mount, path):
+@remembered(32, 800, size_of_texts)
+def _path_variables(mount_and_path):
     """SCRIPT_NAME, PATH_INFO, and what REQUEST_URI begins with."""
+    mount, path = mount_and_path
     return unquoted(mount), unquoted(path), mount + path
 
 
-@lru_cache(256)
+@remembered(256, 200)
 def _key(name):
     """The environ's key of a header, None where it has none or one that isn't like others'."""
     if name in ("content-type", "content-length", "proxy") or name in _NOT_FORWARDED or "_" in name:
@@ -80,8 +81,9 @@ def _key(name):
     return "HTTP_" + name.upper().replace("-", "_")
 
 
-@lru_cache(8)
-def _host_and_port(host, scheme):
+@remembered(8, 400, size_of_texts)
+def _host_and_port(host_and_scheme):
+    host, scheme = host_and_scheme
     name, colon, port = host.rpartition(":")
     if colon and port.isdecimal():
         return name or "localhost", port
@@ -180,7 +182,7 @@ def _log(error):
     traceback.print_exception(type(error), error, error.__traceback__)
 
 
-@lru_cache(32)
+@remembered(32)
 def _code_of(status):
     match = _STATUS.match(status)
     return None if match is None else int(match.group(1))

@@ -32,7 +32,7 @@ OPERATORS = (
     *("ReplaceContinueWithBreak", "ExceptionReplacer", "NumberReplacer", "RemoveDecorator", "ZeroIterationForLoop"),
 )
 
-_CACHE = re.compile(r"(@|\w+ = )lru_cache\(")
+_CACHE = re.compile(r"(@|\w+ = )(lru_cache|remembered)\(")
 _SHOWN = re.compile(r"\[: ?(39|40|41|79|80|81)\]")
 
 

@@ -3,11 +3,11 @@
 import binascii
 import json
 import re
-from functools import lru_cache
 
 from .. import base64_codec, media_types
 from ..messages import BadValue, Request
 from ..percent import form_encoded, quoted_path
+from ..remembered import remembered, size_of_texts
 
 RESERVED = frozenset(("__ow_method", "__ow_headers", "__ow_path", "__ow_user", "__ow_query", "__ow_body"))
 
@@ -56,7 +56,7 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
     return Request(method, quoted_path(path), query, headers, body, mount, scheme, activation, default)
 
 
-@lru_cache(32)
+@remembered(32)
 def _method(given):
     method = given.upper()
     if not is_method(method):
@@ -74,7 +74,7 @@ def public_path(action_name):
     return _public_path(action_name) if isinstance(action_name, str) else ""
 
 
-@lru_cache(8)
+@remembered(8)
 def _public_path(action_name):
     parts = action_name.strip("/").split("/")
     if len(parts) not in (2, 3) or not all(parts):
@@ -116,7 +116,7 @@ def _headers(given):
     return headers
 
 
-@lru_cache(64)  # most requests have the names of others
+@remembered(64, 3000, size_of_texts)  # most requests have the names of others
 def _all_lower(names):
     """Whether header names are well formed and have no capitals."""
     return all(_TOKEN.match(name) and name == name.lower() for name in names)

@@ -2,11 +2,11 @@
 
 import json
 import re
-from functools import lru_cache
 from json.encoder import encode_basestring, encode_basestring_ascii
 
 from .. import base64_codec, media_types
 from ..messages import HOP_BY_HOP, Response, error_response
+from ..remembered import remembered, size_of_texts
 
 # The platform adds these three itself (WebActions.scala, defaultCorsResponse); a browser refuses a second set.
 PLATFORM_CORS = frozenset(
@@ -88,13 +88,13 @@ def _encode(response, request, keep_cors, server_timing, notes):
         notes.append("sent the model's 205 as 204, since no client gets a 205 through the platform")
         status = 204
     body = response.body if _has_body(status, request) else b""
-    head = _head(tuple([pair for pair in response.headers if pair[0] != "Content-Length"]), keep_cors)
+    head = _head((tuple([pair for pair in response.headers if pair[0] != "Content-Length"]), keep_cors))
     notes.extend(head.notes)
     if body:
         plain = _inflated(body) if head.coding and head.form == media_types.TEXT else None
         if plain is not None:
             notes.append("decompressed the model's text, which the platform can't carry")
-            head = _head(tuple([pair for pair in response.headers if pair[0].lower() not in _OF_CODED]), keep_cors)
+            head = _head((tuple([pair for pair in response.headers if pair[0].lower() not in _OF_CODED]), keep_cors))
         members, encoded = head.encode(head, body if plain is None else plain, notes)
     else:
         # And no type: the platform drops it, unless it stumbles over it first.
@@ -123,7 +123,8 @@ class _Head:
               JSON text in one or several parts.
     """
 
-    def __init__(self, pairs, keep_cors):
+    def __init__(self, pairs_and_keep_cors):
+        pairs, keep_cors = pairs_and_keep_cors
         self.notes = []
         self.content_type, headers = _relayed(pairs, keep_cors, self.notes)
         self.parsed = parsed = media_types.parse(self.content_type)
@@ -146,7 +147,11 @@ class _Head:
         return _json if self.form == media_types.JSON and not self.coding else _bytes
 
 
-_head = lru_cache(32)(_Head)
+def _size_of_pairs(pairs_and_keep_cors):
+    return sum(map(size_of_texts, pairs_and_keep_cors[0]))
+
+
+_head = remembered(16, 2000, _size_of_pairs)(_Head)
 
 
 def _has_body(status, request):
