@@ -8,8 +8,9 @@ use_colours() {
   COLOUR_OFF=$'\033[0m'
 }
 
-# Control characters could rewrite a terminal's lines: in names and in other programs' words they are dropped, and with
-# them the C1 controls (U+0080 to U+009F) and what turns the direction of writing (U+202A to U+202E, U+2066 to U+2069).
+# Control characters could rewrite a terminal's lines: in names and in other programs' words they become question marks,
+# and with them the C1 controls (U+0080 to U+009F) and what turns the direction of writing (U+202A to U+202E, U+2066 to
+# U+2069). If they were dropped, what is around one could be the bytes of another.
 plain() {
   clean "$1"
   printf '%s' "$CLEAN"
@@ -17,10 +18,10 @@ plain() {
 
 # Sets CLEAN to it. A subshell for each of many words is most of what an image costs that is up to date.
 clean() {
-  CLEAN=${1//$'\xc2'[$'\x80'-$'\x9f']/}
-  CLEAN=${CLEAN//$'\xe2\x80'[$'\xaa'-$'\xae']/}
-  CLEAN=${CLEAN//$'\xe2\x81'[$'\xa6'-$'\xa9']/}
-  if [[ $CLEAN == *[[:cntrl:]]* ]]; then CLEAN=$(printf '%s' "$CLEAN" | tr -d '\000-\010\013-\037\177'); fi
+  CLEAN=${1//$'\xc2'[$'\x80'-$'\x9f']/?}
+  CLEAN=${CLEAN//$'\xe2\x80'[$'\xaa'-$'\xae']/?}
+  CLEAN=${CLEAN//$'\xe2\x81'[$'\xa6'-$'\xa9']/?}
+  if [[ $CLEAN == *[[:cntrl:]]* ]]; then CLEAN=$(printf '%s' "$CLEAN" | tr '\000-\010\013-\037\177' '[?*]'); fi
 }
 
 say() {

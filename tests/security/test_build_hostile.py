@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -31,6 +33,7 @@ HOSTILE = [
     "a[$(touch pwned)]",
 ]
 WORST = ["$(touch pwned)", "a[$(touch pwned)]", "x\nRUN touch pwned", "\x1b]0;pwned\x07"]
+ROOT = Path(__file__).parents[2]
 ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
 
@@ -129,6 +132,25 @@ def test_a_dry_run_shows_such_names_as_they_can_be_pasted(world: World) -> None:
     done = world.build("--dry-run", str(folder))
     assert not ESCAPES.search(done.stdout)
     subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
+
+
+PIECES = [b"\xc2", b"\x9b", b"\xe2", b"\x80", b"\x81", b"\xae", b"\xa6", b"\x01", b"a"]
+
+
+def test_nothing_that_is_around_a_control_character_becomes_one() -> None:
+    words = [b"".join(pieces) for pieces in itertools.product(PIECES, repeat=5)]
+    script = 'source scripts/build/output.sh; while IFS= read -r word; do clean "$word"; printf "%s\\n" "$CLEAN"; done'
+    done = subprocess.run(
+        ["bash", "-c", script],
+        input=b"\n".join([*words, b""]),
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, "LC_ALL": "C"},
+        check=True,
+    )
+    lines = done.stdout.split(b"\n")
+    assert len(lines) == len(words) + 1
+    assert not [line for line in lines if ESCAPES.search(line.decode("utf-8", "replace"))]
 
 
 @pytest.mark.parametrize("word", ["WORK[$(touch pwned)]", "1;touch pwned", "08", "", "9" * 40])
