@@ -32,7 +32,7 @@ def of_bytes(content: bytes) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with opened(content) as image:
+            with opened(content, side=SIDE) as image:
                 image.draft("RGB", (2 * SIDE, 2 * SIDE))
                 image.thumbnail((SIDE, SIDE))
                 return _url(image.convert("RGBA" if _has_transparency(image) else "RGB"))

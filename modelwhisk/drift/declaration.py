@@ -17,6 +17,7 @@ Declaration = dict[str, Any]
 _METHOD = "embed"
 _CLASSES = {"predictor": "Predictor", "deployment": "Deployment"}
 _FEWEST = 2  # numbers that make a vector
+_SIDE = 64  # of the pictures that the general embedding looks at
 
 
 class NotDeclared(ValueError):
@@ -79,7 +80,7 @@ def _has_method(folder: Path, name: str) -> bool:
 
 def _is_picture(given: Given) -> bool:
     try:
-        with adapter.part("formats.picture_file").opened(given.content()) as picture:
+        with adapter.part("formats.picture_file").opened(given.content(), side=_SIDE) as picture:
             picture.verify()
     except Exception:  # Pillow raises anything on what is no picture
         return False

@@ -41,10 +41,10 @@ def thumbnails(inputs: Sequence[Given]) -> dict[int, bytes]:
     return made
 
 
-def _picture(opened: Callable[[bytes], Image], given: Given) -> Image | None:
+def _picture(opened: Callable[..., Image], given: Given) -> Image | None:
     """In red, green and blue; None for some other file that the model takes."""
     try:
-        with opened(given.content()) as picture:
+        with opened(given.content(), side=_SIDE) as picture:
             small: Image = picture.convert("RGB")
             return small
     except Exception:  # Pillow raises anything on what is no picture

@@ -20,7 +20,7 @@ _QUALITY = 90  # of JPEG and WebP
 _SMALLEST = 16  # pixels; below that a picture shows nothing
 _MARGIN = 0.95  # of the scale that the size suggests, since compression isn't proportional
 _MAX_STEPS = 40
-_MOST_PIXELS = 150_000_000  # of the largest cameras
+_MOST_BYTES = 1_500_000_000  # of memory, which a JPEG of the largest cameras needs: 150 megapixels
 
 
 def shrink_picture(part: FilePart, room: int) -> FilePart:
@@ -35,7 +35,7 @@ def shrink_picture(part: FilePart, room: int) -> FilePart:
     except ImportError as problem:
         raise ClientError("--shrink needs Pillow: pip install 'modelwhisk[pictures]'") from problem
     try:
-        with adapter.part("formats.picture_file").opened(part.content, most=_MOST_PIXELS) as opened:
+        with adapter.part("formats.picture_file").opened(part.content, most=_MOST_BYTES) as opened:
             form = opened.format or "PNG"
             picture: Image = ImageOps.exif_transpose(opened) or opened
             picture.load()

@@ -104,3 +104,9 @@ def test_a_picture_of_few_bytes_and_many_pixels_is_no_picture():
     header = content[:16] + struct.pack(">II", 9000, 9000) + content[24:29]
     with pytest.raises(picture.NoPicture, match="9000 x 9000 pixels"):
         picture.embedding(header + struct.pack(">I", zlib.crc32(header[12:])) + content[33:])
+
+
+def test_too_large_a_picture_says_how_large_it_may_be(monkeypatch):
+    monkeypatch.setattr(picture.opened, "__defaults__", (SIDE * SIDE, 0, 0))
+    with pytest.raises(picture.NoPicture, match=r"^it has 80 x 80 pixels, .* make it smaller"):
+        picture.embedding(file_of(drawn()))

@@ -516,6 +516,21 @@ def test_a_photo_that_lies_on_its_side_is_put_upright(monkeypatch):
     assert image_tensor.array_of(picture([None, 3, None, None]), turned()).shape == (1, 3, 8, 16)
 
 
+@pytest.mark.parametrize("box", [1024, 3])
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC", "HWC", "CHW"])
+def test_each_pixel_gets_the_number_that_the_metadata_say(layout, box, monkeypatch):
+    monkeypatch.setattr(image_tensor.picture_file, "BOX", box)
+    levels = numpy.random.RandomState(1).randint(0, 256, (7, 5, 3)).astype("u1")
+    dims = [{"N": 1, "C": 3, "H": 16, "W": 16}[letter] for letter in layout]
+    taken = picture(dims, layout=layout, mean="1,2,3", std="7,8,9", scale="3", BitmapPixelFormat="Bgr8")
+    taken.size = (None, None)
+    expected = ((levels[:, :, ::-1] * 3.0 - [1, 2, 3]) / [7, 8, 9]).astype("f4")
+    if layout[-3] == "C":
+        expected = expected.transpose(2, 0, 1)
+    found = image_tensor.array_of(taken, png(Image.fromarray(levels)))
+    assert found.flags["C_CONTIGUOUS"] and (found.reshape(expected.shape) == expected).all()
+
+
 @pytest.mark.parametrize("content", [b"", b"hello", None])
 def test_what_is_no_picture_is_refused(content):
     content = solid()[:-30] if content is None else content
@@ -523,6 +538,23 @@ def test_what_is_no_picture_is_refused(content):
         warnings.simplefilter("ignore")
         with refused("What was sent for the input 'x' is no picture"):
             image_tensor.array_of(picture([None, 3, 8, 8]), content)
+
+
+def test_too_large_a_picture_is_refused():
+    narrow = png(Image.new("L", (1, 60000)))
+    assert image_tensor.array_of(picture([None, 1, None, None]), narrow).shape == (1, 1, 60000, 1)
+    with refused("The picture for the input 'x' is too large: it has 1 x 60000 pixels, for which 240 MB"):
+        image_tensor.array_of(picture([None, 1, 1000, 1000]), narrow)
+
+
+def test_a_picture_whose_colours_cant_be_converted_is_refused(monkeypatch):
+    def unknown(*_):
+        raise ValueError("conversion from LAB to RGB not supported")  # as older Pillows say
+
+    content = png(Image.new("LAB", (8, 8)), format="TIFF")
+    monkeypatch.setattr(Image.Image, "convert", unknown)
+    with refused("What was sent for the input 'x' is no picture: conversion from LAB"):
+        image_tensor.array_of(picture([None, 3, 8, 8]), content)
 
 
 @pytest.mark.parametrize("kind", ["EPS", "ICO"])

@@ -15,7 +15,7 @@ left alone, its orientation too: to a model that doesn't turn pictures a turned 
 
 import numpy
 
-from ..formats.picture_file import opened
+from ..formats.picture_file import TooLarge, opened, plain
 from .declaration import PICTURE_VERSION
 
 VERSION = PICTURE_VERSION
@@ -65,17 +65,15 @@ def _pixels(content):
 
     resampling = getattr(Image, "Resampling", Image)
     try:
-        image = opened(content)
+        image = opened(content, side=_SIDE)
         image.draft("RGB", (2 * _SIDE, 2 * _SIDE))  # a JPEG is decoded no larger than is of use
         image.load()
+        image = plain(image, "RGB")
+    except TooLarge as error:
+        raise NoPicture(str(error)) from None
     except Exception as error:  # Pillow raises anything on a broken file
         raise NoPicture("it is no picture that Pillow can read: %s" % (error or type(error).__name__)) from None
-    if image.mode.startswith("I"):
-        image = image.point(lambda level: level * (1 / 256)).convert("L")  # Pillow would cut 16 bits off at 255
-    elif image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB").resize((_SIDE, _SIDE), resampling.BILINEAR)
+    image = image.resize((_SIDE, _SIDE), resampling.BILINEAR)
     return numpy.asarray(image).astype("f4") / numpy.float32(255)
 
 

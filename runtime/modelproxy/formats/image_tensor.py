@@ -18,7 +18,7 @@ import re
 import numpy
 
 from ..messages import BadValue
-from .picture_file import opened
+from . import picture_file
 
 _RANGES = {  # scale and mean
     "nominalrange_0_255": (1.0, 0.0),
@@ -104,36 +104,49 @@ def _numbers(metadata, key, channels, default):
 
 def array_of(picture, content):
     """The array that ``picture``'s input takes for a picture file. Raises ``BadValue``, ``NoPillow``."""
-    pixels = numpy.asarray(_image(picture, content))
-    pixels = pixels.reshape(pixels.shape[:2] + (picture.channels,))
-    if picture.reversed:
-        pixels = pixels[:, :, ::-1]
-    if picture.datatype != "UINT8":
-        pixels = ((pixels * picture.scale - picture.mean) / picture.std).astype(_DTYPES[picture.datatype])
+    image = _image(picture, content)
+    values = _values(picture)
+    sizes = {"N": 1, "C": picture.channels, "H": image.height, "W": image.width}
+    array = numpy.empty([sizes[letter] for letter in picture.layout], values.dtype)
     absent = [letter for letter in "NC" if letter not in picture.layout]
-    array = pixels.reshape((1,) + pixels.shape).transpose(
-        ["NHWC".index(letter) for letter in absent + list(picture.layout)]
-    )
-    return numpy.ascontiguousarray(array.reshape(array.shape[len(absent) :]))
+    letters = absent + list(picture.layout)
+    # The same numbers as height x width x channels.
+    seen = array.reshape((1,) * len(absent) + array.shape).transpose([letters.index(letter) for letter in "NHWC"])[0]
+    for left, upper, right, lower in picture_file.boxes(image.size):
+        levels = numpy.asarray(image.crop((left, upper, right, lower)))
+        levels = levels.reshape(levels.shape[:2] + (picture.channels,))
+        if picture.reversed:
+            levels = levels[:, :, ::-1]
+        for channel in range(picture.channels):
+            seen[upper:lower, left:right, channel] = values[:, channel].take(levels[:, :, channel])
+    return array
+
+
+def _values(picture):
+    """What a pixel's level, 0 to 255, becomes in each channel: made once for all of them, a picture's own numbers are
+    never there as float64."""
+    levels = numpy.arange(256, dtype="u1").reshape(256, 1)
+    if picture.datatype != "UINT8":
+        levels = ((levels * picture.scale - picture.mean) / picture.std).astype(_DTYPES[picture.datatype])
+    return numpy.broadcast_to(levels, (256, picture.channels))
 
 
 def _image(picture, content):
+    """The picture in the input's size and colours."""
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
         raise NoPillow(str(error)) from None
     upright = getattr(ImageOps, "exif_transpose", Image.Image.copy)  # new in Pillow 6
+    is_open = None in picture.size
+    more = picture.channels * numpy.dtype(_DTYPES[picture.datatype]).itemsize if is_open else 0
     try:
-        image = upright(opened(content))
+        image = upright(picture_file.opened(content, more=more, side=max(side or 0 for side in picture.size)))
         image.load()
+        image = picture_file.plain(image, "L" if picture.channels == 1 else "RGB")
+    except picture_file.TooLarge as error:
+        raise BadValue("The picture for the input %r is too large: %s." % (picture.name, error)) from None
     except Exception as error:  # Pillow raises anything on a broken file
         raise BadValue("What was sent for the input %r is no picture: %s." % (picture.name, error)) from None
-    if image.mode.startswith("I"):
-        image = image.point(lambda level: level * (1 / 256)).convert("L")  # Pillow would cut 16 bits off at 255
-    elif "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")  # what lies behind what can't be seen is often black
-        image = Image.alpha_composite(paper, image)
-    image = image.convert("L" if picture.channels == 1 else "RGB")
     size = tuple(wanted or own for wanted, own in zip(picture.size, image.size))
     return image if size == image.size else image.resize(size, getattr(Image, "Resampling", Image).BILINEAR)

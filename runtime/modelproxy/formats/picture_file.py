@@ -1,20 +1,98 @@
-"""Opens a picture file that somebody sent, unless to unpack it would cost gigabytes or run another program. Pure."""
+"""Opens a picture file that somebody sent, unless to unpack it would cost much memory or run another program, and makes
+plain colours of its pixels. Pure."""
 
 from io import BytesIO
 
-MOST_PIXELS = 50 * 1000 * 1000  # 150 MB as RGB, which a PNG of 50 kB can ask for
+# That a picture may need at once, of which a PNG of 50 kB can ask for gigabytes. As much as the photo of a camera needs
+# (24 megapixels in colour: as it is and upright), or of a phone as float32 (12 megapixels).
+MOST_BYTES = 200 * 1000 * 1000
 # EPS is a program, which Pillow has Ghostscript run; what an icon holds is a picture whose size only unpacking tells.
 _REFUSED = ("EPS", "ICNS", "ICO")
+# Bytes for each pixel that a decoder needs beside what it decodes into, for each band: as measured. JPEG's are the
+# coefficients of progressive ones, which stay whole also where the picture is decoded smaller.
+_DECODERS = {"AVIF": 4, "JPEG": 2, "JPEG2000": 6, "MPO": 2, "WEBP": 4}
+_COLOURS = 4  # bytes of each pixel of Pillow's, but for the modes below
+_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
+BOX = 512  # pixels: what is converted at a time takes 1 MB for each step
 
 
-def opened(content, most=MOST_PIXELS):
-    """Pillow's ``Image`` of a file's bytes, not unpacked yet. Raises ``ImportError`` without Pillow, ``ValueError`` for
-    what is refused, and what Pillow raises for a broken file, which may be anything."""
+class TooLarge(ValueError):
+    """The picture has more pixels than are taken; the text says how many are."""
+
+
+def opened(content, most=MOST_BYTES, more=0, side=0):
+    """Pillow's ``Image`` of a file's bytes, not unpacked yet. Raises ``ImportError`` without Pillow, ``TooLarge``,
+    ``ValueError`` for what is refused, and what Pillow raises for a broken file, which may be anything.
+
+    most   bytes of memory that the picture may need.
+    more   bytes for each pixel that the caller makes of the whole picture; 0 where it resizes it first.
+    side   the longest side, in pixels, to which the caller resizes it, 0 for none: a JPEG that is too large is decoded
+           smaller, but twice as large as that.
+    """
     from PIL import Image
 
     image = Image.open(BytesIO(content))
     if image.format in _REFUSED:
         raise ValueError("%s isn't taken" % image.format)
-    if image.width * image.height > most:
-        raise ValueError("it has %d x %d pixels" % image.size)
+    size = width, height = image.size
+    decoder = _decoder(image)
+    if side and not more and _needed(image, decoder, more, side) > most:
+        image.draft(None, (2 * side, 2 * side))
+    needed = _needed(image, decoder, more, side)
+    if needed > most:
+        raise TooLarge(
+            "it has %d x %d pixels, for which %d MB of memory would be needed and %d MB are given: make it smaller,"
+            " %.3g megapixels at most" % (size + (needed // 10**6, most // 10**6, width * height * most / needed / 1e6))
+        )
     return image
+
+
+def _decoder(image):
+    """Bytes that the decoder needs beside what it decodes into."""
+    width, height = image.size
+    if image.format == "TIFF":  # whose tiles may be larger than the picture (TIFF 6.0: TileWidth, TileLength)
+        tags = image.tag_v2
+        bits = max(tags.get(258, (1,))) * tags.get(277, 1)  # BitsPerSample, SamplesPerPixel
+        return max(width, tags.get(322, 0)) * max(height, tags.get(323, 0)) * bits // 8
+    return _DECODERS.get(image.format, 0) * len(image.getbands()) * width * height
+
+
+def _needed(image, decoder, more, side):
+    """Bytes at the worst moment."""
+    pixels = image.width * image.height
+    own = _BYTES.get(image.mode, _COLOURS)
+    rows = max(image.size) * side  # Pillow resizes rows first, which may make them longer
+    return max(
+        own * pixels + decoder,
+        (own + _COLOURS) * pixels,  # put upright; converted
+        (more and _COLOURS + more) * pixels,
+        _COLOURS * pixels + max(more, _COLOURS) * rows,
+    )
+
+
+def boxes(size):
+    """The parts, (left, upper, right, lower), into which a picture of (width, height) is cut to save memory."""
+    width, height = size
+    for upper in range(0, height, BOX):
+        for left in range(0, width, BOX):
+            yield left, upper, min(left + BOX, width), min(upper + BOX, height)
+
+
+def plain(image, mode):
+    """The picture as "L" or "RGB", on white where it is transparent: what lies behind what can't be seen is often
+    black. Raises what Pillow raises for a mode that it can't convert."""
+    from PIL import Image
+
+    if image.mode == mode and "transparency" not in image.info:
+        return image
+    made = Image.new(mode, image.size)
+    for box in boxes(image.size):
+        part = image.crop(box)
+        if image.mode.startswith("I"):
+            part = part.point(lambda level: level * (1 / 256)).convert("L")  # Pillow would cut 16 bits off at 255
+        elif image.mode in _ALPHA or "transparency" in image.info:
+            paper = Image.new("RGBA", part.size, "white")
+            part = Image.alpha_composite(paper, part.convert("RGBA"))
+        made.paste(part.convert(mode), box)
+    return made
