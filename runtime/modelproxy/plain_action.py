@@ -202,8 +202,11 @@ def _is_result(response):
     if not is_json or _LONG_NUMBER.search(response.body):
         return False
     try:
-        value = json.loads(response.body.decode("utf-8"), parse_constant=_refuse)
+        text = response.body.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
+        return False
+    if len(text) > 2 * web_action.MOST_LEVELS and web_action.is_too_deep(text):
         return False
     return type(value) is list or (type(value) is dict and "error" not in value)
 

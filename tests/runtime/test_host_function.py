@@ -582,6 +582,18 @@ def test_results_that_are_too_large():
     assert result["error"]["body"] == {"error": sentence, "size": 1001, "limit": 1000}
 
 
+def test_a_result_has_no_more_levels_than_the_platform_reads():
+    container = returning(
+        "{'a': __import__('functools').reduce(lambda inner, _: [inner], range(args['levels'] - 2), [1000 * '['])}"
+    )
+    assert "error" not in container.run({"levels": 500})[1]
+    too_deep = "The action's result can't be written as JSON: "
+    if sys.version_info >= (3, 12):  # older ones write no more than some 980
+        assert "error" not in container.run({"levels": 990})[1]
+        too_deep += "it is nested too deeply, in more than 990 levels"
+    assert container.run({"levels": 991})[1]["error"].startswith(too_deep)
+
+
 @pytest.mark.parametrize(
     ("result", "web", "plain"),
     [

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from modelproxy.formats import json_text
 
 LONG = "9" * (json_text.MOST_DIGITS + 1)
@@ -28,3 +30,26 @@ def test_a_million_digits_cost_no_time():
     with pytest.raises(ValueError, match="digits"):
         json_text.loads("[" + "9" * 5000000 + "]")
     assert json_text.loads(json.dumps(["9" * 4300 + "x"] * 2000))[1999].endswith("x")
+
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(st.sampled_from('[]{}"\\\\\u00e9a'), max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.sampled_from('[{"\\\\'), max_size=3), inner),
+    max_leaves=12,
+)
+
+
+def levels(value):
+    inner = value if isinstance(value, list) else value.values() if isinstance(value, dict) else None
+    return 0 if inner is None else 1 + max(map(levels, inner), default=0)
+
+
+@given(VALUES, st.integers(0, 12), st.booleans(), st.booleans())
+def test_how_deep_json_is(value, more, ascii_only, several):
+    expected = levels(value) + more + several
+    for _ in range(more):
+        value = {"[": value} if several else [value]
+    if several:
+        value = [1, [], value, {"a": "]"}]
+        expected = max(expected, 2)
+    assert json_text.levels_of(json.dumps(value, ensure_ascii=ascii_only)) == expected

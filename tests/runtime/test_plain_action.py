@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 from email.parser import BytesParser
 
 import pytest
@@ -295,6 +296,18 @@ def test_anything_else_is_wrapped(body, content_type):
     result = result_of(body, content_type)[1]
     assert sorted(result) == ["body", "headers", "statusCode"]
     assert result["statusCode"] == 200
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_a_result_has_no_more_levels_than_the_platform_reads(opening):
+    def nested(levels):
+        return levels * opening + b'"' + 1000 * b"[" + b'"' + levels * (b"]" if opening == b"[" else b"}")
+
+    assert result_of(nested(500))[0] == nested(500)
+    if sys.version_info >= (3, 12):  # older ones read no more than some 980
+        assert result_of(nested(990))[0] == nested(990)
+    result = result_of(nested(991))[1]
+    assert (result["statusCode"], result["body"]) == (200, nested(991).decode("ascii"))
 
 
 @pytest.mark.parametrize("status", [200, 201, 299])

@@ -14,7 +14,7 @@ import sys
 
 from .. import log
 from ..messages import BadValue, Result, error_response
-from ..web_action import escaped_mark, is_web
+from ..web_action import MOST_LEVELS, escaped_mark, is_too_deep, is_web
 from . import Unloadable
 
 NO_CODE = "Missing main/no code to execute."
@@ -303,6 +303,8 @@ def _speak_utf_8():
 def _json(returned):
     """The result as JSON that the platform can read. Raises ``ValueError`` or whatever ``json`` raises."""
     text = json.dumps(returned, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if len(text) > 2 * MOST_LEVELS and is_too_deep(text):
+        raise ValueError("it is nested too deeply, in more than %d levels" % MOST_LEVELS)
     if _LONG_NUMBER.search(text):
         json.loads(text, parse_int=_short_enough, parse_float=_short_enough)
     try:

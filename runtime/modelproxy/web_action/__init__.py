@@ -4,6 +4,18 @@ Pure functions. The rules are OpenWhisk's WebActions.scala and pekko-http's; the
 """
 
 from .request import RESERVED, decode, is_method, is_web, public_path
-from .result import Outcome, accepts, encode, escaped_mark
+from .result import MOST_LEVELS, Outcome, accepts, encode, escaped_mark, is_too_deep
 
-__all__ = ["RESERVED", "Outcome", "accepts", "decode", "encode", "escaped_mark", "is_method", "is_web", "public_path"]
+__all__ = [
+    "MOST_LEVELS",
+    "RESERVED",
+    "Outcome",
+    "accepts",
+    "decode",
+    "encode",
+    "escaped_mark",
+    "is_method",
+    "is_too_deep",
+    "is_web",
+    "public_path",
+]

@@ -23,6 +23,7 @@ _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _JSON_START = re.compile(rb"[ \t\r\n]*[\[{]")
 _OPENING = (b"{", b"[")  # of nearly all
 MOST_INFLATED = 1 << 26  # bytes of text, of which the platform passes on a sixty-fourth
+MOST_LEVELS = 990  # of a result: the platform reads 1000 (spray-json, maxDepth) and puts some around it
 _JOINED = 65536  # bytes
 _NEVER_FITS = 4  # a body of so many limits doesn't fit, though UTF-32 becomes UTF-8
 _SCRIPTS = frozenset(
@@ -233,6 +234,17 @@ def escaped_mark(text):
     """JSON text without U+FFFF, which the platform's parser takes for the end of its input (spray-json's
     JsonParser.scala, EOI): there would be no result, and soon no container. Swagger UI's own scripts have it."""
     return text.replace(b"\xef\xbf\xbf", b"\\uffff")
+
+
+def is_too_deep(text):
+    """True where JSON text has more levels than the platform reads, for which it would end the container (contract A7);
+    only worth asking of more than two characters a level. Up to Python 3.11 ``json`` itself neither writes nor reads
+    so many."""
+    if text.count("[") + text.count("{") <= MOST_LEVELS:
+        return False
+    from ..formats.json_text import levels_of
+
+    return levels_of(text) > MOST_LEVELS
 
 
 def _base64(body):
