@@ -142,6 +142,7 @@ def test_scope():
         (":1", "http", ("localhost", 1)),
         ("[::1]:8", "http", ("[::1]", 8)),
         ("a:b", "http", ("a:b", 80)),
+        ("a:" + "1" * 5000, "http", ("a:" + "1" * 5000, 80)),
     ],
 )
 def test_server_of_the_scope(host, scheme, expected):

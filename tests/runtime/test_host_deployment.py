@@ -494,6 +494,8 @@ def test_each_type_in_a_form(typed):
         ("int", "\u0663"),
         ("double", "nan"),
         ("double", ""),
+        ("double", "."),
+        ("double", "1" * 4301),
         ("bool", "maybe"),
         ("dict", "{"),
         ("dict", "[" * 100000),
@@ -503,6 +505,13 @@ def test_each_type_in_a_form(typed):
 )
 def test_a_form_s_text_that_stands_for_no_such_value(typed, name, text):
     assert value_of(ask_form(typed, (name, text.encode("utf-8"))), 400)["field"] == name
+
+
+def test_no_text_for_a_number_takes_long(typed):
+    """In an expression that can part digits in two ways, either of these took hours or minutes."""
+    assert value_of(ask_form(typed, ("double", b"1" * 1000000 + b"x")), 400)["field"] == "double"
+    near = [("array_double", text + b"x") for text in (b"1" * 4299, b"1" * 2000 + b"." + b"1" * 2000)]
+    assert value_of(ask_form(typed, *near * 500), 400)["field"] == "array_double"
 
 
 def test_fields_that_are_missing_unknown_or_given_twice(package):

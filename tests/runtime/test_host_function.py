@@ -602,6 +602,7 @@ def test_a_result_has_no_more_levels_than_the_platform_reads():
         ({"statusCode": 201}, 201, 200),
         ({"statusCode": "404", "body": "x"}, 404, 200),
         ({"statusCode": "x"}, 400, 200),
+        ({"statusCode": "2" * 5000}, 400, 200),
         ({"error": "sorry"}, 400, 502),
         ({"error": {"statusCode": 422, "body": "x"}}, 422, 502),
         (["a"], 500, 200),

@@ -92,6 +92,30 @@ def test_what_fastapi_writes(expected):
     assert inputs_of_openapi(written, "/nothing") is None
 
 
+@pytest.mark.parametrize(
+    ("template", "fitting", "others"),
+    [
+        ("/{a}", ["/x", "/{a}", "/x.y"], ["/", "/x/y", "x", "/x/"]),
+        ("/{a}/{b}", ["/x/y"], ["/x", "//y", "/x/", "/x/y/z"]),
+        ("/a{b}c", ["/abc", "/acc", "/accc"], ["/ac", "/abcd", "/xbc"]),
+        ("/{a}-{b}", ["/x-y", "/---", "/x-y-z"], ["/--", "/-y", "/x-", "/xy"]),
+        ("/{a}{b}.{c}", ["/xy.z", "/x..z"], ["/x.z", "/xy."]),
+        ("/{a}:run", ["/x:run", "/:run:run"], ["/:run", "/x:ran"]),
+        ("/a.b", ["/a.b"], ["/axb", "/a.bc"]),
+    ],
+)
+def test_paths_with_parameters(template, fitting, others):
+    written = json.dumps({"paths": {template: {"post": {}}}}).encode("utf-8")
+    assert all(inputs_of_openapi(written, path) for path in fitting)
+    assert not any(inputs_of_openapi(written, path) for path in others)
+
+
+def test_no_path_takes_long():
+    written = json.dumps({"paths": {"/{a}-{b}-{c}": {"post": {}}}}).encode("utf-8")
+    assert inputs_of_openapi(written, "/" + "-" * 1000000 + "/") is None
+    assert inputs_of_openapi(written, "/" + "-" * 1000000)
+
+
 FILE_30 = {"type": "string", "format": "binary"}
 FILE_31 = {"type": "string", "contentMediaType": "application/octet-stream"}
 

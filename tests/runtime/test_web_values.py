@@ -110,6 +110,7 @@ def test_an_array_and_a_result_without_any_http():
     assert response_of({}).status == 204
     assert response_of({"error": {"greeting": 1}}).status == 204
     assert response_of({"statusCode": 101, "body": "x"}).status == 400
+    assert response_of({"statusCode": "2" * 5000, "body": "x"}).status == 400
 
 
 def test_headers_that_no_response_may_carry_are_left_out():

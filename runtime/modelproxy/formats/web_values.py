@@ -17,7 +17,7 @@ from . import json_text
 _NEVER_SHOWN = frozenset(("content-length", "transfer-encoding"))
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
 _LOOKS_LIKE_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)\Z")
-_WHOLE = re.compile(r"[+-]?[0-9]+\Z")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}\Z")  # of more than 4300 digits int() fails, or takes minutes
 _HTTP_KEYS = frozenset(("statusCode", "headers", "body", "error"))
 
 NOT_ALLOWED = "Request defines parameters that are not allowed (e.g., reserved properties)."

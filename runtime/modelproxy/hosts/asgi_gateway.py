@@ -103,7 +103,7 @@ def _headers_for(request):
 
 def _server(host, scheme):
     name, colon, port = host.rpartition(":")
-    if colon and port.isdecimal():
+    if colon and port.isdecimal() and len(port) <= 5:  # a longer one Python may refuse, or take minutes for
         return name or "localhost", int(port)
     return host or "localhost", 443 if scheme == "https" else 80
 

@@ -10,7 +10,7 @@ from ..plain_action import Inputs, inputs_of_swagger
 
 _METHODS = ("post", "put", "patch", "get")  # the first that a path has is the one that predicts
 _DEEPEST = 8  # levels of $ref, allOf and the like; a document may refer to itself
-_TEMPLATE = re.compile(r"\\{[^{}/]*\\}|\{[^{}/]*\}")  # re.escape marks the brackets up to Python 3.6
+_TEMPLATE = re.compile(r"\{[^{}/]*\}")
 
 
 def inputs_of_openapi(document, path):
@@ -46,9 +46,25 @@ def _operations(paths, path):
     if path in paths:
         return paths[path]
     for template in paths:
-        if re.match(_TEMPLATE.sub("[^/]+", re.escape(template)) + r"\Z", path):
+        pairs = zip(template.split("/"), path.split("/"))
+        if template.count("/") == path.count("/") and all(_fits(segment, text) for segment, text in pairs):
             return paths[template]
     raise KeyError(path)
+
+
+def _fits(segment, text):
+    """Whether a template's segment stands for ``text``, each parameter for a character or more. An expression of two
+    parameters would take hours for a long path."""
+    first, *others = _TEMPLATE.split(segment)
+    if not others or not text.startswith(first):
+        return text == first and not others
+    at = len(first)
+    for literal in others[:-1]:
+        found = text.find(literal, at + 1)
+        if found < 0:
+            return False
+        at = found + len(literal)
+    return text.endswith(others[-1]) and len(text) - len(others[-1]) > at
 
 
 def _form(bodies, files):
