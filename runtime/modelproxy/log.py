@@ -12,6 +12,13 @@ MARKER = b"XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n"
 
 # What would let a value from outside start a line of its own in the log, or steer the terminal that shows it.
 _CONTROLS = {code: "\\x%02x" % code for code in list(range(32)) + list(range(127, 160))}
+_CONTROLS_IN_LINES = {code: escape for code, escape in _CONTROLS.items() if code != 10}
+_BEHIND_BLANKS = "\n    "
+# What Python's traceback.py puts between the tracebacks of a chain.
+_LINKS = (
+    "\nThe above exception was the direct cause of the following exception:\n\n",
+    "\nDuring handling of the above exception, another exception occurred:\n\n",
+)
 
 
 def own_line(text):
@@ -28,16 +35,34 @@ def line(text):
 
 
 def trouble(text):
-    """Several lines on stderr: a traceback."""
+    """Writes several lines to stderr, without control characters."""
     _flush()
-    write(2, unmarked(text.encode("utf-8", "backslashreplace")))
+    write(2, unmarked(text.translate(_CONTROLS_IN_LINES).encode("utf-8", "backslashreplace")))
 
 
 def traceback_of(error):
-    """Writes the traceback of an exception to stderr."""
+    """Writes the traceback of an exception to stderr: as Python does, but that nothing of an exception's text begins a
+    line. It may have a caller's words, and what begins like a line of the proxy's own is taken for one."""
     import traceback
 
-    trouble("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+    trouble("".join(_indented(traceback.format_exception(type(error), error, error.__traceback__))))
+
+
+def _indented(pieces):
+    """The pieces of a traceback: a heading, the frames, a type with its text, then notes; links between such."""
+    told = False  # the exception's type and text were there
+    for piece in pieces:
+        if piece in _LINKS:
+            told = False
+        elif told:
+            piece = _BEHIND_BLANKS[1:] + piece[:-1].replace("\n", _BEHIND_BLANKS) + "\n"
+        elif piece.startswith(" "):  # a frame, whose lines have blanks before them unless a file's name has several
+            lines = piece.replace("\t", " ").split("\n")
+            piece = "\n".join([line if line[:1] in ("", " ") else _BEHIND_BLANKS[1:] + line for line in lines])
+        elif piece != "Traceback (most recent call last):\n":
+            told = True
+            piece = piece[:-1].replace("\n", _BEHIND_BLANKS) + "\n"
+        yield piece
 
 
 def markers(closing=b""):
