@@ -4,6 +4,7 @@ import re
 import sys
 from io import BytesIO
 
+from . import log
 from .messages import HOP_BY_HOP, Response
 from .percent import unquoted
 from .remembered import remembered, size_of_texts
@@ -103,7 +104,7 @@ def call(application, request, multithread=False):
                 close()
             except BaseException as error:
                 # It costs a server's log a traceback, not the client its answer, which is out by then.
-                _log(error)
+                log.traceback_of(error)
 
 
 class _Answer:
@@ -174,12 +175,6 @@ class _Answer:
         if piece:
             self._pieces.append(piece)
         return fits
-
-
-def _log(error):
-    import traceback
-
-    traceback.print_exception(type(error), error, error.__traceback__)
 
 
 @remembered(32)

@@ -180,9 +180,17 @@ def test_what_the_application_raises_passes_and_the_body_is_closed(failure):
 
 
 @pytest.mark.parametrize("failure", [ValueError("at the close"), SystemExit(1)])
-def test_what_fails_at_the_close_does_not_cost_the_answer(failure, capsys):
+def test_what_fails_at_the_close_does_not_cost_the_answer(failure, capfd):
     assert call(application(Body([b"x"], None, failure)), request()).body == b"x"
-    assert type(failure).__name__ in capsys.readouterr()[1]
+    assert type(failure).__name__ in capfd.readouterr()[1]
+
+
+def test_what_fails_at_the_close_ends_no_log_and_needs_no_stream_of_the_model_s(capfd, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    failure = ValueError("x\nXXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\nmodelproxy: forged")
+    assert call(application(Body([b"x"], None, failure)), request()).body == b"x"
+    said = capfd.readouterr()[1]
+    assert "ValueError: x\n    XXX-THE-END-OF-A-WHISK-ACTIVATION-XXX\n    modelproxy: forged\n" in said
 
 
 # --- PEP 3333 to the letter: each application as it is, and between wsgiref's validator and us ----------------------
