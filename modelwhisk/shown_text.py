@@ -10,8 +10,9 @@ from typing import Any
 import rich.console
 from rich.segment import Segment
 
-# But for tabs and line ends: C0 and C1 controls, and what turns the direction of writing or breaks lines unseen.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# But for tabs and line ends: C0 and C1 controls, what turns the direction of writing or breaks lines unseen, and halves
+# of surrogate pairs, which no encoding has.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def shown(text: str) -> str:

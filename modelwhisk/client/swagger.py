@@ -13,6 +13,8 @@ _PREDICT_PATHS = ("/model/predict", "/predict", "/inference", "/v1/predict")
 _KINDS = frozenset({"file", "string", "integer", "number", "boolean", "array", "object"})
 _MAX_REFERENCES = 20  # deep: a reference to itself never ends
 
+_BEYOND = 1e300  # what is no number that a bound may be; NaN isn't less
+
 Object = Mapping[str, Any]
 
 
@@ -48,6 +50,12 @@ def _predict_path(paths: Object) -> str:
 
 def _listed(paths: Object) -> str:
     return ", ".join(sorted(map(str, paths))) or "none at all"
+
+
+def _number(value: object) -> float | None:
+    """A bound that can be compared with; None for what a description has instead of one."""
+    is_one = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _BEYOND
+    return cast(float, value) if is_one else None
 
 
 class _Reader:
@@ -131,8 +139,8 @@ class _Reader:
             description=str(schema.get("description", "")),
             default=schema.get("default"),
             choices=tuple(schema.get("enum", ())),
-            minimum=schema.get("minimum"),
-            maximum=schema.get("maximum"),
+            minimum=_number(schema.get("minimum")),
+            maximum=_number(schema.get("maximum")),
             items=self._schema(name, items, depth=depth + 1) if isinstance(items, Mapping) else None,
         )
 

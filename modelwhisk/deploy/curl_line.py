@@ -67,7 +67,11 @@ def ask(whisk: OpenWhisk, action: Action, sample: str | None = None) -> CurlLine
         pass  # the deployment has succeeded; the line is a help
     options = _connection_options(action, whisk.settings.insecure)
     model = model_name(action.image or action.name)
-    return curl_line(whisk.web_url(action.full_name), document, model, options=options, sample=sample, page=page)
+    url = whisk.web_url(action.full_name)
+    try:
+        return curl_line(url, document, model, options=options, sample=sample, page=page)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # of a description, which may be any JSON
+        return curl_line(url, None, model, options=options, page=page)
 
 
 def _found(whisk: OpenWhisk, action: Action, paths: Sequence[str]) -> Any:

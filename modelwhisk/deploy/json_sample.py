@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-# A schema may refer to itself.
+# A schema may refer to itself, and by each of its properties.
 _DEPTH = 8
+_VALUES = 200  # in one body
+_LENGTH_OF_A_VALUE = 100  # characters, by which examples are counted
 _TEXT = "I wish you a good morning, and a good day."
 
 Object = Mapping[str, Any]
@@ -32,12 +35,18 @@ def _body_schema(document: Object, path: str, operation: Object) -> Object:
 class _Sampler:
     def __init__(self, document: Object) -> None:
         self._document = document
+        self._left = _VALUES
 
     def sample(self, schema: Object, depth: int = 0) -> Any:
-        """A value that fits: the schema's example, default or first choice, else one made up for its type."""
+        """A value that fits: the schema's example, default or first choice, else one made up for its type; `{}` once
+        there are enough."""
         schema = self._resolved(schema)
+        self._left -= 1
+        if self._left < 0:
+            return {}
         for key in ("example", "default"):
             if schema.get(key) is not None:
+                self._left -= len(json.dumps(schema[key])) // _LENGTH_OF_A_VALUE
                 return schema[key]
         if schema.get("enum"):
             return schema["enum"][0]

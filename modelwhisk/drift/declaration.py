@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,8 @@ class Candidate:
     @property
     def options(self) -> str:
         """How it is declared on the command line."""
-        return f"--embedding 'answer:{self.pointer}'" + (f" --by {self.by}" if self.by else "")
+        # The model's own words, in what is there to be pasted into a shell.
+        return shlex.join(["--embedding", f"answer:{self.pointer}", *(["--by", self.by] if self.by else [])])
 
 
 def candidates(value: Any, pointer: str = "") -> Iterator[Candidate]:

@@ -11,6 +11,7 @@ import json
 import os
 import pkgutil
 import re
+import shlex
 import socket
 import subprocess
 import threading
@@ -40,12 +41,14 @@ from modelwhisk.client.encoding import url_below
 from modelwhisk.client.errors import InterfaceError, ModelError
 from modelwhisk.client.exchange import Policy, Send, Sent, Sleep, Step, Steps, exchange
 from modelwhisk.client.transport import AsyncTransport, SyncTransport
+from modelwhisk.deploy import curl_line as curl_line_module
 from modelwhisk.deploy import logs
 from modelwhisk.deploy.curl_line import curl_line
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.deploy.plan import Wish, lowered_by_refusal, make_plan
 from modelwhisk.deploy.report import TextReport as DeployReport
 from modelwhisk.drift import local_model
+from modelwhisk.drift.declaration import Candidate
 from modelwhisk.invoke import output
 from modelwhisk.local import container_client
 from modelwhisk.local.report import TextReport
@@ -547,6 +550,55 @@ def test_what_is_below_an_address_has_its_host(address: str) -> None:
     for path in ("@evil/x", ":81/x", ".evil/x", "x", "/a\x00", "/\ud800", *up):
         with pytest.raises(InterfaceError):
             url_below(address, path)
+
+
+@pytest.mark.parametrize("properties", [7, 40])
+def test_a_schema_of_itself_makes_no_long_curl_line(properties: int) -> None:
+    """433 bytes made one of 58 MB."""
+    whole = {"$ref": "#/definitions/A"}
+    schemas = {"A": {"properties": {f"p{at}": whole for at in range(properties)}}, "B": {"example": "x" * 5_000}}
+    schemas["C"] = {"properties": {f"p{at}": {"$ref": "#/definitions/B"} for at in range(1_000)}}
+    for name in ("A", "C"):
+        asked = {"in": "body", "name": "b", "schema": {"$ref": f"#/definitions/{name}"}}
+        document = {"paths": {"/model/predict": {"post": {"parameters": [asked]}}}, "definitions": schemas}
+        assert len(curl_line("http://model", document, "m").command) < 50_000
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"type": "integer", "minimum": "x"},
+        {"type": "integer", "minimum": [1]},
+        {"type": "number", "minimum": float("inf"), "maximum": float("nan")},
+        {"type": "integer", "minimum": True},
+        {"default": "\ud800"},
+        {"name": "\ud800"},
+        {"default": [[[]]], "enum": {}},
+    ],
+    ids=range(7),
+)
+def test_no_description_ends_a_deployment_that_succeeded(said: dict[str, object]) -> None:
+    field = {"in": "query", "name": "n", "required": True, **said}
+    document = {"paths": {"/model/predict": {"post": {"parameters": [field]}}}}
+    action = Action.from_json({"name": "m", "namespace": "guest"})
+    with answering("", json.dumps(document).encode()) as (address, _), OpenWhisk(Settings(address, KEY)) as whisk:
+        whisk._own_namespace = "guest"
+        command = curl_line_module.ask(whisk, action).command
+    assert shown(command).encode().startswith(b"curl ")
+    with contextlib.suppress(InterfaceError):
+        for bound in [(found.minimum, found.maximum) for found in swagger.interface_of(document).inputs]:
+            assert all(end is None or abs(end) < float("inf") for end in bound)
+
+
+def test_an_embedding_s_options_are_words_for_a_shell() -> None:
+    for pointer, by in (("/x'; touch pwned; echo '", "l$(touch pwned)"), ("/e/*/p", "`touch pwned`"), ("/a b", None)):
+        words = ["--embedding", f"answer:{pointer}", *(["--by", by] if by else [])]
+        assert shlex.split(Candidate(pointer, 2, by).options) == words
+
+
+def test_half_a_surrogate_pair_is_shown() -> None:
+    assert shown("half \ud800 a pair").encode() == "half \ufffd a pair".encode()
+    assert json.loads(json_shown({"\ud800": "\udfff"}).encode()) == {"\ud800": "\udfff"}
 
 
 def test_a_curl_line_asks_for_one_url() -> None:
