@@ -77,7 +77,7 @@ class Action:
 
     def admit(self, job):
         if job.head.target.partition("?")[0] == "/run":
-            job.notes, job.body = Activation(job.body), None
+            job.notes, job.body = Activation(job.body, job.peer), None
             job.late_at = job.notes.late_at(self._settings.deadline_margin)
 
     def overdue(self, job):
@@ -222,6 +222,7 @@ class Action:
         else:
             inputs = self._describe(mount, path.partition("?")[0])
             activation.request = plain_action.request({} if value is None else value, inputs, mount, message, path)
+        activation.request.peer = activation.peer
         value = None  # the body's base64 has served
         activation.decoded = monotonic()
         return self._host.handle(activation.request)

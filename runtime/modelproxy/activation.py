@@ -29,8 +29,9 @@ class Activation:
     too_deep = False
     _timing = ""  # until the answer is encoded
 
-    def __init__(self, body):
+    def __init__(self, body, peer):
         self.arrived = monotonic()
+        self.peer = peer
         self.message = message = self._parsed(body)
         identity = message.get("activation_id") if message else None
         self.identity = identity if identity and type(identity) is str else "-"

@@ -5,6 +5,8 @@ import os
 from collections import deque
 from time import monotonic
 
+from .messages import NO_PEER
+
 ENOUGH = object()  # in the inbox: there will be no more jobs
 SIGNAL_SECONDS = 1.0  # at most until a signal is heard
 
@@ -53,15 +55,21 @@ class Inbox:
 
 
 class Job:
-    """One complete request. ``head`` and ``body`` are what came; ``late_at`` is the ``monotonic()`` time at which the
-    server answers in the application's stead, None for never; ``notes`` is the application's own."""
+    """One complete request.
 
-    __slots__ = ("_claim", "_connection", "_server", "arrived", "body", "head", "late_at", "notes")
+    head, body   what came.
+    peer         IP address that it came from.
+    late_at      ``monotonic()`` time at which the server answers in the application's stead, None for never.
+    notes        the application's own.
+    """
+
+    __slots__ = ("_claim", "_connection", "_server", "arrived", "body", "head", "late_at", "notes", "peer")
 
     def __init__(self, server, connection, head, body):
         self._server = server
         self._connection = connection
         self._claim = _thread.allocate_lock()
+        self.peer = NO_PEER if connection is None else connection.peer
         self.head = head
         self.body = body
         self.arrived = monotonic()

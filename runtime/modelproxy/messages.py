@@ -5,6 +5,8 @@ HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
 )
 
+NO_PEER = "127.0.0.1"  # where a call came by no connection
+
 
 class Request:
     """One HTTP request for the model.
@@ -19,9 +21,22 @@ class Request:
     scheme       "http" or "https", as the client sees it.
     activation   dict of the activation's metadata when an OpenWhisk action answers, None when a web server does.
     default      True when the client named no path, so that ``path`` is the host's default.
+    peer         IP address of who sent it to the container: of a web server's client, for an action of the invoker.
     """
 
-    __slots__ = ("_last", "activation", "body", "default", "headers", "method", "mount", "path", "query", "scheme")
+    __slots__ = (
+        "_last",
+        "activation",
+        "body",
+        "default",
+        "headers",
+        "method",
+        "mount",
+        "path",
+        "peer",
+        "query",
+        "scheme",
+    )
 
     def __init__(
         self, method, path, query="", headers=(), body=b"", mount="", scheme="http", activation=None, default=False
@@ -36,6 +51,7 @@ class Request:
         self.scheme = scheme
         self.activation = activation
         self.default = default
+        self.peer = NO_PEER
 
     def header(self, name):
         """The last value of a header by its lower-case name, "" when there is none."""

@@ -25,8 +25,10 @@ from .http1 import error_reply
 from .jobs import ENOUGH, SIGNAL_SECONDS, Job
 from .reader import QUIETLY, READ_AT_ONCE, Reader, Refused
 
-MAX_CONNECTIONS = 256
+MAX_CONNECTIONS = 256  # whose requests are on their way
+MAX_WAITING = 256  # requests for the model
 ACCEPT_AGAIN_SECONDS = 1.0
+SILENT_SECONDS = 1.0  # amid a request, after which others may have its connection's place
 LINGER_SECONDS = 2.0
 LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
 LINGER_BYTES = 1 << 28
@@ -41,18 +43,20 @@ _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 class Connection:
     """A socket, what is done with it at the moment, and the ``monotonic()`` time at which patience ends."""
 
-    __slots__ = ("descriptor", "expires", "keep", "out", "reader", "socket", "state")
+    __slots__ = ("descriptor", "expires", "heard", "keep", "out", "peer", "reader", "socket", "state")
 
     READING, WRITING, LINGERING = range(3)
 
-    def __init__(self, socket, reader, expires):
+    def __init__(self, socket, peer, reader, expires):
         self.socket = socket
+        self.peer = peer  # its IP address
         self.descriptor = socket.fileno()
         self.reader = reader
         self.state = self.READING
         self.out = None  # pieces still to be written; in LINGERING the number of bytes thrown away
         self.keep = False
         self.expires = expires
+        self.heard = monotonic()  # when bytes came last
 
 
 class Server:
@@ -263,20 +267,15 @@ class Server:
     # --- connections that come ------------------------------------------------------------------------------------
 
     def _accept_more(self, wanted):
-        wanted = wanted and not self._is_full()
         if wanted and not self._accepting:
             self._poll.register(self._listener.fileno(), select.POLLIN)
         elif self._accepting and not wanted:
             self._poll.unregister(self._listener.fileno())
         self._accepting = wanted
 
-    def _is_full(self):
-        """Those whose requests wait for the model count too: each has its body and its descriptor."""
-        return len(self._connections) + len(self._away) + len(self._handed_back) >= MAX_CONNECTIONS
-
     def _accept(self):
         try:
-            descriptor, _ = self._listener._accept()
+            descriptor, address = self._listener._accept()
         except BlockingIOError:
             return
         except OSError:  # no descriptor is left
@@ -284,21 +283,37 @@ class Server:
             return
         socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
         socket.setblocking(False)
-        reader = Reader(socket, self._application.refuse, self._max_body, self._scratch)
-        connection = self._connections[descriptor] = Connection(socket, reader, monotonic() + self._read_timeout)
+        reader = Reader(socket, self._refusal, self._max_body, self._scratch)
+        expires = monotonic() + self._read_timeout
+        connection = self._connections[descriptor] = Connection(socket, address[0], reader, expires)
         self._poll.register(descriptor, _READABLE)
         self._progress(connection)
-        if self._is_full():
+        if len(self._connections) >= MAX_CONNECTIONS:
             self._make_room(connection)
 
+    def _refusal(self, head):
+        """The application's, or that of one request too many: each that waits has its body and its descriptor."""
+        refusal = self._application.refuse(head)
+        if refusal is None and len(self._away) >= MAX_WAITING:
+            return error_reply(503, "%d requests wait for the model already; ask again later." % MAX_WAITING)
+        return refusal
+
     def _make_room(self, newest=None):
-        """Closes the connection that has been idle longest, so that idle ones can't make the container deaf; where none
-        is idle but the newest, whose request is on its way, no more are accepted until one ends."""
-        for connection in self._connections.values():
-            if connection.state == Connection.READING and connection.reader.idle and connection is not newest:
-                self._close(connection)
-                return
-        self._accept_again = monotonic() + ACCEPT_AGAIN_SECONDS
+        """Closes the connection that has been idle longest, or else one that has fallen silent amid its request, so
+        that neither can make the container deaf; where there is none but the newest, whose request is on its way, no
+        more are accepted until one ends."""
+        now = monotonic()
+        spare = [
+            connection
+            for connection in self._connections.values()
+            if connection.state == Connection.READING
+            and connection is not newest
+            and (connection.reader.idle or connection.heard < now - SILENT_SECONDS)
+        ]
+        if spare:
+            self._close(min(spare, key=lambda connection: (not connection.reader.idle, connection.heard)))
+            return
+        self._accept_again = now + ACCEPT_AGAIN_SECONDS
         self._accept_more(False)
 
     def _try_again(self):
@@ -307,6 +322,8 @@ class Server:
         if not self._closing and now >= self._accept_again:
             self._accept_again = now + ACCEPT_AGAIN_SECONDS
             self._accept_more(True)
+            if len(self._connections) >= MAX_CONNECTIONS:
+                self._make_room()
 
     def _progress(self, connection):
         try:
@@ -331,6 +348,8 @@ class Server:
             self._refuse(connection, refused)
             return
         finally:
+            if reader.received > before:
+                connection.heard = monotonic()
             _extend(connection, reader.received - before, self._read_timeout)
         if request is not None:
             self._hand_over(connection, *request)

@@ -5,6 +5,7 @@ OpenWhisk.
 hole.
 """
 
+import re
 import time
 from time import monotonic
 
@@ -14,6 +15,7 @@ from .messages import HOP_BY_HOP, Request, error_response
 from .percent import mount_point, quoted_path
 
 _HOP_BY_HOP = HOP_BY_HOP | {"content-length"}
+_ABSOLUTE = re.compile(r"https?://([^/?#]+)(/[^?#]*)?(?:\?([^#]*))?\Z", re.IGNORECASE)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -38,7 +40,7 @@ class WebServer:
         if head.target.partition("?")[0] == self._settings.health_path and head.method in ("GET", "HEAD"):
             body = b'{"status":"ok"}' if self._loaded else b'{"status":"loading"}'
             return Reply(200 if self._loaded else 503, [("Content-Type", "application/json")], body)
-        if not head.target.startswith("/") and _origin_form(head.target) is None:
+        if _parted(head) is None:
             return error_reply(400, "The request target %r is no path." % head.target[:80])
         return None
 
@@ -57,13 +59,15 @@ class WebServer:
             response = self._host.handle(request)
             if not 200 <= response.status <= 999:
                 response = error_response(502, "The model answered with the HTTP status %d." % response.status)
+            reply = _reply(response, request)
         except BaseException as error:  # SystemExit too: whatever the model does, it stays loaded
             log.traceback_of(error)
             response = error_response(
                 500, "The model failed with %s; the traceback is in the log." % type(error).__name__
             )
+            reply = _reply(response, request)
         if job.claim():
-            job.send(_reply(response, request))
+            job.send(reply)
         now = monotonic()
         log.line(
             "%s %s %d in=%d out=%d ms=%.3f wait=%.3f model=%.3f%s"
@@ -81,22 +85,29 @@ class WebServer:
         )
 
     def _request(self, job):
-        target = job.head.target if job.head.target.startswith("/") else _origin_form(job.head.target)
-        path, _, query = target.partition("?")
+        host, path, query = _parted(job.head)
         body, job.body = bytes(job.body), None
-        fields = [(name, value) for name, value in job.head.fields if name != "expect"]
+        fields = [
+            (name, host if name == "host" and host else value) for name, value in job.head.fields if name != "expect"
+        ]
         forwarded = [value for name, value in fields if name == "x-forwarded-proto"]
         scheme = "https" if forwarded and forwarded[-1].split(",")[0].strip().lower() == "https" else "http"
-        return Request(job.head.method, quoted_path(path), query, fields, body, self._mount, scheme)
+        request = Request(job.head.method, quoted_path(path), query, fields, body, self._mount, scheme)
+        request.peer = job.peer
+        return request
 
 
-def _origin_form(target):
-    """Path and query of an absolute-form target (RFC 9112 section 3.2.2), None for what is neither."""
-    scheme, found, rest = target.partition("://")
-    if not found or scheme.lower() not in ("http", "https"):
-        return "/" if target == "*" else None
-    slash = rest.find("/")
-    return rest[slash:] if slash >= 0 else "/"
+def _parted(head):
+    """Host, path and query of a request's target (RFC 9112 section 3.2), None for what is none. The host is that of an
+    absolute form, which counts whatever the Host header says; else it is "".
+    """
+    absolute = _ABSOLUTE.match(head.target)
+    host, path, query = absolute.groups() if absolute else ("",) + head.target.partition("?")[::2]
+    if absolute:
+        path, query = path or "/", query or ""
+    elif path == "*":
+        path = "/"
+    return (host, path, query) if path.startswith("/") and "#" not in head.target else None
 
 
 def _reply(response, request):

@@ -38,7 +38,7 @@ def environ_of(request, multithread=False):
         "REQUEST_URI": target,
         "RAW_URI": target,
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
+        "REMOTE_ADDR": request.peer,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": request.scheme,
         "wsgi.input": BytesIO(request.body),

@@ -78,7 +78,8 @@ def serve(connection):
     if path in ANSWERS:
         connection.sendall(ANSWERS[path])
     else:
-        seen = json.dumps({"line": lines[0], "fields": fields, "body": len(body), "pid": os.getpid()}).encode()
+        seen = json.dumps({"line": lines[0], "fields": fields, "body": len(body), "pid": os.getpid(),
+                           "key": os.environ.get("__OW_API_KEY")}).encode()
         connection.sendall(HEAD % len(seen) + seen)
     connection.close()
 
@@ -198,6 +199,7 @@ def test_a_request_arrives_as_a_proxy_passes_it_on(shared):
         ("x_y", "ambiguous"),
         ("x-forwarded-proto", "http"),
         ("x-forwarded-prefix", "/forged"),
+        ("x-forwarded-for", "192.0.2.1"),
         ("x-kept", "\xe9"),
         ("cookie", "a=1"),
         ("cookie", "b=2"),
@@ -223,6 +225,7 @@ def test_a_request_arrives_as_a_proxy_passes_it_on(shared):
         ["cookie", "a=1"],
         ["cookie", "b=2"],
         ["x-forwarded-proto", "https"],
+        ["x-forwarded-for", "192.0.2.1"],
         ["x-forwarded-host", "h.example"],
         ["x-forwarded-prefix", "/api/m"],
         ["content-length", "5"],
@@ -235,6 +238,9 @@ def test_a_gateway_in_front_of_a_web_server_is_heard(shared):
     fields = dict(seen(get(shared, headers=headers))["fields"])
     assert fields["x-forwarded-prefix"] == "/outer"
     assert fields["x-forwarded-host"] == "public.example"
+    assert fields["x-forwarded-for"] == "127.0.0.1"
+    headers = [("x-forwarded-for", "10.0.0.1"), ("x-forwarded-for", "192.0.2.1")]
+    assert dict(seen(get(shared, headers=headers))["fields"])["x-forwarded-for"] == "10.0.0.1, 192.0.2.1, 127.0.0.1"
     assert "content-length" not in fields
     assert dict(seen(get(shared, method="PUT"))["fields"])["content-length"] == "0"
 
@@ -394,6 +400,16 @@ def test_a_server_that_ends_is_started_again(server, capfd):
     assert out.count("modelproxy: the command is started again\n") == 2
     assert "modelproxy: the command ended with exit status 3\n" in out
     assert "its last words\n" in err
+
+
+def test_a_server_that_is_started_again_has_no_activation_s_key(make, monkeypatch):
+    monkeypatch.setenv("__OW_API_KEY", "of init")
+    host = make(words=SERVE)
+    host.load()
+    monkeypatch.setenv("__OW_API_KEY", "of this activation")
+    assert seen(get(host))["key"] == "of init"
+    killed(host._child)
+    assert seen(get(host))["key"] == "of init"
 
 
 def test_a_server_that_ended_between_calls(server):

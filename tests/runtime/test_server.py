@@ -459,22 +459,38 @@ def test_busy_connections_make_others_wait_not_fail(monkeypatch):
             connection.close()
 
 
-def test_connections_that_wait_for_their_answer_count(monkeypatch):
-    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
-    monkeypatch.setattr(server_module, "ACCEPT_AGAIN_SECONDS", 0.05)
+def test_no_more_than_so_many_wait_for_the_model(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_WAITING", 3)
     with Running() as running:
         go_on = threading.Event()
         running.application.work = lambda job: go_on.wait(10)
         clients = []
-        for _ in range(8):
+        for number in range(3):
             clients.append(running.connect())
             clients[-1].sendall(post(b"x"))
-            time.sleep(0.1)  # or it is an idle one, which makes room
-        assert len(running.server._away) == 3
+            while len(running.server._away) <= number:
+                time.sleep(0.01)
+        assert split(running.ask(post(b"y")))[0] == 503
+        assert split(running.ask(post(b"y", b"/no")))[0] == 404  # what the model isn't asked
         go_on.set()
         for client in clients:
             assert split(rest_of(client)) == (200, b"1 x")
             client.close()
+        assert split(running.ask(post(b"y"))) == (200, b"1 y")
+
+
+def test_connections_that_fell_silent_amid_a_request_make_room(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 4)
+    monkeypatch.setattr(server_module, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(server_module, "ACCEPT_AGAIN_SECONDS", 0.05)
+    with Running(read_timeout=60) as running:
+        silent = [running.connect() for _ in range(4)]
+        for connection, begun in zip(silent, (b"GET", b"GET / HTTP/1.1\r\n", post(b"xy")[:-1], b"GE")):
+            connection.sendall(begun)
+        for _ in range(3):
+            assert split(running.ask(post(b"x"))) == (200, b"1 x")
+        for connection in silent:
+            connection.close()
 
 
 def test_without_descriptors_idle_connections_make_room():
@@ -638,7 +654,7 @@ def test_it_may_be_woken_for_nothing_and_any_number_of_times(idle):
 def test_a_refusal_of_a_client_that_has_gone(idle):
     ours, theirs = socket.socketpair()
     theirs.close()
-    connection = server_module.Connection(ours, None, 0)
+    connection = server_module.Connection(ours, "192.0.2.7", None, 0)
     idle._connections[connection.descriptor] = connection
     idle._poll.register(connection.descriptor, select.POLLIN)
     idle._refuse(connection, Refused(None, error_reply(400, "no")))
@@ -654,7 +670,7 @@ def test_an_answer_to_a_client_whose_connection_takes_nothing(idle):
         with pytest.raises(BlockingIOError):
             while True:
                 ours.send(bytes(65536))
-        connection = server_module.Connection(ours, None, 0)
+        connection = server_module.Connection(ours, "192.0.2.7", None, 0)
         idle.reply(connection, parse_head(b"GET / HTTP/1.1\r\nHost: x"), Reply(200, [], b"hello"))
         assert connection.state == server_module.Connection.WRITING
         assert b"".join(bytes(piece) for piece in connection.out).endswith(b"\r\n\r\nhello")

@@ -1,6 +1,7 @@
 """The plain web server's part of a request, with a host in place of a model."""
 
 import json
+import types
 
 import pytest
 from modelproxy.http1 import parse_head
@@ -61,6 +62,8 @@ def test_health_before_and_after_the_model_is_loaded():
         (b"/a%20b?x=1", "/a%20b", "x=1"),
         (b"http://h/a?b", "/a", "b"),
         (b"HTTPS://h", "/", ""),
+        (b"http://h?x=/admin", "/", "x=/admin"),
+        (b"http://h/?", "/", ""),
         (b"*", "/", ""),
     ],
 )
@@ -71,7 +74,14 @@ def test_targets(target, path, query):
     assert served.host.request.activation is None
 
 
-@pytest.mark.parametrize("target", [b"a", b"ftp://h/", b"h:80"])
+def test_the_host_of_an_absolute_target_counts():
+    for target, host in ((b"http://other:81/p", "other:81"), (b"/p", "x")):
+        served = Served()
+        served.ask(b"GET %s HTTP/1.1" % target)
+        assert served.host.request.headers == [("host", host)]
+
+
+@pytest.mark.parametrize("target", [b"a", b"ftp://h/", b"h:80", b"/a#b", b"http://h#/admin", b"http:///a", b"*a"])
 def test_targets_that_are_no_path(target):
     assert Served().web.refuse(head(b"GET %s HTTP/1.1" % target)).status == 400
 
@@ -121,6 +131,19 @@ def test_a_model_that_fails(error, capfd):
     out, err = capfd.readouterr()
     assert "Traceback" in err
     assert " 500 " in out
+
+
+def test_an_answer_that_can_not_be_written(capfd):
+    reply = Served(Host(Response(200, [("Retry-After", 10)], b""))).ask()
+    assert reply.status == 500
+    assert "Traceback" in capfd.readouterr()[1]
+
+
+def test_who_asks_is_known():
+    served = Served()
+    job = Job(served, types.SimpleNamespace(peer="192.0.2.7"), head(b"GET / HTTP/1.1"), b"")
+    served.web.perform(job)
+    assert served.host.request.peer == "192.0.2.7"
 
 
 def test_a_status_that_no_client_understands():

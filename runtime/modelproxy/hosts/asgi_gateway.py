@@ -76,7 +76,7 @@ def scope_of(request, state, whole_path):
         "query_string": request.query.encode("latin-1", "replace"),
         "root_path": _decoded(request.mount),
         "headers": _headers_for(request),
-        "client": ("127.0.0.1", 0),
+        "client": (request.peer, 0),
         "server": _server(request.header("host"), request.scheme),
         "state": state.copy(),
         "extensions": extensions,

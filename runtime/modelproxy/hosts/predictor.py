@@ -161,8 +161,8 @@ class Host:
         if isinstance(error, KeyError) and error.args:
             sentence += " It has no %r." % error.args[0]
         response = error_response(error.code or 500, sentence)
-        own = [pair for pair in error.get_headers() if pair[0].lower() != "content-type"]
-        response.headers.extend(own)
+        own = [(str(name), str(value)) for name, value in error.get_headers()]  # of the model's making
+        response.headers.extend(pair for pair in own if pair[0].lower() != "content-type")
         return response
 
 

@@ -29,6 +29,7 @@ class Host:
         self._settings = settings
         self._words = ()
         self._offered = 0
+        self._environ = {}
         self._child = None
         self._place = ((), 0)  # addresses and port
         self._starting = _thread.allocate_lock()
@@ -40,6 +41,8 @@ class Host:
         settings = self._settings
         self._words = words_of(settings.target, settings.base_command)
         self._offered = settings.command_port or port_to_offer(settings.port, is_script(settings.target))
+        # Once: when it is started again, that is amid an activation, whose key it would keep.
+        self._environ = environment(self._offered)
         self._start()
 
     def handle(self, request):
@@ -123,7 +126,7 @@ class Host:
 
     def _start(self):
         before = ports.listening()
-        child = self._child = Child(self._words, environment(self._offered))
+        child = self._child = Child(self._words, self._environ)
         try:
             waiting = Waiting(child, before, self._settings, self._offered)
             listener = waiting.listener()

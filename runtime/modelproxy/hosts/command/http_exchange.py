@@ -12,7 +12,15 @@ from ...http1 import MAX_HEAD, ChunkedBody, Malformed
 from ...messages import HOP_BY_HOP, Response
 
 # RFC 9110 section 7.6.1; Accept-Encoding because the model must not compress, Expect because we have the whole body.
-_NOT_FORWARDED = HOP_BY_HOP | {"accept-encoding", "content-length", "expect", "host", "proxy", "x-forwarded-proto"}
+_NOT_FORWARDED = HOP_BY_HOP | {
+    "accept-encoding",
+    "content-length",
+    "expect",
+    "host",
+    "proxy",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+}
 _UNSAFE_IN_QUERY = re.compile(rb"[^\x21-\x7e]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?\Z")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -51,11 +59,18 @@ def head_of(request):
     dropped = _named_in_connection(request.headers)
     if request.mount or request.activation is not None:
         dropped.add("x-forwarded-prefix")
+    came_from = [value for name, value in request.headers if name == "x-forwarded-for"]
+    if (
+        request.activation is None
+    ):  # of a web server's client it is known, as any proxy tells it; of an action's it isn't
+        came_from.append(request.peer)
     for name, value in request.headers:
         # With ``_``: as for every other host (``wsgi_gateway``), since servers make one of ``X-Y`` and ``X_Y``.
         if name not in _NOT_FORWARDED and name not in dropped and "_" not in name:
             lines.append(name + ": " + value)
     lines.append("x-forwarded-proto: " + request.scheme)
+    if came_from:
+        lines.append("x-forwarded-for: " + ", ".join(came_from))
     if not request.header("x-forwarded-host"):
         lines.append("x-forwarded-host: " + host)
     if request.mount:
