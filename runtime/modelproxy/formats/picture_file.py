@@ -62,7 +62,7 @@ def _needed(image, decoder, more, side):
     """Bytes at the worst moment."""
     pixels = image.width * image.height
     own = _BYTES.get(image.mode, _COLOURS)
-    rows = max(image.size) * side  # Pillow resizes rows first, which may make them longer
+    rows = max(image.size) * side  # Pillow, older ones always, resizes rows first, which may make them longer
     return max(
         own * pixels + decoder,
         (own + _COLOURS) * pixels,  # put upright; converted
