@@ -31,6 +31,7 @@ OWNER_LABEL = "modelwhisk.local.owner"
 _UNIX = "http+unix://"
 _PORT = 8080  # of every action container
 _OUT_OF_MEMORY_PATIENCE = 2.0  # seconds in which docker may notice that the kernel killed a container
+_READ_AHEAD = 64  # pieces of a stream that may wait for the platform; then docker has to, and so the container
 _LOG_END_PATIENCE = 2.0  # seconds for the end of a removed container's output
 _COMMAND_NOT_FOUND = ("executable file not found", "no such file or directory")
 
@@ -100,9 +101,17 @@ class DockerContainer:
         wanted = {"stdout": stream == "stdout", "stderr": stream == "stderr"}
         with contextlib.suppress(DockerException, OSError, RuntimeError), contextlib.ExitStack() as opened:
             chunks = opened.enter_context(contextlib.closing(self._container.logs(stream=True, follow=True, **wanted)))
+            room = threading.Semaphore(_READ_AHEAD)
+
+            def take(chunk: bytes) -> None:
+                room.release()
+                self.log.feed(stream, chunk)
+
             for chunk in chunks:
+                while not room.acquire(timeout=1) and not self._loop.is_closed():
+                    pass
                 # RuntimeError: the loop is closed, and nobody reads the log any more.
-                self._loop.call_soon_threadsafe(self.log.feed, stream, chunk)
+                self._loop.call_soon_threadsafe(take, chunk)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from modelwhisk.local import messages
 MARKER = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX"
 
 # Longer lines become several, as docker's own log makes them of 16 KiB.
-_LONGEST_LINE = 64 * 1024  # bytes
+LONGEST_LINE = 64 * 1024  # bytes
 # The largest log limit, `limits.Limits.max_logs`; what an activation writes beyond it is counted and not kept.
 _MOST = 10 * 1024 * 1024  # characters
 _OF_A_LINE = 64  # what even an empty one counts as
@@ -48,7 +48,7 @@ class ContainerLog:
             texts.append(_text(partial + piece))
             partial.clear()
         partial += rest  # in place: what came before isn't copied with each piece
-        if len(partial) > _LONGEST_LINE:
+        if len(partial) > LONGEST_LINE:
             texts.append(_text(partial))
             partial.clear()
         for text in texts:

@@ -17,7 +17,7 @@ from modelwhisk import adapter
 from modelwhisk.local import owner
 from modelwhisk.local.actions import Action
 from modelwhisk.local.containers import StartFailed
-from modelwhisk.local.logs import ContainerLog, Stream
+from modelwhisk.local.logs import LONGEST_LINE, ContainerLog, Stream
 
 OWNER_VARIABLE = "MODELWHISK_LOCAL_OWNER"
 
@@ -98,18 +98,20 @@ class ProcessContainer:
 
     async def _pump(self, stream: Stream, reader: asyncio.StreamReader | None) -> None:
         assert reader is not None
-        partial = b""
+        partial = bytearray()
         while data := await reader.read(_CHUNK):
             if self._address.done() or stream == "stderr":
                 self.log.feed(stream, data)
                 continue
-            *lines, partial = (partial + data).split(b"\n")
-            for line in lines:
-                self._first_lines(line.decode("utf-8", "replace"))
-            if self._address.done():
-                self.log.feed(stream, partial)
-                partial = b""
-        self.log.feed(stream, partial + b"\n" if partial else b"")
+            *ends, rest = data.split(b"\n")
+            for end in ends:
+                self._first_lines((partial + end).decode("utf-8", "replace"))
+                partial.clear()
+            partial += rest  # in place: what came before isn't copied with each piece
+            if self._address.done() or len(partial) > LONGEST_LINE:
+                self.log.feed(stream, bytes(partial))
+                partial.clear()
+        self.log.feed(stream, bytes(partial + b"\n" if partial else b""))
 
     def _first_lines(self, line: str) -> None:
         match = _LISTENING.fullmatch(line)

@@ -28,8 +28,8 @@ def test_lines_don_t_depend_on_their_pieces(lines: list[str], cuts: list[int]) -
 
 def test_a_line_without_end_is_cut_and_no_more_is_kept_than_an_activation_may_log() -> None:
     lines = fed(*[b"x" * 65_536] * 400)
-    assert max(map(len, lines)) <= logs._LONGEST_LINE + 65_536
-    assert sum(map(len, lines)) <= logs._MOST + logs._LONGEST_LINE + 65_536
+    assert max(map(len, lines)) <= logs.LONGEST_LINE + 65_536
+    assert sum(map(len, lines)) <= logs._MOST + logs.LONGEST_LINE + 65_536
     assert lines[-1] == "Logs were truncated because the total bytes size exceeds the limit of 10485760 bytes."
     assert "".join(fed(b"x" * 65_536, b"x" * 65_536, b"y\n")) == "x" * 131_072 + "y"
 
