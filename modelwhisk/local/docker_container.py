@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 OWNER_LABEL = "modelwhisk.local.owner"
 
+_NAMES = ("wsklocal_", "modelwhisk-drift-")  # how what we make is called: pool.py, drift/local_model.py
 _UNIX = "http+unix://"
 _PORT = 8080  # of every action container
 _OUT_OF_MEMORY_PATIENCE = 2.0  # seconds in which docker may notice that the kernel killed a container
@@ -145,7 +146,7 @@ class DockerFactory:
         try:
             container = self._client.containers.create(
                 self.image,
-                name=f"{name}_{os.getpid()}",
+                name=owner.named(name),
                 labels={OWNER_LABEL: owner.current()},
                 environment={**self.environment, "__OW_API_HOST": api_host},
                 network="bridge",
@@ -201,11 +202,16 @@ def remove_leftovers() -> list[str]:
         return []
     removed = []
     for container in client.containers.list(all=True, filters={"label": OWNER_LABEL}):
-        if owner.is_gone(container.labels[OWNER_LABEL]):
+        if _is_leftover(str(container.name), container.labels[OWNER_LABEL]):
             _remove(container)
             removed.append(str(container.name))
     client.close()
     return removed
+
+
+def _is_leftover(name: str, mark: str) -> bool:
+    """Whether we made it in a run that is over; a mark alone may be its image's, whoever runs that."""
+    return name.startswith(_NAMES) and owner.is_named_by(mark, name) and owner.is_gone(mark)
 
 
 def _client() -> docker.DockerClient:

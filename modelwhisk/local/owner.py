@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
+
+_MARK = re.compile(r"(.+):([1-9][0-9]{0,9}):([0-9]*)")
 
 
 def current() -> str:
@@ -13,18 +16,29 @@ def current() -> str:
 
 
 def is_gone(mark: str) -> bool:
-    """Whether the process of that mark has ended; marks of other machines are never said to be gone."""
-    host, _, rest = mark.rpartition(":")[0].rpartition(":")[0], "", mark.rsplit(":", 2)[-2:]
-    if host != socket.gethostname() or not rest[0].isdigit():
+    """Whether the process of that mark has ended; never said of other machines' marks, nor of what is no mark."""
+    found = _MARK.fullmatch(mark)
+    if found is None or found[1] != socket.gethostname():
         return False
-    pid = int(rest[0])
+    pid = int(found[2])
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except (PermissionError, OverflowError):  # the latter where no process can have such an id
         return False
-    return _started(pid) != rest[1]
+    return _started(pid) != found[3]
+
+
+def is_named_by(mark: str, name: str) -> bool:
+    """Whether the process of that mark ends the name of what it made, as `named` does."""
+    found = _MARK.fullmatch(mark)
+    return found is not None and name.endswith(f"_{found[2]}")
+
+
+def named(name: str) -> str:
+    """A name that tells which process made the thing."""
+    return f"{name}_{os.getpid()}"
 
 
 def _started(pid: int) -> str:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
-from modelwhisk.local.docker_container import DockerContainer
+import pytest
+
+from modelwhisk.local import docker_container, owner
+from modelwhisk.local.docker_container import OWNER_LABEL, DockerContainer, remove_leftovers
 
 
 class Noisy:
@@ -31,3 +38,64 @@ def test_a_container_is_read_no_faster_than_its_lines_are_taken() -> None:
         return [line.text for line in container.log.take()]
 
     assert asyncio.run(read()) == [f"line {number}" for number in range(1000)]
+
+
+@dataclass
+class Listed:
+    """docker's object of a container that is listed with its label."""
+
+    name: str
+    mark: str
+    removed: bool = False
+    labels: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.labels = {OWNER_LABEL: self.mark}
+
+    def remove(self, **_: Any) -> None:
+        self.removed = True
+
+
+class Engine:
+    """docker's client, of an engine with these containers."""
+
+    def __init__(self, listed: list[Listed]) -> None:
+        self.containers = self
+        self._listed = listed
+
+    def list(self, **_: Any) -> list[Listed]:
+        return self._listed
+
+    def close(self) -> None:
+        pass
+
+
+HOST, PID = socket.gethostname(), os.getpid()
+GONE = f"{HOST}:{PID}:1"  # an earlier process of our id
+
+
+def removed(monkeypatch: pytest.MonkeyPatch, *listed: tuple[str, str]) -> list[str]:
+    engine = Engine([Listed(*one) for one in listed])
+    monkeypatch.setattr(docker_container, "_client", lambda: engine)
+    names = remove_leftovers()
+    assert names == [one.name for one in engine.list() if one.removed]
+    return names
+
+
+def test_leftovers_are_what_we_have_named_and_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = [f"wsklocal_1_guest_a_{PID}", f"modelwhisk-drift-0_{PID}"]
+    users = ["their_own", f"project_web_{PID}", f"wsklocal_1_guest_a_{PID}0", "wsklocal_1_guest_a_1", f"_{PID}", ""]
+    assert removed(monkeypatch, *((name, GONE) for name in [*users, *ours])) == ours
+    assert removed(monkeypatch, *((name, owner.current()) for name in ours)) == []
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["", ":", "::", HOST, f"{HOST}:", f"{HOST}:1", f"{HOST}::1", f"{HOST}:²:1", f"{HOST}:x:1", f"{HOST}:0:1",
+     f"{HOST}:-1:1", f"{HOST}:1{'0' * 30}:1", f"{HOST}:9999999999:1", f"{HOST}:1\n:1", f"elsewhere:{PID}:1"],
+    ids=ascii,
+)  # fmt: skip
+def test_a_label_may_be_anything(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = mark.split(":")[1] if mark.count(":") == 2 else "1"
+    assert removed(monkeypatch, (f"wsklocal_1_guest_a_{number}", mark)) == []
+    assert not owner.is_gone(mark)
