@@ -91,8 +91,7 @@ def parse_line(data: bytes, form: Format) -> Line | None:
     try:
         text = data.decode("utf-8", "surrogatepass")
         if form == "jsonl":
-            value = json.loads(text)
-            return Line(**{name: value[name] for name in COLUMNS if name in value}) if "input" in value else None
+            return _of_object(json.loads(text))
         cells = dict(zip(COLUMNS, next(csv.reader([text], strict=True)), strict=True))
         return Line(
             input=json.loads(cells["input"]),
@@ -108,6 +107,29 @@ def parse_line(data: bytes, form: Format) -> Line | None:
         )
     except (ValueError, TypeError, KeyError, StopIteration, csv.Error):
         return None
+
+
+# Of what isn't any JSON; None stands for what is left out.
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "status": int,
+    "ms": (int, float),
+    "attempts": int,
+    "activation": str,
+    "cold": bool,
+    "file": str,
+    "error": str,
+    "drift": str,
+}
+
+
+def _of_object(value: Any) -> Line | None:
+    line = Line(**{name: value[name] for name in COLUMNS if name in value}) if "input" in value else None
+    if line is not None:
+        for name, types in _TYPES.items():
+            found = getattr(line, name)
+            if found is not None and (not isinstance(found, types) or (isinstance(found, bool) and types is not bool)):
+                raise ValueError(f"{name} is a {type(found).__name__}")
+    return line
 
 
 class Results:

@@ -277,7 +277,7 @@ measure() {
   exec 2>"$JOB/measure.err"
   own=$(docker history --human=false --format '{{.Size}}' -- "$UNTESTED") || return
   base=$(docker history --human=false --format '{{.Size}}' -- "$BASE") || return
-  note added_bytes "$(printf '%s\n' "$own" | head -n "$(($(wc -l <<<"$own") - $(wc -l <<<"$base")))" | awk '{ sum += $1 } END { print sum + 0 }')"
+  note added_bytes "$(printf '%s\n' "$own" | head -n "$(($(wc -l <<<"$own") - $(wc -l <<<"$base")))" | awk '{ sum += $1 } END { printf "%.0f", sum }')"
   note digest "$(docker image inspect --format '{{.Id}}' -- "$UNTESTED")"
 }
 

@@ -31,6 +31,26 @@ def test_a_line_is_one_line_and_comes_back(form, line):
     assert parse_line(data[:-1], form) == line
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"drift": 5},
+        {"ms": "x"},
+        {"status": "200"},
+        {"status": True},
+        {"error": 5},
+        {"attempts": 1.5},
+        {"cold": 1},
+        {"file": []},
+    ],
+)
+def test_a_line_whose_values_are_of_other_types_is_none_of_ours(other):
+    line = {"input": {"x": "a"}, "status": 200, "ms": 1, "drift": "1; threshold=2"}
+    assert parse_line(json.dumps(line).encode(), "jsonl") == Line({"x": "a"}, 200, 1, drift="1; threshold=2")
+    assert parse_line(json.dumps({**line, **other}).encode(), "jsonl") is None
+    assert parse_line(b'["input"]', "jsonl") is None
+
+
 @FORMS
 def test_cut_anywhere_what_was_whole_is_kept(tmp_path, form):
     path = tmp_path / "results"
