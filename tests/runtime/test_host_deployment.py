@@ -1,4 +1,5 @@
 import base64
+import encodings
 import errno
 import json
 import os
@@ -721,6 +722,15 @@ def test_more_of_plain(plain, package):
     bad = package(SPECIFIED + "{'a': 1}", deployment={"input_type": "plain", "output_type": "plain"})
     told = value_of(ask(bad, "a"), 500)
     assert "must return a str, since its output type is plain" in told["error"] and told["got"] == "dict"
+
+
+def test_no_charset_is_remembered_that_a_caller_makes_up(plain):
+    """As codecs.lookup does for ever, of any length."""
+    for charset in ("made-up", "made.up", "made" * 10000):
+        told = value_of(ask(plain, body=b"a", kind="text/plain; charset=" + charset), 400)
+        assert "charset " + charset[:20] in told["error"]
+    assert ask(plain, body=b"\xe9", kind="text/plain; charset=latin-----1").body == b"\xc3\x89"
+    assert not [name for name in encodings._cache if name.startswith(("made", "latin--"))]
 
 
 def test_text_goes_both_ways_where_nothing_is_specified(package):

@@ -1,6 +1,7 @@
 """The model's response → the result, by the platform's rules (responses.jsonl shows what each of them does)."""
 
 import base64
+import encodings
 import gzip
 import json
 import zlib
@@ -332,6 +333,14 @@ def test_a_status_without_a_body_is_never_too_large(status, sent):
 def test_what_is_compressed_is_in_utf_8(content_type):
     result, _ = encode(b'["caf\xe9"]' + b" " * 9000, content_type, limit=LIMIT, asked=GZIP)
     assert gzip.decompress(base64.b64decode(result["body"])).strip() == '["caf\u00e9"]'.encode("utf-8")
+
+
+def test_no_charset_is_remembered_that_a_model_repeats():
+    """As codecs.lookup does for ever, of any length."""
+    for charset in ("repeated", "repeated" * 5000):
+        result, _ = encode(b"abc", "text/plain; charset=" + charset)
+        assert result["body"] == "abc"
+    assert not [name for name in encodings._cache if name.startswith("repeated")]
 
 
 def test_a_charset_of_what_is_no_text_says_nothing():

@@ -21,6 +21,7 @@ _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _JSON_START = re.compile(rb"[ \t\r\n]*[\[{]")
+_UTF_8 = ("", "utf-8", "utf8")
 _OPENING = (b"{", b"[")  # of nearly all
 MOST_INFLATED = 1 << 26  # bytes of text, of which the platform passes on a sixty-fourth
 MOST_LEVELS = 990  # of a result: the platform reads 1000 (spray-json, maxDepth) and puts some around it
@@ -211,7 +212,7 @@ def _json(head, body, notes):
     The platform decodes a JSON string that looks like base64, which ``true`` and ``1234`` do; ``{`` and ``[`` never do.
     """
     charset = head.parsed.charset
-    if charset and charset.lower() not in ("utf-8", "utf8"):
+    if charset.lower() not in _UTF_8:
         text = _decoded(body, charset)
         body = body if text is None else text.encode("utf-8")
     if body.startswith(_OPENING) or _JSON_START.match(body):
@@ -253,7 +254,12 @@ def _base64(body):
 
 def _decoded(body, charset):
     """The text of a body, or None where it isn't in the charset declared (UTF-8 when none is), nor in UTF-8."""
-    for name in (charset, "utf-8"):
+    names = ("utf-8",)
+    if charset.lower() not in _UTF_8:
+        from ..charsets import codec_of
+
+        names = (codec_of(charset), "utf-8")
+    for name in names:
         try:
             text = body.decode(name)
             text.encode("utf-8")  # some codecs let lone surrogates through, which no JSON text can carry

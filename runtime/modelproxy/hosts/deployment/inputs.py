@@ -9,9 +9,9 @@ Plain input: text of any type, a JSON string, or the field ``data`` of an object
 requests.
 """
 
-import codecs
 import re
 
+from ...charsets import codec_of
 from ...formats import data_url, json_text, multipart
 from ...messages import BadValue
 from .values import File, Mismatch, checked
@@ -77,10 +77,11 @@ def _refuse(constant):
 def _text(content, content_type=""):
     found = re.search(r";\s*charset=\"?([\w.:\-]+)", content_type, re.IGNORECASE)
     charset = found.group(1) if found else "utf-8"
+    codec = codec_of(charset)
     try:
-        if codecs.lookup(charset).name in ("idna", "punycode"):  # of names, not of texts, and quadratic in their length
+        if codec in ("", "idna", "punycode"):  # the two are of names, not of texts, and quadratic in their length
             raise LookupError
-        return content.decode(charset)
+        return content.decode(codec)
     except (LookupError, UnicodeError):
         raise BadValue("The text isn't in the charset %s." % charset) from None
 

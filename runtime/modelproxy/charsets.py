@@ -1,0 +1,25 @@
+"""The name of a charset → Python's codec. Pure."""
+
+import re
+from encodings.aliases import aliases
+
+_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:\- ]{0,39}\Z")  # the longest that Python knows has 21 characters
+_PUNCTUATION = re.compile(r"[^0-9a-z.]+")
+_CODECS = frozenset(aliases.values())  # but for those that have one name only
+
+
+def codec_of(charset):
+    """What Python itself calls the codec of a charset, "" where it has none.
+
+    Python is to be asked by this name alone: it remembers each name that it is asked for as long as the process lives,
+    those too that it doesn't know, and "utf--8" beside "utf-8".
+    """
+    if _NAME.match(charset) is None:
+        return ""
+    name = _PUNCTUATION.sub("_", charset.lower()).strip("_")
+    name = aliases.get(name) or aliases.get(name.replace(".", "_"), name)  # as encodings/__init__.py has it
+    if name in _CODECS:
+        return name
+    from importlib.util import find_spec
+
+    return name if "." not in name and find_spec("encodings." + name) is not None else ""
