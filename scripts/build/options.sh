@@ -211,6 +211,7 @@ check_options() {
   REGISTRY=${REGISTRY%/}
   if [[ -n $REGISTRY ]]; then
     is_name "$REGISTRY/x" || die "--registry is not the name of a registry: $REGISTRY"
+    [[ $REGISTRY/ != index.docker.io/* ]] || REGISTRY=${REGISTRY#index.}
     [[ $(registry_of "$REGISTRY/x") != docker.io || $REGISTRY == docker.io* ]] ||
       die "--registry needs a host with a dot or a port, else it would be taken for a user of Docker Hub: $REGISTRY"
   fi

@@ -47,10 +47,12 @@ tag_of() {
   [[ ${name##*/} != *:* ]] || printf '%s' "${name##*:}"
 }
 
-# The part before the first slash is a registry where docker takes it for one, else the registry is Docker Hub.
+# The part before the first slash is a registry where docker takes it for one, else the registry is Docker Hub, which
+# docker knows by a second name.
 registry_of() {
   local first=${1%%/*}
   if [[ $1 == */* && ($first == *.* || $first == *:* || $first == localhost || $first == *[A-Z]*) ]]; then
+    [[ $first != index.docker.io ]] || first=docker.io
     printf '%s' "$first"
   else
     printf 'docker.io'
@@ -64,6 +66,7 @@ full_name() {
   tag=$(tag_of "$1")
   if [[ $(registry_of "$repository") == docker.io ]]; then
     repository=${repository#docker.io/}
+    repository=${repository#index.docker.io/}
     [[ $repository == */* ]] || repository=library/$repository
     repository=docker.io/$repository
   fi
@@ -72,6 +75,29 @@ full_name() {
   else
     printf '%s:%s' "$repository" "${tag:-latest}"
   fi
+}
+
+# The registry and the name there, without tag and digest, for comparison with `is_same_text`: Docker Hub answers by more
+# names than docker takes for one, and any registry with its port written out.
+where_kept() { # REFERENCE
+  local name registry
+  name=$(repository_of "$(full_name "$1")")
+  registry=${name%%/*}
+  registry=${registry%:443}
+  if is_same_text "$registry" index.docker.io || is_same_text "$registry" registry-1.docker.io ||
+    is_same_text "$registry" registry.hub.docker.com; then
+    registry=docker.io
+  fi
+  printf '%s/%s' "$registry" "${name#*/}"
+}
+
+# In a name only the host may have capitals, which make no difference. Nothing else may run with this option.
+is_same_text() {
+  local status=0
+  shopt -s nocasematch
+  [[ $1 == "$2" ]] || status=1
+  shopt -u nocasematch
+  return "$status"
 }
 
 is_loopback() { # REGISTRY

@@ -108,9 +108,9 @@ default_name() { # SOURCE
 
 is_own_repository() { # SOURCE TARGET
   local candidate own
-  own=$(repository_of "$(full_name "$2")")
+  own=$(where_kept "$2")
   while IFS= read -r candidate; do
-    [[ $(repository_of "$(full_name "$candidate")") != "$own" ]] || return 0
+    if is_same_text "$(where_kept "$candidate")" "$own"; then return 0; fi
   done < <(candidates_of "$1")
   return 1
 }

@@ -127,6 +127,37 @@ def test_the_wrapper_never_replaces_the_models_own_image(world: World) -> None:
     assert "the model's own image" in world.build(MODELS_FROM="list").row("me/other")
 
 
+@pytest.mark.parametrize(
+    ("model", "registry", "wrapper"),
+    [
+        ("index.docker.io/me/other:1.2", "", "me/other-action"),
+        ("me/other:1.2", "index.docker.io", "docker.io/me/other-action"),
+        ("registry-1.docker.io/me/other:1.2", "", "me/other-action"),
+        ("me/other:1.2", "Index.Docker.io:443", "Index.Docker.io:443/me/other-action"),
+        ("registry.hub.docker.com/me/other:1.2", "docker.io/", "docker.io/me/other-action"),
+        ("Quay.io:443/me/other:1.2", "quay.io", "quay.io/me/other-action"),
+        ("quay.io:5000/me/other:1.2", "quay.io", "quay.io/me/other"),
+        ("quay.io/me/other:1.2", "", "me/other"),
+    ],
+)
+def test_a_registry_s_other_names_are_its_own(world: World, model: str, registry: str, wrapper: str) -> None:
+    world.publish(model)
+    done = world.build(MODELS=model, REGISTRY=registry)
+    assert done.status == 0, done.stderr
+    assert {image.rpartition(":")[0] for image in done.pushed} == {wrapper}
+    (world.folder / "list").write_text(f"{model} other\n")
+    refused = "the model's own image" in world.build("--dry-run", MODELS_FROM="list", REGISTRY=registry).stderr
+    assert refused == wrapper.endswith("-action")
+
+
+def test_a_base_s_full_name_has_docker_hub_s_first(world: World) -> None:
+    world.publish("index.docker.io/me/other:1.2", "index.docker.io/python:3.11")
+    done = world.build(MODELS="index.docker.io/me/other:1.2 index.docker.io/python:3.11", USERNAME="you")
+    assert done.status == 0, done.stderr
+    names = [word.partition("base.name=")[2] for build in done.docker("build") for word in build]
+    assert sorted(filter(None, names)) == ["docker.io/library/python:3.11", "docker.io/me/other:1.2"]
+
+
 def test_a_wrapper_is_not_wrapped_again(world: World) -> None:
     labels = {"modelwhisk.adapter.digest": "sha256:x", "org.opencontainers.image.base.name": "docker.io/codait/max-a"}
     world.publish("you/max-a:latest", labels=labels)
@@ -207,6 +238,7 @@ def test_labels(world: World) -> None:
     [
         ([], {}, "nothing to wrap"),
         (["max-a"], {"USERNAME": ""}, "whose images?"),
+        (["max-a", "--registry", "index.docker.io"], {"USERNAME": ""}, "whose images?"),
         (["--nonsense"], {}, "no such option: --nonsense"),
         (["max-a", "--tag"], {}, "--tag needs a value"),
         (["max-a", "--tag", "a b;"], {}, "is not a tag"),
