@@ -15,6 +15,7 @@ numpy = pytest.importorskip("numpy")
 pytest.importorskip("onnxruntime")
 
 from modelproxy import hosts, plain_action  # noqa: E402
+from modelproxy.formats import image_tensor  # noqa: E402
 from modelproxy.hosts import onnx as onnx_host  # noqa: E402
 from modelproxy.messages import Request  # noqa: E402
 from modelproxy.settings import Settings  # noqa: E402
@@ -541,6 +542,21 @@ def test_of_two_pictures_each_is_named_after_its_input(load):
     assert (
         response.status == 400 and b"Name the picture's field after one of the inputs 'pixels', 'mask'" in response.body
     )
+
+
+@pytest.mark.parametrize("second", [("again", png, "file"), ("pixels", lambda: b"[]", "text")])
+def test_an_input_s_second_value_is_refused_before_it_is_unpacked(load, monkeypatch, second):
+    model = load(brightest_of_picture())
+    unpacked = []
+    array_of = image_tensor.array_of
+    monkeypatch.setattr(image_tensor, "array_of", lambda *given: unpacked.append(1) or array_of(*given))
+    name, content, kind = second
+    fields = [("image", png(), "file")] + [(name, content(), kind)] * 3
+    assert answer_of(model.ask("POST", "/", form(*fields), content_type=FORM)) == (
+        400,
+        {"error": "The input 'pixels' is given twice."},
+    )
+    assert len(unpacked) == 1
 
 
 @pytest.mark.parametrize(

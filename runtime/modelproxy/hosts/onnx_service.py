@@ -186,7 +186,8 @@ class Service:
         if kind == "multipart/form-data":
             arrays = self._from_form(request)
         elif kind.startswith("image/") or (kind == "application/octet-stream" and self._pictures):
-            arrays = self._from_picture(_body(request), "")
+            name = self._picture_named("")
+            arrays = {name: image_tensor.array_of(self._pictures[name], _body(request))}
         else:
             arrays = self._from_json(open_inference.loads(_body(request)))
         values = self._run(list(self._kinds), arrays)
@@ -214,7 +215,8 @@ class Service:
                 raise BadValue("The model has no input %r; it has %s." % (name, ", ".join(map(repr, known))))
         return {name: tensors.from_json(known[name], data) for name, data in given.items()}
 
-    def _from_picture(self, content, name):
+    def _picture_named(self, name):
+        """The input that takes the picture of a form's field, or of the body: ""."""
         if not self._pictures:
             raise BadValue('The model takes no picture; send {"inputs": …} as application/json.')
         if name not in self._pictures:
@@ -223,10 +225,11 @@ class Service:
                     "Name the picture's field after one of the inputs %s." % ", ".join(map(repr, self._pictures))
                 )
             name = next(iter(self._pictures))
-        return {name: image_tensor.array_of(self._pictures[name], content)}
+        return name
 
     def _from_form(self, request):
-        """A form's files are pictures; its field ``inputs``, or one for each, may hold the others as JSON."""
+        """A form's files are pictures; its field ``inputs``, or one for each, may hold the others as JSON. A second
+        picture for an input is refused before it is unpacked: a form may have a thousand, each of a few bytes."""
         try:
             parts = multipart.read(_body(request), multipart.boundary_of(request.header("content-type")))
         except ValueError as error:
@@ -235,11 +238,14 @@ class Service:
         arrays = {}
         for part in parts:
             if part.file_name is not None or part.content_type.lower().startswith("image/"):
-                arrays.update(self._from_picture(part.content, part.name))
-            elif part.name == "inputs":
-                arrays.update(self._from_json({"inputs": open_inference.loads(part.content)}))
-            elif part.name in known:
-                arrays.update(self._from_json({"inputs": {part.name: open_inference.loads(part.content)}}))
+                name = self._picture_named(part.name)
+                _refuse_twice(arrays, [name])
+                arrays[name] = image_tensor.array_of(self._pictures[name], part.content)
+            elif part.name == "inputs" or part.name in known:
+                value = open_inference.loads(part.content)
+                given = self._from_json({"inputs": value if part.name == "inputs" else {part.name: value}})
+                _refuse_twice(arrays, given)
+                arrays.update(given)
         return arrays
 
     def _run(self, names, arrays):
@@ -250,6 +256,12 @@ class Service:
             if type(error).__name__ != "InvalidArgument":  # a class of a module that moves from version to version
                 raise
             raise BadValue("The model refuses these inputs: %s" % error) from None
+
+
+def _refuse_twice(arrays, names):
+    for name in names:
+        if name in arrays:
+            raise BadValue("The input %r is given twice." % name)
 
 
 def _reading(value):
