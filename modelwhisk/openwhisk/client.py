@@ -195,7 +195,8 @@ class OpenWhisk:
         params = {"limit": limit, "skip": skip, "docs": str(docs).lower()}
         optional = {"name": name, "since": since, "upto": upto}
         params |= {key: value for key, value in optional.items() if value is not None}
-        return [Activation.from_json(item) for item in self._json("GET", self._path("activations", ""), params=params)]
+        listed = self._json("GET", self._path("activations", ""), params=params, kind=list)
+        return [Activation.from_json(item) for item in listed]
 
     # The namespace
 
@@ -203,7 +204,7 @@ class OpenWhisk:
         return NamespaceLimits.from_json(self._json("GET", self._path("limits", "")))
 
     def namespaces(self) -> list[str]:
-        return list(self._json("GET", "/api/v1/namespaces"))
+        return list(self._json("GET", "/api/v1/namespaces", kind=list))
 
     @property
     def namespace(self) -> str:
@@ -249,7 +250,7 @@ class OpenWhisk:
     def _pages(self, path: str) -> Iterator[Mapping[str, Json]]:
         skip = 0
         while True:
-            page = self._json("GET", path, params={"limit": _PAGE, "skip": skip})
+            page = self._json("GET", path, params={"limit": _PAGE, "skip": skip}, kind=list)
             yield from page
             if len(page) < _PAGE:
                 return
@@ -262,10 +263,11 @@ class OpenWhisk:
         *,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Json] | None = None,
+        kind: type = dict,
     ) -> Any:
         response = self._send(method, path, params=params, body=body)
         value = _json_or_none(response)
-        if response.status_code != 200 or value is None:
+        if response.status_code != 200 or not isinstance(value, kind):
             raise error_of_response(response, self.settings.origin)
         return value
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -34,6 +36,8 @@ class _Adapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """The response, all of whose body is there."""
+        if _is_loopback(request.url or ""):  # a proxy has no way to this machine's loopback, and would get the key
+            kwargs["proxies"] = {}
         response = super().send(request, *args, **kwargs)
         raw = response.raw
         try:
@@ -48,3 +52,11 @@ class _Adapter(HTTPAdapter):
         finally:
             raw.close()
         return response
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

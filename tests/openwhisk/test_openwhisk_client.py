@@ -207,6 +207,19 @@ def error_of(host: str) -> str:
     return str(caught.value)
 
 
+def test_a_proxy_is_not_told_the_key_of_a_platform_on_this_machine(
+    platform: LittleOpenWhisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with answering(b"HTTP/1.1 418 A Proxy\r\nContent-Length: 0\r\n\r\n") as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://{proxy}")
+        for host in (platform.host, platform.host.replace("127.0.0.1", "localhost")):
+            assert OpenWhisk.connect(host, KEY).namespaces() == ["guest"]
+        assert "418 A Proxy" in error_of("http://platform.example"), "others are asked through it"
+
+
 def test_what_is_no_openwhisk_is_named_as_such() -> None:
     page = b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello"
     with answering(page) as address:
@@ -215,6 +228,11 @@ def test_what_is_no_openwhisk_is_named_as_such() -> None:
             OpenWhisk(Settings(f"http://{address}", "a:b")).find_action("x")
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello") as address:
         assert "doesn't look like an OpenWhisk" in error_of(f"http://{address}")
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]") as address:
+        assert "answered 200 OK" in error_of(f"http://{address}")
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as address:
+        with pytest.raises(OpenWhiskError, match="answered 200 OK"):
+            OpenWhisk(Settings(f"http://{address}", "a:b")).list_actions()
     moved = b"HTTP/1.1 301 Moved\r\nLocation: https://there/api\r\nContent-Length: 0\r\n\r\n"
     with answering(moved) as address:
         assert error_of(f"http://{address}").endswith("points to as the host: https://there/api")
