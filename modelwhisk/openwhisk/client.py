@@ -12,7 +12,7 @@ from urllib.parse import quote
 import requests
 import urllib3
 
-from modelwhisk.openwhisk.errors import NotFound, error_of_exception, error_of_response
+from modelwhisk.openwhisk.errors import NotFound, OpenWhiskError, error_of_exception, error_of_response
 from modelwhisk.openwhisk.records import Action, Activation, Invocation, Json, NamespaceLimits, Package
 from modelwhisk.openwhisk.session import open_session
 from modelwhisk.openwhisk.settings import OWN_NAMESPACE, Settings
@@ -24,6 +24,7 @@ _READ_SECONDS = 30.0
 _CALL_SECONDS = 75.0
 # The most that a list gives at once (core/controller, `whisk.entity.list-max`).
 _PAGE = 200
+_MOST_LISTED = 100_000  # a namespace has hundreds
 _POLL_SECONDS = 0.5
 Found = TypeVar("Found")
 
@@ -248,13 +249,23 @@ class OpenWhisk:
         return "/api/v1/web/" + "/".join(quote(part, safe="") for part in parts)
 
     def _pages(self, path: str) -> Iterator[Mapping[str, Json]]:
+        """What a list has, whole; raises OpenWhiskError where the platform gives the same page again and again."""
         skip = 0
-        while True:
+        seen: set[str] = set()
+        while skip < _MOST_LISTED:
             page = self._json("GET", path, params={"limit": _PAGE, "skip": skip}, kind=list)
-            yield from page
+            fresh = {text: item for item in page if (text := json.dumps(item, sort_keys=True)) not in seen}
+            seen |= fresh.keys()
+            yield from fresh.values()
             if len(page) < _PAGE:
                 return
+            if not fresh:
+                break
             skip += len(page)
+        raise OpenWhiskError(
+            f"{self.settings.host} lists {len(seen):,} things and then the same again, or more without end.",
+            advice="It, or a proxy before it, drops `skip` from what it is asked: the list can't be had whole.",
+        )
 
     def _json(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import ssl
@@ -13,7 +14,7 @@ import pytest
 import trustme
 from little_openwhisk import KEY, VECTORS, LittleOpenWhisk, Outcome, failed, words
 
-from modelwhisk.openwhisk import Action, Activation, NotFound, OpenWhisk, OpenWhiskError, Settings
+from modelwhisk.openwhisk import Action, Activation, NotFound, OpenWhisk, OpenWhiskError, Settings, client
 from modelwhisk.openwhisk.records import action_body, parameters_of
 
 
@@ -56,6 +57,25 @@ def test_long_lists_are_read_to_the_end(whisk: OpenWhisk, platform: LittleOpenWh
     for number in range(401):
         platform.packages[f"p{number}"] = {"name": f"p{number}", "namespace": "guest"}
     assert len(whisk.list_packages()) == 401
+
+
+def test_a_platform_that_lists_without_end_is_not_asked_without_end(
+    whisk: OpenWhisk, platform: LittleOpenWhisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = itertools.count()
+
+    def page(fresh: bool) -> tuple[int, list[dict[str, str]]]:
+        return 200, [{"name": f"p{next(names) if fresh else number}", "namespace": "guest"} for number in range(200)]
+
+    platform.refusals["GET packages/"] = [page(False) for _ in range(50)]
+    with pytest.raises(OpenWhiskError, match=r"lists 200 things and then the same again.*\n.*drops `skip`"):
+        whisk.list_packages()
+    assert len(platform.refusals["GET packages/"]) == 48
+    monkeypatch.setattr(client, "_MOST_LISTED", 1000)
+    platform.refusals["GET packages/"] = [page(True) for _ in range(50)]
+    with pytest.raises(OpenWhiskError, match="lists 1,000 things"):
+        whisk.list_packages()
+    assert len(platform.refusals["GET packages/"]) == 45
 
 
 def test_invocations(whisk: OpenWhisk, platform: LittleOpenWhisk) -> None:
@@ -230,9 +250,9 @@ def test_what_is_no_openwhisk_is_named_as_such() -> None:
         assert "doesn't look like an OpenWhisk" in error_of(f"http://{address}")
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]") as address:
         assert "answered 200 OK" in error_of(f"http://{address}")
-    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as address:
-        with pytest.raises(OpenWhiskError, match="answered 200 OK"):
-            OpenWhisk(Settings(f"http://{address}", "a:b")).list_actions()
+    listed = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    with answering(listed) as address, pytest.raises(OpenWhiskError, match="answered 200 OK"):
+        OpenWhisk(Settings(f"http://{address}", "a:b")).list_actions()
     moved = b"HTTP/1.1 301 Moved\r\nLocation: https://there/api\r\nContent-Length: 0\r\n\r\n"
     with answering(moved) as address:
         assert error_of(f"http://{address}").endswith("points to as the host: https://there/api")
