@@ -206,7 +206,7 @@ def _is_result(response):
         value = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return False
-    if len(text) > 2 * web_action.MOST_LEVELS and web_action.is_too_deep(text):
+    if web_action.is_too_deep(text):
         return False
     return type(value) is list or (type(value) is dict and "error" not in value)
 

@@ -31,6 +31,19 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
     ): _PADDING,
     **{
         (
+            "percent",
+            '_ESCAPES = tuple(["%%%02X" % code for code in range(256)])',
+            f'_ESCAPES = tuple(["%%%02X" % code for code in range( {number})])',
+        ): "no byte of UTF-8 is above 244"
+        for number in (255, 257)
+    },
+    (
+        "web_action/result",
+        'if text.count("[") + text.count("{") <= MOST_LEVELS:',
+        'if text.count("[") + text.count("{") < MOST_LEVELS:',
+    ): "a matter of speed",
+    **{
+        (
             "settings",
             'self.port = Setting("port", "whole", 0, "").read(environ["PORT"])',
             f'self.port = Setting("port", "whole", {default}, "").read(environ["PORT"])',

@@ -444,3 +444,15 @@ def test_a_406_comes_of_a_body_that_is_no_error(status, body, refused):
     _, outcome = encode(body, "image/png", status, asked=[("accept", "text/html")])
     note = "the client's Accept (text/html) doesn't cover image/png: the platform answers 406"
     assert outcome.notes == [note] * refused
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing", "levels"), [("[", "]", 1), ('{"a":', "}", 1), ("[1,", "]", 1), ('{"a":[', "]}", 2)]
+)
+def test_json_that_is_too_deep_for_the_platform(opening, closing, levels):
+    assert not web_action.is_too_deep(opening + "1" + closing)
+    assert not web_action.is_too_deep(990 // levels * opening + "1" + 990 // levels * closing)
+    assert web_action.is_too_deep(992 // levels * opening + "1" + 992 // levels * closing)
+    if levels == 1:
+        assert web_action.is_too_deep(991 * opening + "1" + 991 * closing)
+    assert not web_action.is_too_deep("[" + ",".join(1000 * [opening + "1" + closing]) + "]")

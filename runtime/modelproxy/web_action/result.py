@@ -238,9 +238,8 @@ def escaped_mark(text):
 
 
 def is_too_deep(text):
-    """True where JSON text has more levels than the platform reads, for which it would end the container (contract A7);
-    only worth asking of more than two characters a level. Up to Python 3.11 ``json`` itself neither writes nor reads
-    so many."""
+    """True where JSON text has more levels than the platform reads, for which it would end the container (contract A7).
+    Up to Python 3.11 ``json`` itself neither writes nor reads so many."""
     if text.count("[") + text.count("{") <= MOST_LEVELS:
         return False
     from ..formats.json_text import levels_of
