@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,7 +164,8 @@ def _opened(folder: Path | None) -> sqlite3.Connection:
     path = ":memory:" if folder is None else str(folder / FILE)
     with _explained(path):
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(folder / FILE)
         # One thread at a time uses it, which needn't be the one that opened it.
         database = sqlite3.connect(path, timeout=1, check_same_thread=False)
     try:
@@ -177,6 +179,18 @@ def _opened(folder: Path | None) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _make_private(path: Path) -> None:
+    """Keeps other users of the machine from the parameters, secrets and results that are in the file.
+
+    What SQLite makes beside it has its mode. One that is there isn't opened: closing it would end this process's locks.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    for file in (path, path.with_name(f"{path.name}-wal")):  # of earlier versions
+        with suppress(FileNotFoundError, PermissionError):  # the latter where it is somebody else's
+            file.chmod(0o600)
 
 
 def _prepare(database: sqlite3.Connection, path: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,31 @@ def test_data_that_can_not_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreProblem):
         Store(tmp_path / "file")
+
+
+def test_other_users_of_the_machine_can_not_read_it(tmp_path: Path) -> None:
+    def modes(folder: Path) -> set[tuple[str, int]]:
+        return {(path.name, stat.S_IMODE(path.stat().st_mode)) for path in (folder, *folder.iterdir())}
+
+    before = os.umask(0o022)
+    try:
+        folder = tmp_path / "new" / "data"
+        kept = Store(folder)
+        kept.put_activation("1", "a", {"namespace": "guest", "start": 1}, {"id": 1})
+        private = {("data", 0o700), (FILE, 0o600), (f"{FILE}-wal", 0o600)}
+        assert modes(folder) == private
+        for path in folder.iterdir():  # as a platform of an earlier version leaves them where it crashes
+            path.with_name(f"{path.name}.copy").write_bytes(path.read_bytes())
+        kept.close()
+        for path in folder.glob("*.copy"):
+            path.rename(path.with_suffix(""))
+            path.with_suffix("").chmod(0o644)
+        again = Store(folder)
+        assert again.activation("guest", "1") is not None
+        assert modes(folder) == private
+        again.close()
+    finally:
+        os.umask(before)
 
 
 def test_the_oldest_activations_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
