@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 OWNER_LABEL = "modelwhisk.local.owner"
 
-_NAMES = ("wsklocal_", "modelwhisk-drift-")  # how what we make is called: pool.py, drift/local_model.py
+_NAMES = ("wsk", "modelwhisk-drift-")  # how what we make is called: pool.py, drift/local_model.py
 _UNIX = "http+unix://"
 _PORT = 8080  # of every action container
 _OUT_OF_MEMORY_PATIENCE = 2.0  # seconds in which docker may notice that the kernel killed a container

@@ -147,14 +147,14 @@ def test_leftovers_of_a_crash_are_found_and_removed(docker_client: docker.Docker
         "from modelwhisk.local.docker_container import DockerFactory\n"
         "async def main():\n"
         "    factory = DockerFactory(sys.argv[1])\n"
-        "    container = await factory.start(Action('a', factory), 'wsklocal_crash', 'http://x')\n"
+        "    container = await factory.start(Action('a', factory), 'wskcrash', 'http://x')\n"
         "    print(container.name, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "asyncio.run(main())\n"
     )
     crash = subprocess.run([sys.executable, "-c", crashing, image], capture_output=True, text=True, check=False)
     name = crash.stdout.strip()
-    assert name.startswith("wsklocal_crash"), crash.stderr
+    assert name.startswith("wskcrash"), crash.stderr
     assert len(ours(docker_client, name)) == 1
     assert name in remove_leftovers()
     assert ours(docker_client, name) == []
