@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -116,6 +117,7 @@ def _wait(whisk: OpenWhisk, deployed: Deployed, wait: float | None, report: Repo
 def _with_way_back(failure: Failure, deployed: Deployed) -> Failure:
     """The failure, and how to get the former image back where an update broke what may have worked."""
     before = deployed.plan.current
-    if before is not None and before.image not in (None, deployed.action.image):
-        failure.advice += f"\nBefore it was {before.image}: `modelwhisk deploy {before.path} {before.image}` goes back."
+    if before is not None and before.image is not None and before.image != deployed.action.image:
+        way_back = shlex.join(["modelwhisk", "deploy", before.path, before.image])
+        failure.advice += f"\nBefore it was {before.image}: `{way_back}` goes back."
     return failure

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from shlex import quote
 
 from modelwhisk.deploy.failure import NotAnswering
 from modelwhisk.openwhisk import Action, Activation, NamespaceLimits
@@ -73,7 +74,7 @@ def failure_of(
     return NotAnswering(
         f"{action.path} doesn't answer: {message}",
         advice.format(
-            image=action.image,
+            image=quote(action.image or "IMAGE"),
             memory=action.limits.memory,
             timeout=action.limits.timeout,
             more_memory=_more(action, "memory", "-m", action.limits.memory, bounds.max_memory),
@@ -95,7 +96,7 @@ def _more(action: Action, what: str, option: str, now: int | None, most: int | N
         return f"give more with {option}."
     if most is not None and now >= most:
         return f"{now} is the most {what} that this platform allows, so ask its administrator for more."
-    return f"`modelwhisk deploy {action.path} {option} {min(now * 2, most or now * 2)}` gives it more."
+    return f"`modelwhisk deploy {quote(action.path)} {option} {min(now * 2, most or now * 2)}` gives it more."
 
 
 def error_text(result: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from shlex import quote
 from typing import Any
 
 import click
@@ -176,7 +177,8 @@ def url(*, whisk: OpenWhisk, as_json: bool, name: str, version: str | None) -> N
     """Print the URL of a model, and nothing else: curl -F image=@x.jpg "$(modelwhisk url NAME)"."""
     action = names.require_action(whisk, names.action_path(name, version))
     if action.web == "no":
-        raise Failure(f"{action.path} is no web action.", f"`modelwhisk deploy {action.path} --web raw` makes it one.")
+        command = f"modelwhisk deploy {quote(action.path)} --web raw"
+        raise Failure(f"{action.path} is no web action.", f"`{command}` makes it one.")
     address = whisk.web_url(action.full_name)
     if as_json:
         secret = {"secret": action.secret} if action.secret is not None else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from shlex import quote
 from typing import TypeVar
 
 from modelwhisk.deploy.failure import Failure
@@ -62,7 +63,7 @@ def require_free(whisk: OpenWhisk, path: str) -> None:
         versions = ", ".join(sorted(action.name for action in whisk.list_actions(path))) or "none yet"
         raise Failure(
             f"{path} is a package, with the versions {versions}.",
-            f"Deploy one of them with --version, or delete it all: `modelwhisk delete {path} --all`.",
+            f"Deploy one of them with --version, or delete it all: `modelwhisk delete {quote(path)} --all`.",
         )
 
 
@@ -70,7 +71,7 @@ def _require_no_action(whisk: OpenWhisk, package: str) -> None:
     if find_action(whisk, package) is not None:
         raise Failure(
             f"There is a plain action {package}, which stands in the way of a package of that name.",
-            f"Delete it first (`modelwhisk delete {package}`; its URL ends with it), or choose another name.",
+            f"Delete it first (`modelwhisk delete {quote(package)}`; its URL ends with it), or choose another name.",
         )
 
 
@@ -87,6 +88,6 @@ def require_action(whisk: OpenWhisk, path: str) -> Action:
         versions = ", ".join(sorted(action.path for action in whisk.list_actions(path)))
         raise Failure(
             f"{path} has versions and no default.",
-            f"Name one of {versions}." if versions else f"It is empty: `modelwhisk delete {path} --all`.",
+            f"Name one of {versions}." if versions else f"It is empty: `modelwhisk delete {quote(path)} --all`.",
         )
     raise Failure(f"There is no action {path}.", "`modelwhisk list` shows what is there.", status=404)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from shlex import quote
 from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -114,7 +115,7 @@ class TextReport(Report):
     def reachable(self, action: Action, line: CurlLine | None) -> None:
         url = self._web_url(action)
         if url is None:
-            self._line("call it", Text(f"modelwhisk invoke {action.path} -p KEY=VALUE"))
+            self._line("call it", Text(f"modelwhisk invoke {quote(action.path)} -p KEY=VALUE"))
             return
         self._line("URL", Text(url, "cyan"))
         if action.secret is not None:

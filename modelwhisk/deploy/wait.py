@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from shlex import quote
 
 import requests
 
@@ -164,9 +165,10 @@ class _Waiting:
 
     def _too_late(self) -> NotAnswering:
         waited = time.monotonic() - self._started
+        path = self._action.path
         return NotAnswering(
-            f"{self._action.path} didn't answer within {waited:.0f} s.",
-            f"It may still be starting: `modelwhisk status {self._action.path}` tells; --wait SECONDS waits longer.",
+            f"{path} didn't answer within {waited:.0f} s.",
+            f"It may still be starting: `modelwhisk status {quote(path)}` tells; --wait SECONDS waits longer.",
         )
 
 

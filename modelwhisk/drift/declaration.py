@@ -101,7 +101,8 @@ class Candidate:
     def options(self) -> str:
         """How it is declared on the command line."""
         # The model's own words, in what is there to be pasted into a shell.
-        return shlex.join(["--embedding", f"answer:{self.pointer}", *(["--by", self.by] if self.by else [])])
+        order = [] if self.by is None else ["--by", self.by]
+        return shlex.join(["--embedding", f"answer:{self.pointer}", *order])
 
 
 def candidates(value: Any, pointer: str = "") -> Iterator[Candidate]:

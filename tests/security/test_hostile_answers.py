@@ -19,6 +19,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import PIPE
@@ -43,7 +44,10 @@ from modelwhisk.client.exchange import Policy, Send, Sent, Sleep, Step, Steps, e
 from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.deploy import curl_line as curl_line_module
 from modelwhisk.deploy import logs
+from modelwhisk.deploy.apply import Deployed
+from modelwhisk.deploy.command import _with_way_back
 from modelwhisk.deploy.curl_line import curl_line
+from modelwhisk.deploy.diagnosis import failure_of
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.deploy.plan import Wish, lowered_by_refusal, make_plan
 from modelwhisk.deploy.report import TextReport as DeployReport
@@ -52,7 +56,7 @@ from modelwhisk.drift.declaration import Candidate
 from modelwhisk.invoke import output
 from modelwhisk.local import container_client
 from modelwhisk.local.report import TextReport
-from modelwhisk.openwhisk import Action, NamespaceLimits, OpenWhisk, OpenWhiskError, Settings, session
+from modelwhisk.openwhisk import Action, Limits, NamespaceLimits, OpenWhisk, OpenWhiskError, Settings, session
 from modelwhisk.openwhisk.errors import error_of_response
 from modelwhisk.shown_text import Console, json_shown, shown
 
@@ -592,9 +596,35 @@ def test_no_description_ends_a_deployment_that_succeeded(said: dict[str, object]
 
 
 def test_an_embedding_s_options_are_words_for_a_shell() -> None:
-    for pointer, by in (("/x'; touch pwned; echo '", "l$(touch pwned)"), ("/e/*/p", "`touch pwned`"), ("/a b", None)):
-        words = ["--embedding", f"answer:{pointer}", *(["--by", by] if by else [])]
+    for pointer, by in (
+        ("/x'; touch pwned; echo '", "l$(touch pwned)"),
+        ("/e/*/p", "`touch pwned`"),
+        ("/a b", None),
+        ("/e", ""),
+    ):
+        words = ["--embedding", f"answer:{pointer}", *([] if by is None else ["--by", by])]
         assert shlex.split(Candidate(pointer, 2, by).options) == words
+
+
+@pytest.mark.parametrize("name", ["x;touch pwned", "x`touch pwned`", "x$(touch pwned)", "x'\"$(touch pwned)'"])
+def test_a_command_that_is_advised_runs_no_other(name: str) -> None:
+    """Names and images are the platform's words, and what is between backticks is there to be pasted."""
+    action = Action.from_json({"name": name, "namespace": "guest", "exec": {"kind": "blackbox", "image": name}})
+    said = [failure_of(action, text, NamespaceLimits()).advice for text in ("Failed to pull container image", "?")]
+    for limits in (Limits(memory=256), Limits(timeout=60_000)):
+        failing = replace(action, limits=limits)
+        message = "exhausted its memory" if limits.memory else "exceeded its time limits"
+        said.append(failure_of(failing, message, NamespaceLimits()).advice)
+    plan = make_plan(Wish("me/m:2"), action, NamespaceLimits())
+    deployed = Deployed(replace(action, image="me/m:2"), plan, NamespaceLimits())
+    said.append(_with_way_back(Failure("", ""), deployed).advice)
+    with little_openwhisk() as platform:
+        platform.actions["x"] = {"name": name, "namespace": "guest", "annotations": []}
+        said.append(CliRunner().invoke(main, ["url", "x", "--host", platform.host, "-u", KEY]).stderr)
+    for advice in said:
+        command = re.search(r"`((?:modelwhisk|docker) .*)`", advice)
+        assert command, advice
+        assert name in shlex.split(command[1]), advice
 
 
 def test_half_a_surrogate_pair_is_shown() -> None:
