@@ -3,7 +3,7 @@
 #
 # bash (3.2 will do, which is what macOS has) and the docker command are all it needs. The parts, by what they know:
 # options, reference (names of images), sources (what to wrap), folder (models that are no image yet), drift (what they
-# were trained on), wrap (one image's way), registry, smoke, output.
+# were trained on), wrap (one image's way), registry, question (what an image's own Python is asked), smoke, sbom, output.
 set -Eeuo pipefail
 set -f # no word here is ever a pattern for file names
 
@@ -32,6 +32,8 @@ source "$HERE/sources.sh"
 source "$HERE/folder.sh"
 # shellcheck source=scripts/build/registry.sh
 source "$HERE/registry.sh"
+# shellcheck source=scripts/build/question.sh
+source "$HERE/question.sh"
 # shellcheck source=scripts/build/smoke.sh
 source "$HERE/smoke.sh"
 # shellcheck source=scripts/build/sbom.sh

@@ -39,15 +39,16 @@ add_reference() { # FILE
 
 # The image says itself whether it is the model that the reference was made with, and names the files that differ.
 check_reference() { # IMAGE
-  local command fault found
-  command=(docker run --rm --interactive --network none --platform "$PLATFORM" --entrypoint /bin/sh -- "$1"
+  local container="modelwhisk-smoke-$RUN-$INDEX-drift" command fault found
+  command=(docker run --rm --name "$container" --label "modelwhisk.smoke=$RUN" --log-driver none
+    --interactive --network none --platform "$PLATFORM" --entrypoint /bin/sh -- "$1"
     -c "$IN_CONTAINER" sh "$DRIFT_REFERENCE")
   if ((DRY_RUN)); then
     printf '%s <%s\n' "$(show "${command[@]}")" "$(quoted "$HERE/drift.py")"
     return
   fi
-  if ! "${command[@]}" <"$HERE/drift.py" >"$JOB/drift" 2>"$JOB/out"; then
-    fail_with_log "checking the drift reference: $(why)"
+  if ! ask "$container" "$QUESTION_SECONDS" "$MOST_WORDS" "$HERE/drift.py" "$JOB/drift" "${command[@]}"; then
+    fail_with_log "checking the drift reference: ${UNANSWERED:-$(why)}"
   fi
   fault=$(sed -n 's/^fault //p' "$JOB/drift" | head -n 1)
   [[ -z $fault ]] || fail "$fault"

@@ -14,21 +14,22 @@ sbom_file() { # TARGET
 }
 
 write_sbom() { # TARGET IMAGE
-  local file id base=$BASE_DIGEST command
+  local file id base=$BASE_DIGEST container="modelwhisk-smoke-$RUN-$INDEX-sbom" command
   [[ -n $SBOM ]] || return 0
   file=$(sbom_file "$1")
   id=$(docker image inspect --format '{{.Id}}' -- "$2" 2>/dev/null) || id=''
   # An image that no registry has is known by its id.
   [[ -n $base ]] || base=$BASE_ID
-  command=(docker run --rm --interactive --network none --platform "$PLATFORM" --entrypoint /bin/sh -- "$2"
+  command=(docker run --rm --name "$container" --label "modelwhisk.smoke=$RUN" --log-driver none
+    --interactive --network none --platform "$PLATFORM" --entrypoint /bin/sh -- "$2"
     -c "$SBOM_IN_CONTAINER" sh "image=$1" "version=${VERSION_TAGS[0]}" "digest=$id" "created=$CREATED"
     "base_name=$BASE_NAME" "base_digest=$base" "adapter_version=$ADAPTER_VERSION" "adapter_digest=$ADAPTER_DIGEST")
   if ((DRY_RUN)); then
     printf '%s <%s >%s\n' "$(show "${command[@]}")" "$(quoted "$HERE/sbom.py")" "$(quoted "$file")"
     return
   fi
-  # head ends the command where that writes without end.
-  "${command[@]}" <"$HERE/sbom.py" 2>"$JOB/out" | head -c "$MOST_SBOM" >"$JOB/sbom" || fail "the bill of materials: $(why)"
+  ask "$container" "$QUESTION_SECONDS" "$MOST_SBOM" "$HERE/sbom.py" "$JOB/sbom" "${command[@]}" ||
+    fail "the bill of materials: ${UNANSWERED:-$(why)}"
   [[ $(head -c 1 "$JOB/sbom") == '{' ]] || fail "the bill of materials: the image's Python wrote none: $(why)"
   mv -f -- "$JOB/sbom" "$file" 2>"$JOB/out" || fail "the bill of materials: $(why)"
   note sbom "$file"

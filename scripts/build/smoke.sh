@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
 # Tries a wrapper as the platform will use it, and says from that which limits its action needs.
 
+readonly MOST_LOG=$((10 * 1024 * 1024)) # bytes of each stream; the platform keeps no more of an activation
 readonly MARKER='XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX'
 
 # The Python that the client runs on inside the container: any that the image has will do.
@@ -29,11 +30,12 @@ smoke_test() { # IMAGE
     show docker rm --force "$container"
     return
   fi
-  if "${client[@]}" <"$HERE/smoke.py" >"$JOB/findings" 2>"$JOB/out"; then
+  # The client's own times are the image's word, too.
+  if ask "$container" "$((INIT_TIMEOUT + 180))" "$MOST_WORDS" "$HERE/smoke.py" "$JOB/findings" "${client[@]}"; then
     fault=$(finding fault)
     [[ -n $fault || -z $(not_a_number) ]] || fault="the image's Python answered no number for $(not_a_number)"
   else
-    fault=$(death "$container" "$memory")
+    fault=${UNANSWERED:-$(death "$container" "$memory")}
   fi
   collect_logs "$container" "$([[ -n $fault ]] || printf 1)"
   [[ -n $fault ]] || fault=$(log_fault "$wanted")
@@ -84,11 +86,18 @@ death() { # CONTAINER MEMORY
 collect_logs() { # CONTAINER WANTED
   local try
   for ((try = 1; try <= 20; try++)); do
-    docker logs "$1" >"$JOB/stdout" 2>"$JOB/stderr" </dev/null || true
-    if [[ -z $2 ]] || { grep -q "$MARKER" "$JOB/stdout" && grep -q "$MARKER" "$JOB/stderr"; }; then break; fi
+    { docker logs "$1" 2>&1 >&6 </dev/null | head -c "$MOST_LOG" >"$JOB/stderr"; } 6>&1 | head -c "$MOST_LOG" >"$JOB/stdout" || true
+    if [[ -z $2 || -n $(full_log) ]] || { grep -q "$MARKER" "$JOB/stdout" && grep -q "$MARKER" "$JOB/stderr"; }; then break; fi
     sleep 0.2
   done
   cat "$JOB/stdout" "$JOB/stderr" >>"$JOB/log"
+}
+
+full_log() { # the stream that has more than is read of it, or nothing
+  local stream
+  for stream in stdout stderr; do
+    (($(wc -c <"$JOB/$stream") < MOST_LOG)) || { printf '%s' "$stream" && return; }
+  done
 }
 
 # True where the model is a program of its own, which may write of a request when that is answered already.
@@ -98,6 +107,8 @@ is_command() {
 
 log_fault() { # good|any
   local stream
+  stream=$(full_log)
+  [[ -z $stream ]] || { printf 'it logs more to %s than the 10 MB that the platform keeps' "$stream" && return; }
   for stream in stdout stderr; do
     if [[ $(grep -c "^$MARKER\$" "$JOB/$stream") != 1 ]]; then
       printf 'after one activation %s has %s end markers on lines of their own, not one' \

@@ -176,7 +176,7 @@ class FakeDocker:
                 self.password = stdin
             case ["buildx", *_]:
                 raise Failed("docker: 'buildx' is not a docker command.")
-            case ["rm" | "ps", *_]:
+            case ["rm" | "ps" | "kill", *_]:
                 pass
             case _:
                 raise Failed(f"fake docker knows no {args}", 99)

@@ -34,6 +34,7 @@ HOSTILE = [
 ]
 WORST = ["$(touch pwned)", "a[$(touch pwned)]", "x\nRUN touch pwned", "\x1b]0;pwned\x07"]
 ROOT = Path(__file__).parents[2]
+PARTS_FOLDER = ROOT / "scripts" / "build"
 ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
 
@@ -166,6 +167,68 @@ def test_what_an_image_s_python_prints_is_never_calculated_with(world: World, ke
     assert summary_of(world)["images"][0][key] is None
 
 
+def test_what_an_image_s_python_prints_has_an_end(world: World) -> None:
+    """It filled the disk of the machine that wrapped it."""
+    world.publish("you/a:1")
+    world.docker.findings = "init_ms 1\n" + "x" * 150_000
+    done = world.build("you/a:1")
+    assert "the image's Python wrote more than 100000 bytes" in done.row("me/a")
+    assert not done.pushed
+    # Its client has gone, but it hasn't.
+    (test,) = done.docker("run", "--detach")
+    assert [call[-1] for call in done.docker("kill")] == [test[test.index("--name") + 1]]
+
+
+# A container's part, with the command that asks in it: an endless one ends with the container alone.
+ENDLESS = """
+set -Eeuo pipefail
+JOB=$PWD WORK=$PWD
+docker() { kill "$(cat pid)"; printf '%s ' "$@" >>killed; }
+source "$0"
+ask the-container "$1" 1000 /dev/null answer bash -c "echo \\$\\$ >pid; $2" || printf '%s' "$UNANSWERED"
+"""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "command", "reason"),
+    [
+        ("1", "exec sleep 1000", "gave no answer in 1 s"),
+        ("1", "while true; do read -t 1 <> /dev/zero; done", "gave no answer in 1 s"),
+        ("500", "exec yes", "wrote more than 1000 bytes"),
+        ("500", "exec yes >&2", "wrote more than 100000 bytes of errors"),
+        ("500", "echo yes", ""),
+    ],
+)
+def test_an_image_s_python_that_has_no_end(tmp_path: Path, seconds: str, command: str, reason: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", ENDLESS, str(PARTS_FOLDER / "question.sh"), seconds, command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (f"the image's Python {reason}" if reason else "")
+    assert (tmp_path / "answer").stat().st_size <= 1001
+    assert (tmp_path / "out").stat().st_size <= 100_001
+    assert (tmp_path / "killed").exists() is bool(reason)
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_what_a_model_logs_has_an_end(tmp_path: Path, stream: int) -> None:
+    script = f"""
+    set -Eeuo pipefail
+    JOB=$PWD
+    docker() {{ cat /dev/zero >&{stream}; }}
+    source "$0"
+    collect_logs the-container 1
+    log_fault good
+    """
+    part = str(PARTS_FOLDER / "smoke.sh")
+    done = subprocess.run(["bash", "-c", script, part], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"it logs more to {['stdout', 'stderr'][stream - 1]} than the 10 MB that the platform keeps"
+    assert (tmp_path / "log").stat().st_size == 10 * 1024**2
+
+
 def test_what_an_image_says_of_itself(world: World) -> None:
     said = '\x1b]0;x\x07\u009b31m\u202e$(touch pwned)","x":"\n\\'
     world.publish("you/a:1", labels={"modelwhisk.adapter.digest": said, "org.opencontainers.image.base.name": said})
@@ -202,14 +265,11 @@ def test_a_registry_s_digest_is_one(world: World) -> None:
 def test_words_that_are_no_utf_8_still_make_a_summary() -> None:
     done = subprocess.run(
         ["bash", "-c", 'source "$0"; source "$1"; LC_ALL=C; json_string "$(printf "caf\\303\\251\\377\\n\\t\\"")"']
-        + [str(Path(run_build.__code__.co_filename).parents[2] / "scripts" / "build" / part) for part in PARTS],
+        + [str(PARTS_FOLDER / part) for part in ("reference.sh", "output.sh")],
         capture_output=True,
         check=True,
     )
     assert json.loads(done.stdout) == 'caf\n\t"'
-
-
-PARTS = ("reference.sh", "output.sh")
 
 
 TARGET = "modelwhisk-test/security-hostile-action"
@@ -254,3 +314,25 @@ def test_a_real_base_with_onbuild(base_image: Callable[[str], str], tmp_path: Pa
     done = run_build("--local", "--no-push", "--username", "modelwhisk-test", image)
     assert f"{image} has ONBUILD instructions" in done.stdout
     assert not run("docker", "images", "--quiet", "modelwhisk-test/security-onbuild-action").split()
+
+
+@pytest.mark.docker
+def test_a_real_python_that_writes_without_end(base_image: Callable[[str], str], tmp_path: Path) -> None:
+    """A container goes on when nobody reads any more, and keeps what it writes in its log."""
+    shim = tmp_path / "python3"
+    shim.write_text(
+        '#!/bin/sh\ncase " $* " in *" - "*) exec yes $(seq 9999) ;; esac\nexec /usr/bin/python3.real "$@"\n'
+    )
+    shim.chmod(0o755)
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {base_image('debian-python3')}\nCOPY python3 /usr/local/bin/python3\n"
+        "RUN ln -s $(readlink -f /usr/bin/python3) /usr/bin/python3.real\n"
+    )
+    image = build_image("modelwhisk-test/security-endless:1", tmp_path)
+    arguments = ("--local", "--no-push", "--username", "modelwhisk-test", image)
+    assert "the image's Python wrote more than 100000 bytes" in run_build(*arguments).stdout
+    done = run_build("--no-test", "--sbom", str(tmp_path / "sbom"), *arguments)
+    assert "the image's Python wrote more than 67108864 bytes" in done.stdout
+    assert not list((tmp_path / "sbom").iterdir())
+    wrapper = run("docker", "images", "--quiet", "modelwhisk-test/security-endless-action").split()[0]
+    assert not run("docker", "ps", "--quiet", "--filter", f"ancestor={wrapper}").split()
