@@ -18,6 +18,8 @@ from modelwhisk.content_coding import ACCEPTED, Body, Undecodable
 READ_SECONDS = 330.0
 _CONNECT_SECONDS = 10.0
 
+_MOST = 512 * 1024 * 1024  # bytes of an answer, which is kept in memory; the platform passes on 1 MiB
+
 _OF_THE_TRANSFER = ("content-encoding", "content-length", "transfer-encoding")
 
 OnSleep = Callable[[Sleep], None]
@@ -45,6 +47,7 @@ class SyncTransport:
         self, *, seconds: float = READ_SECONDS, jobs: int = 100, verify: bool = True, on_sleep: OnSleep = _ignore
     ) -> None:
         self._on_sleep = on_sleep
+        self._seconds = seconds
         self._http = httpx.Client(**_options(seconds, jobs, verify))
         # One line of Python is a whole program here: what isn't closed is closed with its owner.
         self._finalizer = weakref.finalize(self, self._http.close)
@@ -84,8 +87,10 @@ class SyncTransport:
         response = self._http.send(_with_coding(request), stream=True)
         try:
             with _body(response) as body:
+                end = time.monotonic() + self._seconds
                 for piece in response.iter_raw():
                     body.add(piece)
+                    _check_time(response, end)
                 return _whole(response, body.whole())
         finally:
             response.close()
@@ -98,6 +103,7 @@ class AsyncTransport:
         self, *, seconds: float = READ_SECONDS, jobs: int = 100, verify: bool = True, on_sleep: OnSleep = _ignore
     ) -> None:
         self._on_sleep = on_sleep
+        self._seconds = seconds
         self._http = httpx.AsyncClient(**_options(seconds, jobs, verify))
 
     async def close(self) -> None:
@@ -135,8 +141,10 @@ class AsyncTransport:
         response = await self._http.send(_with_coding(request), stream=True)
         try:
             with _body(response) as body:
+                end = time.monotonic() + self._seconds
                 async for piece in response.aiter_raw():
                     body.add(piece)
+                    _check_time(response, end)
                 return _whole(response, body.whole())
         finally:
             await response.aclose()
@@ -151,9 +159,15 @@ def _with_coding(request: httpx.Request) -> httpx.Request:
 @contextlib.contextmanager
 def _body(response: httpx.Response) -> Iterator[Body]:
     try:
-        yield Body(response.headers.get("content-encoding", ""))
+        yield Body(response.headers.get("content-encoding", ""), _MOST)
     except Undecodable as problem:
         raise httpx.DecodingError(str(problem), request=response.request) from problem
+
+
+def _check_time(response: httpx.Response, end: float) -> None:
+    """Raises `httpx.ReadTimeout` after `end`: httpx's own is between two reads, and a body may come in a trickle."""
+    if time.monotonic() > end:
+        raise httpx.ReadTimeout("its body went on and on", request=response.request)
 
 
 def _whole(response: httpx.Response, body: bytes) -> httpx.Response:

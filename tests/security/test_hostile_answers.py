@@ -15,6 +15,7 @@ import shlex
 import socket
 import subprocess
 import threading
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ from rich.text import Text
 from modelwhisk import content_coding
 from modelwhisk.cli import main
 from modelwhisk.client import specification, swagger
+from modelwhisk.client import transport as transport_module
 from modelwhisk.client.answers import Reply, file_name_of, reply_of_response, reply_of_result, timing_of
 from modelwhisk.client.calls import Calls
 from modelwhisk.client.encoding import url_below
@@ -161,9 +163,9 @@ def bomb(size: int) -> bytes:
     return gzip.compress(b"0" * size)
 
 
-def by_model(url: str) -> bytes | str:
+def by_model(url: str, seconds: float = 30) -> bytes | str:
     """The body of what is at `url`, or what is said against it."""
-    transport = SyncTransport()
+    transport = SyncTransport(seconds=seconds)
     try:
         sent = transport.run(_sent(url))
     finally:
@@ -171,9 +173,9 @@ def by_model(url: str) -> bytes | str:
     return sent.response.content if sent.response is not None else str(sent.failure)
 
 
-def by_async_model(url: str) -> bytes | str:
+def by_async_model(url: str, seconds: float = 30) -> bytes | str:
     async def asked() -> Sent:
-        transport = AsyncTransport()
+        transport = AsyncTransport(seconds=seconds)
         try:
             return await transport.run(_sent(url))
         finally:
@@ -196,8 +198,11 @@ def by_platform(url: str) -> bytes | str:
 
 
 @contextmanager
-def answering(coding: str, body: bytes, status: int = 200) -> Iterator[tuple[str, list[str]]]:
-    """The address of a server with this answer, and the codings that it is asked for."""
+def answering(
+    coding: str, body: bytes, status: int = 200, pause: float | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """The address of a server with this answer, and the codings that it is asked for; with `pause` (seconds) the body
+    comes again and again, for as long as somebody reads."""
     accepted = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -209,6 +214,9 @@ def answering(coding: str, body: bytes, status: int = 200) -> Iterator[tuple[str
             self.end_headers()
             with contextlib.suppress(ConnectionError):  # by whom had enough
                 self.wfile.write(body)
+                while pause is not None:
+                    time.sleep(pause)
+                    self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -299,6 +307,15 @@ def test_the_headers_of_an_answer_are_those_of_its_body() -> None:
     transport.close()
     assert response is not None
     assert (response.headers["x-y"], "content-encoding" in response.headers) == ("z", False)
+
+
+@pytest.mark.parametrize("client", [by_model, by_async_model])
+def test_an_answer_without_end_is_left(client: Callable[..., bytes | str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering("", b"x", pause=0.05) as (address, _):  # never still for as long as a read may take
+        assert "went on and on" in str(client(address, seconds=0.5))
+    monkeypatch.setattr(transport_module, "_MOST", 10_000_000)
+    with answering("", b"x" * 1_000_000, pause=0) as (address, _):
+        assert "is larger than" in str(client(address))
 
 
 def test_more_than_an_answer_of_the_platform_s_may_be_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
