@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ class Runner:
             "attempts": reply.attempts,
             "activation": reply.activation,
             "cold": reply.cold,
-            "drift": reply.headers.get("model-drift"),
+            "drift": _drift(reply),
         }
         if not reply.ok:
             return Line(**known, error=f"{reply.status}: {reply.message()}")
@@ -112,6 +113,12 @@ class Runner:
         temporary.write_bytes(answer)
         os.replace(temporary, path)
         return path
+
+
+def _drift(reply: Reply) -> str | None:
+    """`Model-Drift` where it begins as ours does: with `=` or `+` a table would calculate with a model's words."""
+    told = str(reply.headers.get("model-drift", ""))
+    return told if re.match(r"[a-z]+=", told) else None
 
 
 def _busy(reply: Reply) -> float | None:
