@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,10 @@ class Line:
         stream = io.StringIO()
         csv.writer(stream, lineterminator="\n").writerow(_cell(name, values[name]) for name in COLUMNS)
         return stream.getvalue().encode("utf-8", "surrogatepass")
+
+
+def _for_nobody_else(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -243,7 +248,8 @@ class Results:
 
     def _rewrite(self, pieces: Sequence[tuple[int, int]]) -> None:
         """Replaces the file at once by one that has only these pieces (position and length), in their order."""
-        with self.path.open("rb") as source, self._temporary.open("xb") as target:
+        with self.path.open("rb") as source, open(self._temporary, "xb", opener=_for_nobody_else) as target:
+            shutil.copymode(self.path, self._temporary)  # what was private stays so
             target.write(source.read(self._head_size()))
             for position, length in pieces:
                 source.seek(position)

@@ -51,6 +51,19 @@ def test_a_line_whose_values_are_of_other_types_is_none_of_ours(other):
     assert parse_line(b'["input"]', "jsonl") is None
 
 
+def test_results_that_were_private_stay_so(tmp_path):
+    path = tmp_path / "results"
+    path.touch(0o600)
+    results = Results(path, "jsonl")
+    rows = rows_of({"n": number} for number in (1, 2))
+    for row in reversed(rows):
+        results.append(Line(dict(row.values), 200))
+    results.put_in_order(rows)
+    results.close()
+    assert [json.loads(line)["input"]["n"] for line in path.read_text().splitlines()] == [1, 2]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @FORMS
 def test_cut_anywhere_what_was_whole_is_kept(tmp_path, form):
     path = tmp_path / "results"
