@@ -9,10 +9,11 @@ import threading
 import pytest
 from modelproxy.formats import data_url, multipart
 from modelproxy.hosts import Unloadable, deployment, make
+from modelproxy.hosts.deployment import host as host_module
 from modelproxy.hosts.deployment import workspace
 from modelproxy.hosts.deployment.inputs import safe_name
 from modelproxy.hosts.deployment.outputs import disposition, media_type_of, preferred
-from modelproxy.messages import Request
+from modelproxy.messages import BadValue, Request
 from modelproxy.settings import Settings
 
 from proxy_process import Proxy
@@ -209,6 +210,30 @@ def test_the_requests_of_a_list_have_each_a_directory_of_their_own(package):
         {"out": "data:text/plain;base64,eA==", "n": 1},
         {"out": "data:text/plain;base64,eXo=", "n": 2},
     ]
+
+
+@pytest.mark.parametrize("fields", [{"deployment": {"input_type": "plain"}}, {}])
+def test_a_list_of_too_many_requests_is_refused_before_the_first_is_made(package, monkeypatch, fields):
+    monkeypatch.setattr(host_module, "MOST_REQUESTS", 3)
+    made = []
+    enter = workspace.Workspace.__enter__
+    monkeypatch.setattr(workspace.Workspace, "__enter__", lambda self: made.append(self) or enter(self))
+    host = package(SPECIFIED + "{'n': len(data)}\n    def embed(self, data):\n        return [1.0]\n", **fields)
+    one = "" if fields else {}
+    assert "The list has 4 requests, more than 3" in value_of(ask(host, [one] * 4), 400)["error"]
+    assert not made
+    with pytest.raises(BadValue, match="in several calls"):
+        host.embedder("embed")(
+            Request("POST", "/", "", [("content-type", "application/json")], json.dumps([one] * 4).encode("ascii"))
+        )
+    assert value_of(ask(host, [one] * 3)) == [{"n": 0}] * 3
+    assert len(made) == 3
+
+
+def test_a_list_that_requests_takes_at_once_may_be_of_any_length(package, monkeypatch):
+    monkeypatch.setattr(host_module, "MOST_REQUESTS", 3)
+    host = package(HEAD + "    def requests(self, data):\n        return {'n': len(data)}\n")
+    assert value_of(ask(host, [{}] * 4)) == {"n": 4}
 
 
 def test_requests_takes_the_list_at_once(package):

@@ -14,6 +14,9 @@ from .openapi import document
 from .values import File
 from .workspace import NoPlace, Workspace
 
+# In one list, for each of which ``request`` is called in a directory of its own; as many as a form may have parts.
+MOST_REQUESTS = 1000
+
 
 class Host:
     default_path = "/"
@@ -89,7 +92,7 @@ class Host:
 
     def _answer(self, request):
         try:
-            data = inputs.read(request, self._specification.input)
+            data = self._read(request)
         except BadValue as error:
             return error_response(getattr(error, "status", 400), str(error), **getattr(error, "details", {}))
         try:
@@ -107,9 +110,21 @@ class Host:
             log.traceback_of(error)  # UbiOps tells the caller this attribute's text, and no other exception's
             return error_response(500, str(told))
 
+    def _read(self, request):
+        """The ``data`` of a request. Raises ``BadValue``."""
+        data = inputs.read(request, self._specification.input)
+        if self._is_for_each(data) and len(data) > MOST_REQUESTS:
+            sentence = "The list has %d requests, more than %d; send them in several calls."
+            raise BadValue(sentence % (len(data), MOST_REQUESTS))
+        return data
+
+    def _is_for_each(self, data):
+        """True for several requests, of which each is made by itself: there is no ``requests`` that takes the list."""
+        return isinstance(data, list) and not callable(getattr(self._deployment, "requests", None))
+
     def _value(self, data, request):
         """What is answered to ``data``; a list where that is one and ``requests`` didn't make one answer of it."""
-        if isinstance(data, list) and not callable(getattr(self._deployment, "requests", None)):
+        if self._is_for_each(data):
             return [self._value(item, request) for item in data]
         side = self._specification.output
         with Workspace(self._folder) as workspace:
@@ -153,7 +168,7 @@ class Host:
         loop = Loop()
 
         def embed(request):
-            data = inputs.read(request, self._specification.input)
+            data = self._read(request)
             context = _request_context(request)
             with Workspace(self._folder, enters=False) as workspace:
                 several = data if isinstance(data, list) else [data]
