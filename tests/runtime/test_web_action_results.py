@@ -229,12 +229,14 @@ def test_compressed_json_and_bytes_travel_as_they_are(content_type):
     assert result["headers"] == {"Content-Encoding": "gzip", "Content-Type": content_type}
 
 
-def test_text_that_is_a_bomb_is_not_decompressed(monkeypatch):
-    monkeypatch.setattr(result_module, "MOST_INFLATED", 1 << 20)
-    bomb = gzip.compress(b"0" * ((1 << 20) + 1))
+def test_text_that_is_a_bomb_is_not_decompressed():
+    bomb = gzip.compress(b"0" * (1 << 24))
     result, _ = encode(bomb, "text/html", headers=[("Content-Encoding", "gzip")])
-    assert result["headers"] == {"Content-Encoding": "gzip", "Content-Type": "application/octet-stream"}
-    assert base64.b64decode(result["body"]) == bomb
+    answer = json.loads(result["error"]["body"])
+    assert answer["size"] == 4 * 1048576 + 1 and "OpenWhisk passes on 1048576" in answer["error"]
+
+
+def test_compressed_text_that_is_cut_off_is_sent_as_it_is():
     for cut_off in (gzip.compress(b"hello")[:-1], gzip.compress(b"hello")[:12]):
         result, _ = encode(cut_off, "text/html", headers=[("Content-Encoding", "gzip")])
         assert base64.b64decode(result["body"]) == cut_off
@@ -375,13 +377,16 @@ def test_json_goes_as_base64_only_where_that_is_shorter():
 
 
 @pytest.mark.parametrize("packed", [gzip.compress, zlib.compress])
-def test_how_much_text_is_decompressed(packed, monkeypatch):
-    assert result_module.MOST_INFLATED == 64 << 20
-    monkeypatch.setattr(result_module, "MOST_INFLATED", 100)
-    coded = [("Content-Encoding", "gzip")]
-    assert encode(packed(b"x" * 100), "text/plain", headers=coded)[0]["body"] == "x" * 100
-    body = packed(b"x" * 101)
-    assert base64.b64decode(encode(body, "text/plain", headers=coded)[0]["body"]) == body
+@pytest.mark.parametrize("longer", [0, 1, 1 << 20])
+def test_of_compressed_text_no_more_is_made_than_could_fit(packed, longer, monkeypatch):
+    """Four limits of UTF-32 are one of UTF-8; of what is longer the rest isn't even decompressed."""
+    made = []
+    decoded = result_module._decoded
+    monkeypatch.setattr(result_module, "_decoded", lambda body, _: made.append(len(body)) or decoded(body, "utf-32-be"))
+    body = packed("x".encode("utf-32-be") * LIMIT + b"\0" * longer)
+    result, _ = encode(body, "text/plain", headers=[("Content-Encoding", "gzip")], limit=LIMIT)
+    assert json.loads(result["error"]["body"])["limit"] == LIMIT
+    assert made[:1] == ([] if longer else [4 * LIMIT])
 
 
 def test_a_client_s_error_is_no_failure_of_the_action():

@@ -23,7 +23,6 @@ _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _JSON_START = re.compile(rb"[ \t\r\n]*[\[{]")
 _UTF_8 = ("", "utf-8", "utf8")
 _OPENING = (b"{", b"[")  # of nearly all
-MOST_INFLATED = 1 << 26  # bytes of text, of which the platform passes on a sixty-fourth
 MOST_LEVELS = 990  # of a result: the platform reads 1000 (spray-json, maxDepth) and puts some around it
 _JOINED = 65536  # bytes
 _NEVER_FITS = 4  # a body of so many limits doesn't fit, though UTF-32 becomes UTF-8
@@ -45,6 +44,13 @@ class Outcome:
         self.response = response
         self.notes = notes
 
+    @classmethod
+    def unmade(cls, response, size, notes):
+        """Of what is too long for any result: making it would only cost time and memory."""
+        outcome = cls((), response, notes)
+        outcome.size = size
+        return outcome
+
     @property
     def result(self):
         return b"".join(self.parts)
@@ -59,26 +65,24 @@ def encode(response, request, limit=1048576, keep_cors=False, server_timing=None
     """
     notes = []
     if len(response.body) <= _NEVER_FITS * limit or not _has_body(response.status, request):
-        outcome = _encode(response, request, keep_cors, server_timing, notes)
-        size = outcome.size
+        outcome = _encode(response, request, limit, keep_cors, server_timing, notes)
     else:
-        # As base64; making it would only cost time and memory.
-        outcome, size = Outcome((), response, notes), len(response.body) * 4 // 3
-    if size > limit:
+        outcome = Outcome.unmade(response, len(response.body) * 4 // 3, notes)  # as base64
+    if outcome.size > limit:
         smaller = _gzipped(outcome.response, request)
         if smaller is not None:
-            outcome = _encode(smaller, request, keep_cors, server_timing, notes)
-            size = outcome.size
-    if size > limit:
+            outcome = _encode(smaller, request, limit, keep_cors, server_timing, notes)
+    if outcome.size > limit:
+        size = outcome.size
         notes.append("the result has %d bytes, more than the platform's %d" % (size, limit))
-        outcome = _encode(_too_large(response, size, limit), request, keep_cors, server_timing, notes)
+        outcome = _encode(_too_large(response, size, limit), request, limit, keep_cors, server_timing, notes)
     accept = request.header("accept")
     if accept and accept != "*/*":
         _note_negotiation(accept, outcome.response, notes)
     return outcome
 
 
-def _encode(response, request, keep_cors, server_timing, notes):
+def _encode(response, request, limit, keep_cors, server_timing, notes):
     status = response.status
     if not 200 <= status <= 599:
         # The platform refuses what is outside 100..599 and can't relay an interim response.
@@ -93,8 +97,11 @@ def _encode(response, request, keep_cors, server_timing, notes):
     head = _head((tuple([pair for pair in response.headers if pair[0] != "Content-Length"]), keep_cors))
     notes.extend(head.notes)
     if body:
-        plain = _inflated(body) if head.coding and head.form == media_types.TEXT else None
+        most = _NEVER_FITS * limit
+        plain = _inflated(body, most + 1) if head.coding and head.form == media_types.TEXT else None
         if plain is not None:
+            if len(plain) > most:
+                return Outcome.unmade(response, len(plain), notes)
             notes.append("decompressed the model's text, which the platform can't carry")
             head = _head((tuple([pair for pair in response.headers if pair[0].lower() not in _OF_CODED]), keep_cors))
         members, encoded = head.encode(head, body if plain is None else plain, notes)
@@ -276,23 +283,24 @@ def _content_coding(headers):
     return ""
 
 
-def _inflated(body):
-    """The text behind a compressed body, since the platform can't carry bytes under a text type; None if unreadable."""
+def _inflated(body, most):
+    """The text behind a compressed body, since the platform can't carry bytes under a text type, or the first ``most``
+    bytes of it; None if unreadable."""
     import gzip
     import zlib
     from io import BytesIO
 
     try:
         if body.startswith(b"\x1f\x8b"):  # which may have several members (RFC 1952 section 2.2)
-            plain = gzip.GzipFile(fileobj=BytesIO(body)).read(MOST_INFLATED + 1)
+            plain = gzip.GzipFile(fileobj=BytesIO(body)).read(most)
         else:
             unpacker = zlib.decompressobj()
-            plain = unpacker.decompress(body, MOST_INFLATED + 1)
-            if not unpacker.eof or unpacker.unused_data:
+            plain = unpacker.decompress(body, most)
+            if len(plain) < most and (not unpacker.eof or unpacker.unused_data):
                 return None
     except (EOFError, OSError, zlib.error):  # cut off, or something else
         return None
-    return plain if len(plain) <= MOST_INFLATED else None  # else a bomb
+    return plain
 
 
 # --- the size limit and the client's Accept -----------------------------------------------------------------------
