@@ -52,7 +52,7 @@ def _listed(paths: Object) -> str:
     return ", ".join(sorted(map(str, paths))) or "none at all"
 
 
-def _number(value: object) -> float | None:
+def bound_of(value: object) -> float | None:
     """A bound that can be compared with; None for what a description has instead of one."""
     is_one = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _BEYOND
     return cast(float, value) if is_one else None
@@ -139,8 +139,8 @@ class _Reader:
             description=str(schema.get("description", "")),
             default=schema.get("default"),
             choices=tuple(schema.get("enum", ())),
-            minimum=_number(schema.get("minimum")),
-            maximum=_number(schema.get("maximum")),
+            minimum=bound_of(schema.get("minimum")),
+            maximum=bound_of(schema.get("maximum")),
             items=self._schema(name, items, depth=depth + 1) if isinstance(items, Mapping) else None,
         )
 

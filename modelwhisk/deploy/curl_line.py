@@ -35,6 +35,9 @@ _BINARY_SUFFIXES = {
 }
 
 
+# A line that is longer is none to read or to paste; Linux takes no word of more than 128 KiB.
+_LONGEST = 16_000
+
 # RFC 3986 section 3.3, and what is quoted already.
 _STAYS_IN_PATHS = "/:@!$&'()*+,;=~%"
 
@@ -104,15 +107,17 @@ def curl_line(
     folder: Path = Path(),
     page: str = METADATA,
 ) -> CurlLine:
-    """The line that asks for a prediction at `url`, as `document` describes it, else for `page`.
+    """The line that asks for a prediction at `url`, as `document` describes it, else for `page`; also where it would be
+    too long to be a help.
 
     `sample` is a file to send instead of one that is found in `folder` or made.
     """
-    words = ["curl", *options]
+    otherwise = CurlLine(_join(["curl", *options, f"{url}{page}"]))
     try:
         interface = interface_of(document)
     except InterfaceError:
-        return CurlLine(_join([*words, f"{url}{page}"]))
+        return otherwise
+    words = ["curl", *options]
     producer, notes = "", []
     if interface.form == "json":
         body = sample_body(document or {}, interface.path, interface.method)
@@ -136,7 +141,8 @@ def curl_line(
     # Quoted, since curl makes many URLs of one with braces or brackets.
     path = "" if interface.path == _DEFAULT_PATH else quote(interface.path, safe=_STAYS_IN_PATHS)
     words.append(url + path + _query(interface))
-    return CurlLine((f"{producer} | " if producer else "") + _join(words), "; ".join(notes))
+    line = CurlLine((f"{producer} | " if producer else "") + _join(words), "; ".join(notes))
+    return line if len(line.command) + len(line.note) <= _LONGEST else otherwise
 
 
 def _sent(interface: Interface) -> list[Field]:

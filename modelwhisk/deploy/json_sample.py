@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
-# A schema may refer to itself, and by each of its properties.
+from modelwhisk.client.swagger import bound_of
+
+# A schema may refer to others many times, and these to more.
 _DEPTH = 8
 _VALUES = 200  # in one body
 _LENGTH_OF_A_VALUE = 100  # characters, by which examples are counted
@@ -36,28 +39,49 @@ class _Sampler:
     def __init__(self, document: Object) -> None:
         self._document = document
         self._left = _VALUES
+        self._open: list[Object] = []  # the schemas that a value is being made up for
 
     def sample(self, schema: Object, depth: int = 0) -> Any:
-        """A value that fits: the schema's example, default or first choice, else one made up for its type; `{}` once
-        there are enough."""
+        """A value that fits: the schema's example, default or first choice, else one made up for its type. Lists and
+        objects are empty within themselves, and once there are enough values."""
         schema = self._resolved(schema)
         self._left -= 1
-        if self._left < 0:
-            return {}
         for key in ("example", "default"):
-            if schema.get(key) is not None:
-                self._left -= len(json.dumps(schema[key])) // _LENGTH_OF_A_VALUE
-                return schema[key]
-        if schema.get("enum"):
-            return schema["enum"][0]
+            if schema.get(key) is not None and self._left > 0:
+                return self._counted(schema[key])
+        if schema.get("enum") and self._left > 0:
+            return self._counted(schema["enum"][0])
         kind = schema.get("type", "object" if "properties" in schema else "string")
-        if depth < _DEPTH and kind == "array":
-            return [self.sample(schema.get("items", {}), depth + 1)]
-        if depth < _DEPTH and kind == "object":
-            properties = schema.get("properties", {})
-            wanted = schema.get("required") or properties
-            return {name: self.sample(properties[name], depth + 1) for name in wanted if name in properties}
-        return {} if kind == "object" else [] if kind == "array" else scalar(kind, schema.get("minimum"))
+        if kind not in ("array", "object"):
+            return scalar(kind, bound_of(schema.get("minimum")))
+        if depth >= _DEPTH or self._left <= 0 or self._goes_in_circles(schema):
+            return {} if kind == "object" else []
+        self._open.append(schema)
+        try:
+            return self._list(schema, depth + 1) if kind == "array" else self._object(schema, depth + 1)
+        finally:
+            self._open.pop()
+
+    def _list(self, schema: Object, depth: int) -> list[Any]:
+        items = schema.get("items", {})
+        return [] if self._goes_in_circles(items) else [self.sample(items, depth)]
+
+    def _object(self, schema: Object, depth: int) -> dict[str, Any]:
+        """With the properties that must be there, or all where none must; but for these, no object within itself."""
+        properties = schema.get("properties", {})
+        wanted = schema.get("required") or [
+            name for name, item in properties.items() if not self._goes_in_circles(item)
+        ]
+        return {name: self.sample(properties[name], depth) for name in wanted if name in properties}
+
+    def _goes_in_circles(self, schema: Object) -> bool:
+        """Whether a value of it would be within another of it, without end."""
+        resolved = self._resolved(schema)
+        return any(resolved is one for one in self._open)
+
+    def _counted(self, value: Any) -> Any:
+        self._left -= len(json.dumps(value)) // _LENGTH_OF_A_VALUE
+        return value
 
     def _resolved(self, schema: Object) -> Object:
         for _ in range(_DEPTH):
@@ -75,7 +99,7 @@ class _Sampler:
 def scalar(kind: str, minimum: float | None) -> Any:
     """A value of a simple type, no less than `minimum`."""
     if kind == "integer":
-        return int(minimum or 1)
+        return math.ceil(minimum or 1)
     if kind == "number":
         return minimum if minimum is not None else 0.5
     return True if kind == "boolean" else _TEXT

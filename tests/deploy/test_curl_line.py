@@ -67,7 +67,12 @@ def test_nested_and_recursive_schemas_have_samples() -> None:
     node = {"properties": {"next": {"$ref": "#/definitions/Node"}, "n": {"type": "integer"}, "e": {"example": "x"}}}
     document = swagger("post", {"name": "p", "in": "body", "schema": {"$ref": "#/definitions/Node"}})
     sample = sample_body(document | {"definitions": {"Node": node}}, "/model/predict", "POST")
-    assert (sample["n"], sample["e"], sample["next"]["n"]) == (1, "x", 1)
+    assert sample == {"n": 1, "e": "x"}
+    node["required"] = ["n", "next"]
+    assert sample_body(document | {"definitions": {"Node": node}}, "/model/predict", "POST") == {"n": 1, "next": {}}
+    tree = {"type": "array", "items": {"properties": {"below": {"$ref": "#/definitions/Node"}, "n": {"default": 2}}}}
+    sample = sample_body(document | {"definitions": {"Node": tree}}, "/model/predict", "POST")
+    assert sample == [{"n": 2}]
 
 
 def test_openapi_3_has_samples() -> None:
@@ -84,7 +89,7 @@ def test_queries_forms_and_binary_answers() -> None:
     assert line(swagger("get", choice, produces=["audio/wav"])) == f"curl -o answer.wav '{URL}?model=a+b'"
     field = {"name": "text", "in": "formData", "type": "string", "required": True}
     assert line(swagger("post", field)).startswith("curl --data-urlencode 'text=I wish")
-    needed = {"name": "n", "in": "query", "type": "integer", "required": True, "minimum": 4}
+    needed = {"name": "n", "in": "query", "type": "integer", "required": True, "minimum": 3.5}
     assert line(swagger("post", needed, path="/predict")) == f"curl -X POST '{URL}/predict?n=4'"
 
 

@@ -574,16 +574,44 @@ def test_what_is_below_an_address_has_its_host(address: str) -> None:
             url_below(address, path)
 
 
-@pytest.mark.parametrize("properties", [7, 40])
-def test_a_schema_of_itself_makes_no_long_curl_line(properties: int) -> None:
-    """433 bytes made one of 58 MB."""
-    whole = {"$ref": "#/definitions/A"}
-    schemas = {"A": {"properties": {f"p{at}": whole for at in range(properties)}}, "B": {"example": "x" * 5_000}}
-    schemas["C"] = {"properties": {f"p{at}": {"$ref": "#/definitions/B"} for at in range(1_000)}}
-    for name in ("A", "C"):
-        asked = {"in": "body", "name": "b", "schema": {"$ref": f"#/definitions/{name}"}}
-        document = {"paths": {"/model/predict": {"post": {"parameters": [asked]}}}, "definitions": schemas}
-        assert len(curl_line("http://model", document, "m").command) < 50_000
+def many(count: int, schema: str) -> dict[str, object]:
+    return {"properties": {f"p{at}": {"$ref": f"#/definitions/{schema}"} for at in range(count)}}
+
+
+@pytest.mark.parametrize(
+    "schemas",
+    [
+        {"A": many(7, "A")},  # 433 bytes made a line of 58 MB
+        {"A": {**many(40, "A"), "required": [f"p{at}" for at in range(40)]}},
+        {"A": {"type": "array", "items": many(40, "A")}},
+        {**{"A" * at: many(40, "A" * (at + 1)) for at in range(1, 9)}, "A" * 9: {"type": "string"}},
+        {"A": many(1_000, "B"), "B": {"example": "x" * 5_000}},
+        {"A": many(1_000, "B"), "B": {"enum": ["x" * 5_000]}},
+        {"A": many(1_000, "B"), "B": {"type": "number", "minimum": "x" * 5_000}},
+        {"A": many(1_000, "B"), "B": {}},
+        {"A": {"example": "x" * 100_000}},
+    ],
+    ids=range(9),
+)
+def test_a_schema_of_itself_makes_no_long_curl_line(schemas: dict[str, object]) -> None:
+    asked = {"in": "body", "name": "b", "schema": {"$ref": "#/definitions/A"}}
+    document = {"paths": {"/model/predict": {"post": {"parameters": [asked]}}}, "definitions": schemas}
+    tracemalloc.start()
+    try:
+        made = curl_line("http://model", document, "m")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(made.command) <= 16_000
+    assert peak < 2_000_000
+
+
+@pytest.mark.parametrize("field", [{"in": "query", "default": "x" * 20_000}, {"in": "formData", "type": "file"}])
+def test_a_line_that_would_be_too_long_asks_for_a_page(field: dict[str, object]) -> None:
+    field = {"name": "n", "required": True, "description": "x" * 20_000, **field}
+    document = {"paths": {"/model/predict": {"post": {"parameters": [field]}}}}
+    made = curl_line("http://model", document, "m")
+    assert (made.command, made.note) == ("curl http://model/model/metadata", "")
 
 
 @pytest.mark.parametrize(
