@@ -2,29 +2,98 @@
 # a .dockerignore (docs.docker.com/build/concepts/context): the last one that fits a path, or a folder it lies in, decides.
 # Folders with a pyvenv.cfg are virtual environments and stay out. What is left out is listed in LEFT, its topmost names.
 
-function expression(pattern,    i, n, c, result) {
+function add(rule, what, text) {
+  kind[rule, ++parts[rule]] = what
+  piece[rule, parts[rule]] = text
+}
+
+# Where the set of characters ends that begins at a place of the pattern, 0 where it is none.
+function end_of_set(pattern, place,    from, end) {
+  from = place + (substr(pattern, place + 1, 1) == "^" ? 3 : 2)
+  end = index(substr(pattern, from), "]")
+  return end ? from + end - 1 : 0
+}
+
+# Takes a pattern apart: its characters, its sets of characters, and its stars, of which it returns the number.
+function read_pattern(rule, pattern,    n, i, c, end, stars) {
   n = length(pattern)
   for (i = 1; i <= n; i++) {
     c = substr(pattern, i, 1)
-    if (c == "*" && substr(pattern, i + 1, 1) == "*") {
-      i++
-      if (substr(pattern, i + 1, 1) == "/") { i++; result = result "(.*/)?" } else result = result ".*"
-    } else if (c == "*") result = result "[^/]*"
-    else if (c == "?") result = result "[^/]"
-    else if (c == "[" && index(substr(pattern, i + 2), "]")) {
-      while (c != "]" || substr(result, length(result)) == "[") {
-        result = result c
-        c = substr(pattern, ++i, 1)
-      }
-      result = result "]"
+    if (c == "*") {
+      stars++
+      if (substr(pattern, i, 3) == "**/") { i += 2; add(rule, "**/") }
+      else if (substr(pattern, i, 2) == "**") { i++; add(rule, "**") }
+      else add(rule, "*")
+    } else if (c == "?") add(rule, "set", "[^/]")
+    else if (c == "[" && (end = end_of_set(pattern, i))) {
+      add(rule, "set", substr(pattern, i, end - i + 1))
+      i = end
     } else {
       if (c == "\\" && i < n) c = substr(pattern, ++i, 1)
-      if (c == "\\" || c == "^") result = result "\\" c
-      else if (index(".+(){}|$*?[", c)) result = result "[" c "]"
-      else result = result c
+      add(rule, "character", c)
     }
   }
+  add(rule, "end")
+  return stars + 0
+}
+
+function expression(rule,    i, what, c, result) {
+  for (i = 1; i < parts[rule]; i++) {
+    what = kind[rule, i]
+    c = piece[rule, i]
+    if (what == "**/") result = result "(.*/)?"
+    else if (what == "**") result = result ".*"
+    else if (what == "*") result = result "[^/]*"
+    else if (what == "set") result = result c
+    else if (c == "\\" || c == "^") result = result "\\" c
+    else if (index(".+(){}|$*?[", c)) result = result "[" c "]"
+    else result = result c
+  }
   return "^" result "(/|$)"
+}
+
+# The same as the expression says, in no more steps than the path's length times the pattern's: goes along the path with
+# all places of the pattern at which a match can be. Some awks try one after the other, which for each more star in the
+# pattern takes as often as the path is long as much time.
+function fits(rule, path,    j, c, side, other, i, place, what) {
+  side = 0
+  size[side] = 0
+  step++
+  reach(rule, 1, side)
+  for (j = 1; size[side] > 0; j++) {
+    c = substr(path, j, 1)
+    other = 1 - side
+    size[other] = 0
+    step++
+    for (i = 1; i <= size[side]; i++) {
+      place = places[side, i]
+      what = kind[rule, place]
+      if (what == "end") { if (c == "" || c == "/") return 1 }
+      else if (c == "") continue
+      else if (what == "*") { if (c != "/") reach(rule, place, other) }
+      else if (what == "**") reach(rule, place, other)
+      else if (what == "**/") {
+        stay(place, other)
+        if (c == "/") reach(rule, place + 1, other)
+      } else if (what == "set" ? c ~ piece[rule, place] : c == piece[rule, place]) reach(rule, place + 1, other)
+    }
+    side = other
+  }
+  return 0
+}
+
+# A match can be at the place, and behind the stars there, since they fit nothing, too.
+function reach(rule, place, side) {
+  for (; reached[place] != step; place++) {
+    reached[place] = step
+    places[side, ++size[side]] = place
+    if (kind[rule, place] !~ /^\*/) return
+  }
+}
+
+# It still is within "**/", which has to end with a slash before the rest can come.
+function stay(place, side) {
+  if (reached[place] != step) places[side, ++size[side]] = place
 }
 
 function read_rules(    lines, n, i, line, negative) {
@@ -38,7 +107,12 @@ function read_rules(    lines, n, i, line, negative) {
     gsub(/\/+$/, "", line)
     gsub(/\/\/+/, "/", line)
     if (line == "" || line == ".") continue
-    rules[++count] = expression(line)
+    if (length(line) > 4096) {
+      print "one has more than 4096 characters, which no path has" >"/dev/stderr"
+      exit 1
+    }
+    # By far most have no more.
+    if (read_pattern(++count, line) <= 2) rules[count] = expression(count)
     takes_back[count] = negative
   }
 }
@@ -49,7 +123,7 @@ function parent(path) {
 
 function is_out(path,    i, out) {
   for (i = 1; i <= count; i++)
-    if (out == takes_back[i] && path ~ rules[i]) out = !takes_back[i]
+    if (out == takes_back[i] && ((i in rules) ? path ~ rules[i] : fits(i, path))) out = !takes_back[i]
   return out
 }
 

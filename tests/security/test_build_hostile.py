@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from bed import build_image, run
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from world import World, run_build
 
 # Each would make a file `pwned`, end a word, or be an option, where it got into a shell or a Dockerfile.
@@ -123,6 +125,41 @@ def test_folders_and_their_files(world: World, monkeypatch: pytest.MonkeyPatch) 
     assert len(labels) == len(names) - 1
     for line in labels:
         assert re.fullmatch(r'LABEL( [a-z.]+="(?:[^"\\$]|\\.)*")+', line)
+
+
+def left_out(rules: str, paths: list[str], folder: Path) -> set[str]:
+    environment = {**os.environ, "RULES": rules, "LEFT": str(folder / "left"), "LC_ALL": "C"}
+    command = ["awk", "-f", str(PARTS_FOLDER / "ignore.awk")]
+    lines = "".join(f"./{path}\n" for path in paths)
+    done = subprocess.run(command, env=environment, input=lines, capture_output=True, text=True, check=True)
+    return set(paths) - {line.removeprefix("./") for line in done.stdout.splitlines()}
+
+
+@pytest.mark.parametrize("pattern", ["**/" * 30 + "x", "**/a/" * 20 + "x", "*a" * 30 + "z", "?*" * 30 + "z", "[[]"])
+def test_no_rule_of_dockerignore_takes_for_ever(tmp_path: Path, pattern: str) -> None:
+    """Awk tried all ways to share a path out among a rule's stars, and never came to an end of a set like `[[]`."""
+    paths = ["a/" * 60 + "y", "a" * 200, "a/" * 2000 + "y", "["]
+    assert left_out(pattern, paths, tmp_path) == ({"["} if pattern == "[[]" else set())
+    fitting = [path.replace("y", "x") if "x" in pattern else path + "z" for path in paths[:2]]
+    assert left_out(pattern, fitting, tmp_path) == (set() if pattern == "[[]" else {fitting["x" not in pattern]})
+
+
+MEANINGS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "[ab]": "[ab]", "\\*": "\\*"}
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(["**/", "**", "*", "*", "?", "[ab]", "\\*", "a", "b", "c", "/"]), max_size=9),
+    st.lists(st.text("abc/*", min_size=1, max_size=9), min_size=1, max_size=20),
+)
+def test_a_rule_of_many_stars_means_the_same_as_of_few(tmp_path: Path, parts: list[str], paths: list[str]) -> None:
+    pattern = re.sub("//+", "/", "".join(parts)).strip("/")
+    assume(pattern)
+    # As ignore.awk reads it: what is two parts here may be one there.
+    found = re.findall(r"\*\*/|\*\*|\*|\?|\[ab\]|\\\*|.", pattern)
+    expression = re.compile("".join(MEANINGS.get(part, part) for part in found) + "(?:/|$)")
+    paths = [path for path in map(str.strip, paths) if not path.endswith("/")]
+    assert left_out(pattern, paths, tmp_path) == {path for path in paths if expression.match(path)}
 
 
 def test_a_dry_run_shows_such_names_as_they_can_be_pasted(world: World) -> None:
