@@ -9,8 +9,12 @@ readonly SBOM_IN_CONTAINER='for name in python python3; do
   if "$name" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then exec "$name" -B - "$@"; fi
 done'
 
+# A file for each name, none for two: a slash becomes an underscore, and each underscore two, since none stands beside a
+# slash; a port's colon becomes what no name has.
 sbom_file() { # TARGET
-  printf '%s/%s.cdx.json' "$SBOM" "${1//[\/:]/_}"
+  local name=${1//_/__}
+  name=${name//\//_}
+  printf '%s/%s.cdx.json' "$SBOM" "${name//:/+}"
 }
 
 write_sbom() { # TARGET IMAGE

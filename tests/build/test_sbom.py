@@ -103,6 +103,19 @@ def test_one_file_for_each_image_beside_the_summary(world: World) -> None:
     assert (world.folder / "-out" / "me_a.cdx.json").exists()
 
 
+def test_no_two_images_get_one_file(world: World) -> None:
+    """The second replaced the first, whose row named it all the same."""
+    names = ["a/b", "a_b", "a__b", "a/b_c", "a_b/c", "a_b_c", "a/b__c"]
+    world.publish("you/a:1")
+    (world.folder / "list").write_text("".join(f"you/a:1 {name}\n" for name in names))
+    done = world.build("--models-from", "list", "--sbom", "out", "--summary", "s.json", "--registry", "127.0.0.1:9")
+    assert done.status == 0, done.stderr
+    told = json.loads((world.folder / "s.json").read_text())["images"]
+    assert len({image["sbom"] for image in told}) == len(names)
+    assert {image["sbom"] for image in told} == {f"./out/{path.name}" for path in (world.folder / "out").iterdir()}
+    assert told[0]["sbom"] == "./out/127.0.0.1+9_me_a_b.cdx.json"
+
+
 @pytest.mark.parametrize("said", ["", "Traceback", "$(touch pwned)"])
 def test_an_image_that_writes_none_is_a_row(world: World, said: str) -> None:
     world.publish("you/a:1")
