@@ -11,7 +11,6 @@ from .messages import Request, Response, Result, kind_of
 _DECODER = json.JSONDecoder()
 _scan = _DECODER.scan_once
 _ALL_PHASES = "wait;dur=%.3f, decode;dur=%.3f, model;dur=%.3f, encode;dur=%.3f"
-_LONGEST_PATH = 2000  # characters in the log: a megabyte may be more than the platform keeps of it (contract A9)
 _JSON = (("Content-Type", "application/json"),)
 
 
@@ -134,8 +133,8 @@ class Activation:
     def _end(self, response, notes, form, drift=None):
         request = self.request
         method, path, size = ("-", "-", 0) if request is None else (request.method, request.path, len(request.body))
-        if len(path) > _LONGEST_PATH:
-            path = "%s[and_%d_characters_more]" % (path[:_LONGEST_PATH], len(path) - _LONGEST_PATH)
+        if len(path) > log.LONGEST_PATH:
+            path = log.beginning(path)
         phases = (self._timing or self.server_timing()).replace(";dur=", "=").replace(",", "")
         took = (self.encoded - self.arrived) * 1000
         status, sent = (response.status, len(response.body)) if response is not None else (400, 0)

@@ -21,6 +21,14 @@ _LINKS = (
 )
 
 
+LONGEST_PATH = 2000  # characters: a megabyte may be more than the platform keeps of a log (contract A9)
+
+
+def beginning(path):
+    """Of a path that is longer than that."""
+    return "%s[and_%d_characters_more]" % (path[:LONGEST_PATH], len(path) - LONGEST_PATH)
+
+
 def own_line(text):
     """The bytes of one line with the proxy's name, whatever characters ``text`` has."""
     if not text.isprintable():

@@ -73,7 +73,7 @@ class WebServer:
             "%s %s %d in=%d out=%d ms=%.3f wait=%.3f model=%.3f%s"
             % (
                 request.method,
-                request.path,
+                request.path if len(request.path) <= log.LONGEST_PATH else log.beginning(request.path),
                 response.status,
                 len(request.body),
                 len(response.body),

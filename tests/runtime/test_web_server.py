@@ -139,6 +139,13 @@ def test_an_answer_that_can_not_be_written(capfd):
     assert "Traceback" in capfd.readouterr()[1]
 
 
+def test_of_a_long_path_the_log_has_the_beginning(capfd):
+    for length, left_out in ((2000, ""), (2001, "[and_1_characters_more]")):
+        path = b"/" + b"x" * (length - 1)
+        Served().ask(b"GET %s HTTP/1.1" % path)
+        assert capfd.readouterr()[0].split(" ")[2] == path.decode("ascii")[:2000] + left_out
+
+
 def test_who_asks_is_known():
     served = Served()
     job = Job(served, types.SimpleNamespace(peer="192.0.2.7"), head(b"GET / HTTP/1.1"), b"")
