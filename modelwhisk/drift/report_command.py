@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -184,10 +185,14 @@ def _require(found: Observations, advice: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """A whole file, or what was there before."""
+    """A whole file, or what was there before; read by whom that may be, and at no time by others."""
     temporary = path.with_name(f".{path.name}.part")
     try:
+        temporary.unlink(missing_ok=True)  # of a run that was killed
+        temporary.touch(0o600 if path.exists() else 0o666)
         temporary.write_text(text, encoding="utf-8")
+        if path.exists():
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     except OSError as problem:
         temporary.unlink(missing_ok=True)

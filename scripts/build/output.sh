@@ -181,9 +181,10 @@ json_field() { # INDEX KEY [number]
   fi
 }
 
-# Written beside its place and moved there, so that a reader never sees half of it.
+# Written beside its place and moved there, so that a reader never sees half of it, and nobody who might not read it before.
 write_summary() { # FILE FAILURES
   local i key
+  [[ ! -f $1 ]] || cp -p -- "$1" "$1.part"
   {
     printf '{\n  "failures": %d,\n  "images": [' "$2"
     for ((i = 0; i < ${#SOURCES[@]}; i++)); do

@@ -376,6 +376,15 @@ def test_control_characters_of_a_program_reach_neither_terminal_nor_summary(worl
     assert image["reason"] == 'docker build: error: ?[31m"boom" \\ ? tab'
 
 
+def test_a_summary_that_was_private_stays_so(world: World) -> None:
+    summary = world.folder / "s.json"
+    summary.touch(0o600)
+    world.publish("codait/max-a:latest")
+    assert world.build("--summary", "s.json", MODELS="max-a").status == 0
+    assert json.loads(summary.read_text())["failures"] == 0
+    assert summary.stat().st_mode & 0o777 == 0o600
+
+
 # Failures
 
 

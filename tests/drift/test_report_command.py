@@ -61,6 +61,22 @@ def test_usual_inputs_are_no_drift(digits: Digits, tmp_path: Path) -> None:
     assert len(numbers["inputs"]) == 40
 
 
+def test_a_report_that_was_private_stays_so(digits: Digits, tmp_path: Path) -> None:
+    page, numbers = tmp_path / "report.html", tmp_path / "report.json"
+    page.touch(0o600)
+    report(digits.reference, digits.usual, "-o", page, "--json", numbers)
+    assert "<html" in page.read_text("utf-8")
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert numbers.stat().st_mode & 0o777 == 0o666 & ~umask()
+
+
+def umask() -> int:
+    """The process's own, which can't be read but by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
 def test_inverted_inputs_are_drift_and_the_farthest_are_shown_beside_their_nearest(
     digits: Digits, tmp_path: Path
 ) -> None:
