@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from modelwhisk.map.inputs import Row
+from modelwhisk.shown_text import json_shown, shown
 
 try:
     import fcntl
@@ -72,10 +73,10 @@ class Line:
             kept = {name: value for name, value in values.items() if value is not None or name in ("input", "status")}
             if self.ok and self.file is None:
                 kept["answer"] = self.answer
-            return json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+            return json_shown(kept).encode() + b"\n"
         stream = io.StringIO()
         csv.writer(stream, lineterminator="\n").writerow(_cell(name, values[name]) for name in COLUMNS)
-        return stream.getvalue().encode("utf-8", "surrogatepass")
+        return stream.getvalue().encode("utf-8", "surrogatepass")  # of the name of a file of ours
 
 
 def _for_nobody_else(path: str, flags: int) -> int:
@@ -83,12 +84,15 @@ def _for_nobody_else(path: str, flags: int) -> int:
 
 
 def _cell(name: str, value: Any) -> str:
-    """A cell without line ends, so that each row is one line, and a torn one can be told."""
+    """A cell without line ends, so that each row is one line, and a torn one can be told; in a model's words nothing
+    that steers a terminal or that UTF-8 doesn't have.
+    """
     if value is None:
         return ""
     if name in _JSON_COLUMNS or isinstance(value, bool):
-        return json.dumps(value, ensure_ascii=False)
-    return " ".join(str(value).splitlines())
+        return json_shown(value)
+    text = " ".join(str(value).splitlines())
+    return text if name == "file" else shown(text)
 
 
 def parse_line(data: bytes, form: Format) -> Line | None:

@@ -31,6 +31,16 @@ def test_a_line_is_one_line_and_comes_back(form, line):
     assert parse_line(data[:-1], form) == line
 
 
+@FORMS
+def test_whatever_a_model_answers_results_are_text_that_steers_no_terminal(form):
+    hostile = "half \ud800 a pair, \x1b]0;title\x07\x9b2J\u202e"
+    answered = Line({hostile: 1}, 200, 1.0, answer={hostile: [hostile]})
+    assert parse_line(answered.render(form), form) == answered
+    failed = Line({"n": 1}, 500, 1.0, error=f"500: {hostile}", activation=hostile, drift=hostile)
+    for line in (answered, failed):
+        assert not set("\x1b\x07\x9b\u202e") & set(line.render(form).decode())
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -31,7 +31,7 @@ import httpx
 import pytest
 import requests
 from click.testing import CliRunner
-from little_openwhisk import KEY, little_openwhisk
+from little_openwhisk import KEY, Outcome, little_openwhisk
 from rich.text import Text
 
 from modelwhisk import content_coding
@@ -670,6 +670,22 @@ def test_a_command_that_is_advised_runs_no_other(name: str) -> None:
         command = re.search(r"`((?:modelwhisk|docker) .*)`", advice)
         assert command, advice
         assert name in shlex.split(command[1]), advice
+
+
+@pytest.mark.parametrize("command", [["logs", "x"], ["logs", "x", "--json"], ["status", "x"], ["list", "--json"]])
+def test_half_a_surrogate_pair_ends_no_command(command: list[str]) -> None:
+    with little_openwhisk() as platform:
+        kind = [{"key": "exec", "value": "blackbox"}]
+        platform.actions["x"] = {"name": "x", "namespace": "guest", "version": "\ud800", "annotations": kind}
+        for text in ("half \ud800 a pair", "after it"):
+            line = f"2026-01-01T00:00:00Z stdout: {text}"
+            platform.models["x"] = lambda *_, line=line: Outcome(logs=(line,))
+            with OpenWhisk(Settings(platform.host, KEY)) as whisk:
+                whisk.invoke("x", {})
+        ran = CliRunner().invoke(main, [*command, "--host", platform.host, "-u", KEY])
+    assert ran.exit_code == 0, ran.output
+    assert "\ufffd" in ran.output or "\\ud800" in ran.output
+    assert ("after it" in ran.output) == (command[0] == "logs")
 
 
 def test_half_a_surrogate_pair_is_shown() -> None:
