@@ -201,7 +201,7 @@ class Server:
             self._inbox.put(self._complete.pop(0))
 
     def _over(self):
-        return self._closing and not (self._connections or self._away or self._handed_back)
+        return self._closing and not (self._connections or self._away)
 
     def stop(self):
         """Stops accepting; ``serve`` returns when what is under way has been answered."""
@@ -217,7 +217,7 @@ class Server:
 
     def _tell_the_end(self):
         reading = any(connection.state == Connection.READING for connection in self._connections.values())
-        if not (reading or self._away or self._handed_back or self._told):
+        if not (reading or self._away or self._told):
             self._told = True
             self._inbox.put(ENOUGH)
 
@@ -376,6 +376,7 @@ class Server:
         self._accept_more(not self._closing)
         while self._handed_back:
             connection = self._handed_back.popleft()
+            self._away.discard(connection)
             # From now on: the process may have been stopped since the answer.
             connection.expires = monotonic() + (self._read_timeout if connection.out else self._keep_alive)
             self._connections[connection.descriptor] = connection
@@ -421,8 +422,7 @@ class Server:
             connection.out = _after(pieces, sent)
         else:
             connection.state = Connection.READING
-        self._handed_back.append(connection)
-        self._away.discard(connection)
+        self._handed_back.append(connection)  # and is away until it is taken, when it may soon be handed over again
         self._wake()
 
     def _refuse(self, connection, refused):
