@@ -47,48 +47,46 @@ tag_of() {
   [[ ${name##*/} != *:* ]] || printf '%s' "${name##*:}"
 }
 
-# The part before the first slash is a registry where docker takes it for one, else the registry is Docker Hub, which
-# docker knows by a second name.
-registry_of() {
-  local first=${1%%/*}
-  if [[ $1 == */* && ($first == *.* || $first == *:* || $first == localhost || $first == *[A-Z]*) ]]; then
-    [[ $first != index.docker.io ]] || first=docker.io
-    printf '%s' "$first"
-  else
-    printf 'docker.io'
+# Sets HOST and PATH_THERE, registry and name there as docker completes them: the part before the first slash is a
+# registry where docker takes it for one, else the registry is Docker Hub, which docker knows by a second name.
+split_name() { # REFERENCE
+  local name=${1%%@*}
+  [[ ${name##*/} != *:* ]] || name=${name%:*}
+  HOST=${name%%/*} PATH_THERE=${name#*/}
+  if [[ $name != */* || ($HOST != *.* && $HOST != *:* && $HOST != localhost && $HOST != *[A-Z]*) ]]; then
+    HOST=docker.io PATH_THERE=$name
   fi
+  [[ $HOST != index.docker.io ]] || HOST=docker.io
+  [[ $HOST != docker.io || $PATH_THERE == */* ]] || PATH_THERE=library/$PATH_THERE
+}
+
+registry_of() {
+  split_name "$1"
+  printf '%s' "$HOST"
 }
 
 # With registry and tag written out, as the label org.opencontainers.image.base.name has it.
 full_name() {
-  local repository tag
-  repository=$(repository_of "$1")
+  local tag
+  split_name "$1"
   tag=$(tag_of "$1")
-  if [[ $(registry_of "$repository") == docker.io ]]; then
-    repository=${repository#docker.io/}
-    repository=${repository#index.docker.io/}
-    [[ $repository == */* ]] || repository=library/$repository
-    repository=docker.io/$repository
-  fi
   if [[ -z $tag && $1 == *@* ]]; then
-    printf '%s@%s' "$repository" "${1#*@}"
+    printf '%s/%s@%s' "$HOST" "$PATH_THERE" "${1#*@}"
   else
-    printf '%s:%s' "$repository" "${tag:-latest}"
+    printf '%s/%s:%s' "$HOST" "$PATH_THERE" "${tag:-latest}"
   fi
 }
 
-# The registry and the name there, without tag and digest, for comparison with `is_same_text`: Docker Hub answers by more
-# names than docker takes for one, and any registry with its port written out.
+# Sets KEPT to registry and name, for comparison with `is_same_text`: Docker Hub answers by more names than docker takes
+# for one, and any registry with its port written out. A subshell for each would take forty names half a second.
 where_kept() { # REFERENCE
-  local name registry
-  name=$(repository_of "$(full_name "$1")")
-  registry=${name%%/*}
-  registry=${registry%:443}
-  if is_same_text "$registry" index.docker.io || is_same_text "$registry" registry-1.docker.io ||
-    is_same_text "$registry" registry.hub.docker.com; then
-    registry=docker.io
+  split_name "$1"
+  HOST=${HOST%:443}
+  if is_same_text "$HOST" index.docker.io || is_same_text "$HOST" registry-1.docker.io ||
+    is_same_text "$HOST" registry.hub.docker.com; then
+    HOST=docker.io
   fi
-  printf '%s/%s' "$registry" "${name#*/}"
+  KEPT=$HOST/$PATH_THERE
 }
 
 # In a name only the host may have capitals, which make no difference. Nothing else may run with this option.

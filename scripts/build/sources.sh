@@ -108,9 +108,11 @@ default_name() { # SOURCE
 
 is_own_repository() { # SOURCE TARGET
   local candidate own
-  own=$(where_kept "$2")
+  where_kept "$2"
+  own=$KEPT
   while IFS= read -r candidate; do
-    if is_same_text "$(where_kept "$candidate")" "$own"; then return 0; fi
+    where_kept "$candidate"
+    if is_same_text "$KEPT" "$own"; then return 0; fi
   done < <(candidates_of "$1")
   return 1
 }
