@@ -50,6 +50,13 @@ class InvokedContainer:
         """The proxy's lines in the same piece of stdout."""
         return [line.strip() for line in _OWN.findall(self._text("stdout", markers))]
 
+    def says(self, sentence: str) -> bool:
+        """Whether one of the proxy's lines has it, once the engine has passed it on: no marker tells when."""
+        end = time.monotonic() + PATIENCE
+        while not (said := any(sentence in line for line in self.own_lines(0))) and time.monotonic() < end:
+            time.sleep(0.02)
+        return said
+
     def forget_streams(self) -> None:
         time.sleep(0.1)  # as upstream waits, for what is still on its way through the engine
         self._seen = {stream: len(self._all(stream)) for stream in self._seen}
