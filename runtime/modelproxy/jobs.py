@@ -5,6 +5,7 @@ import os
 from collections import deque
 from time import monotonic
 
+from . import log
 from .messages import NO_PEER
 
 ENOUGH = object()  # in the inbox: there will be no more jobs
@@ -26,7 +27,7 @@ class Inbox:
         self._wake()
 
     def get(self):
-        """Waits for a job; a signal handler may run meanwhile, and may raise.
+        """Waits for a job; a signal handler may run meanwhile.
 
         A signal that comes just before the wait doesn't end it (CPython looks for signals between byte-codes, not once
         more in ``acquire``), so the wait is a series of short ones.
@@ -35,7 +36,7 @@ class Inbox:
             job = self.take()
             if job is not None:
                 break
-            self._signal.acquire(True, SIGNAL_SECONDS)
+            undisturbed(self._signal.acquire, True, SIGNAL_SECONDS)
         if self._jobs:
             self._wake()  # the signal is one bit: pass it on to the next thread that waits
         return job
@@ -52,6 +53,22 @@ class Inbox:
             self._signal.release()
         except RuntimeError:
             pass  # it is set already
+
+
+def undisturbed(wait, *limits):
+    """What ``wait`` returns, which is written in C; None where a signal handler raised meanwhile.
+
+    A model may set an alarm as a prediction's time limit, and forget it: it rings when nothing is predicted any more.
+    ``KeyboardInterrupt`` and ``SystemExit`` are passed on.
+    """
+    try:
+        return wait(*limits)
+    except Exception as error:
+        if error.__traceback__.tb_next is None:  # its own failure: C has no frames, a handler has one
+            raise
+        log.line("a signal handler failed while there was nothing to predict:")
+        log.traceback_of(error)
+        return None
 
 
 class Job:

@@ -22,7 +22,7 @@ from time import monotonic
 
 from . import http1, log
 from .http1 import error_reply
-from .jobs import ENOUGH, SIGNAL_SECONDS, Job
+from .jobs import ENOUGH, SIGNAL_SECONDS, Job, undisturbed
 from .reader import QUIETLY, READ_AT_ONCE, Reader, Refused
 
 MAX_CONNECTIONS = 256  # whose requests are on their way
@@ -141,7 +141,8 @@ class Server:
         """The next job, for the only thread that predicts, which waits on the sockets itself meanwhile: to hand a job
         over costs more than to read it, since another thread must be woken, often on another processor.
 
-        A signal handler may run meanwhile, and may raise.
+        A signal handler may run meanwhile. Where it raises during a wait, that goes on; at any other moment it would
+        leave something half done, which ends the process.
         """
         if not self._lead.acquire(False):
             self._wanted = True
@@ -180,7 +181,7 @@ class Server:
             if now - self._looked > STOPPED_SECONDS:
                 self._go_on_after_a_stop()
             self._pass_on()
-            ready = self._poll.poll(timeout)
+            ready = undisturbed(self._poll.poll, timeout) or ()
             if timeout is not None and monotonic() - now > timeout / 1000 + STOPPED_SECONDS:
                 self._go_on_after_a_stop()
             for descriptor, _ in ready:

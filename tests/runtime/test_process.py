@@ -364,6 +364,42 @@ def test_the_end_does_not_wait_for_the_model_s_threads(forking):
     assert time.time() - began < 10
 
 
+ALARMING = """
+import signal
+
+
+def app(environ, start_response):
+    signal.signal(signal.SIGALRM, rang)
+    if environ["PATH_INFO"] == "/alarm":
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+
+
+def rang(number, frame):
+    raise ValueError("too slow")
+"""
+
+
+@pytest.mark.parametrize("mode", ["web", "action"])
+def test_a_model_s_forgotten_alarm_does_not_end_the_process(start, tmp_path, mode):
+    tmp_path.joinpath("app.py").write_text(ALARMING)
+    proxy = start(tmp_path, MODELPROXY_MODE=mode, MODELPROXY_HOST="wsgi", MODELPROXY_TARGET="app:app")
+
+    def status_at(path):
+        return proxy.exchange("GET", path)[0] if mode == "web" else proxy.web(path=path)[0]
+
+    if mode == "action":
+        proxy.init()
+    assert status_at("/alarm") == 200
+    end = time.time() + 20
+    while "too slow" not in proxy.err:
+        assert proxy.process.poll() is None and time.time() < end
+        time.sleep(0.05)
+    assert status_at("/") == 200
+    assert proxy.stop() == 0
+
+
 def test_ctrl_c_is_no_failure_of_the_model(forking):
     found = []
     thread = threading.Thread(target=lambda: found.append(forking.web(path="/sleep")[0]))

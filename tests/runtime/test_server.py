@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import socket
 import threading
 import time
@@ -408,6 +409,48 @@ def test_signals_are_heard_while_the_lead_is_waited_for(idle, monkeypatch):
     idle._inbox.put(ENOUGH)
     thread.join(10)
     assert found == [ENOUGH]
+
+
+def got_by_who_waits(idle, job, error):
+    """What ``idle`` gives to who waits for a job, where ``job`` comes with an alarm whose handler raises ``error``."""
+    wait = idle.next_job if Running.taking_turns else idle._inbox.get
+
+    rings = []
+
+    def rang(_, frame):
+        rings.append(frame)
+        if frame.f_code.co_name == "undisturbed" or len(rings) > 20:  # else it rings once more
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            idle._inbox.put(job)
+            raise error("too slow")
+
+    before = signal.signal(signal.SIGALRM, rang)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+        return wait()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("error", [ValueError, TimeoutError])
+def test_a_model_s_alarm_that_rings_when_nothing_is_predicted_costs_nothing(idle, capfd, error):
+    job = Job(idle, None, None, b"")
+    assert got_by_who_waits(idle, job, error) is job
+    out, err = capfd.readouterr()
+    assert "a signal handler failed while there was nothing to predict" in out and "too slow" in err
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_signal_that_is_to_end_the_process_does_so(idle, error):
+    with pytest.raises(error):
+        got_by_who_waits(idle, ENOUGH, error)
+    assert not idle._lead.locked()
+
+
+def test_a_wait_s_own_failure_is_not_taken_for_a_signal_s():
+    with pytest.raises(TypeError):
+        jobs_module.undisturbed(select.poll().poll, "no number")
 
 
 def test_what_the_other_thread_has_read_waits_for_nothing(idle, monkeypatch):
