@@ -1,13 +1,13 @@
 """Owns sockets, threads, limits, and peers that are slow or rude. Doesn't know what a message means.
 
-One thread at a time does all waiting, the one that has the lead: it accepts, reads, writes what didn't fit into a
+One thread at a time does all waiting, the one that has the ``lead``: it accepts, reads, writes what didn't fit into a
 socket at once, and watches the deadlines. A complete request becomes a ``Job``, which the main thread does: models,
 signal handlers and event loops expect to run there (design, decision 1). Whoever answers a job first, that thread or
 the one that has the lead at the deadline, claims it.
 
 Where only the main thread predicts it has the lead while it has nothing else to do (``next_job``), and the server's own
-thread (``serve``) while a prediction takes longer than a moment. Where several threads predict, the server's thread has
-it always and they take their jobs from the inbox.
+thread (``serve``) otherwise. Where several threads predict, the server's thread has it always and they take their jobs
+from the inbox.
 
 Uses ``_socket`` and ``_thread``, not their Python wrappers: they import in no time, and a model that patches the
 wrappers (gevent) leaves us alone.
@@ -23,6 +23,7 @@ from time import monotonic
 from . import http1, log
 from .http1 import error_reply
 from .jobs import ENOUGH, SIGNAL_SECONDS, Job, undisturbed
+from .lead import MOMENT_SECONDS, Lead
 from .reader import QUIETLY, READ_AT_ONCE, Reader, Refused
 
 MAX_CONNECTIONS = 256  # whose requests are on their way
@@ -33,8 +34,6 @@ LINGER_SECONDS = 2.0
 LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
 LINGER_BYTES = 1 << 28
 SLOWEST_BYTES_PER_SECOND = 4096.0
-MOMENT_SECONDS = 0.02  # of a prediction, in which nobody waits on the sockets
-RESTLESS_MOMENTS = 50  # without a job, until who stands by no longer looks
 STOPPED_SECONDS = 1.0  # a wait that ends so much too late tells that the process was stopped meanwhile
 
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
@@ -92,14 +91,7 @@ class Server:
         self._told = False
         self._serving = _thread.allocate_lock()
         self._serving.acquire()
-        self._lead = _thread.allocate_lock()
-        self._wanted = False  # the lead, by ``next_job``
-        self._leads = False  # ``next_job`` has it
-        self._taken = 0  # jobs, by ``next_job``
-        self._urgent = False  # ``serve`` must take the lead at once
-        self._rests = False  # ``serve`` doesn't look any more, until its nap is ended
-        self._nap = _thread.allocate_lock()
-        self._nap.acquire()
+        self._lead = Lead()
         self._looked = monotonic()  # when the last turn ended
         self._poll.register(self._woken.fileno(), _READABLE)
         self._accept_more(True)
@@ -111,45 +103,21 @@ class Server:
         tells the inbox."""
         while True:
             with self._lead:
-                self._urgent = False
-                while not self._wanted and not self._over():
+                while not self._lead.wanted and not self._over():
                     self._turn()
             if self._over():
                 break
-            self._stand_by()
+            self._lead.stand_by()
         self._tell_the_end()
         self._serving.release()
 
-    def _stand_by(self):
-        """Returns once the thread of ``next_job`` has done a job for longer than a moment, or mustn't be left alone."""
-        taken, quiet = self._taken, 0
-        while not self._urgent:
-            # Looks from time to time, so that nobody need be woken for a job; where there are none, rests.
-            self._rests = quiet > RESTLESS_MOMENTS
-            if self._rests and self._taken == taken:  # in this order, as ``next_job`` in the other
-                self._nap.acquire()
-            else:
-                self._nap.acquire(True, MOMENT_SECONDS)
-            if self._taken != taken:
-                taken, quiet = self._taken, 0
-            elif self._leads:
-                quiet += 1
-            else:
-                return
-
     def next_job(self):
-        """The next job, for the only thread that predicts, which waits on the sockets itself meanwhile: to hand a job
-        over costs more than to read it, since another thread must be woken, often on another processor.
+        """The next job, for the only thread that predicts, which has the lead meanwhile.
 
-        A signal handler may run meanwhile. Where it raises during a wait, that goes on; at any other moment it would
-        leave something half done, which ends the process.
+        A signal handler may run. Where it raises during a wait, that goes on; at any other moment it would leave
+        something half done, which ends the process.
         """
-        if not self._lead.acquire(False):
-            self._wanted = True
-            self._wake()
-            while not self._lead.acquire(True, SIGNAL_SECONDS):
-                pass
-        self._wanted, self._urgent, self._leads = False, False, True
+        self._lead.take(self._wake)
         try:
             while True:
                 self._pass_on()  # first of all what the other thread has read
@@ -158,19 +126,10 @@ class Server:
                     break
                 self._turn(SIGNAL_SECONDS)
         finally:
-            self._taken, self._leads = self._taken + 1, False
-            self._lead.release()
+            self._lead.leave()
         if job is not ENOUGH and job.late_at is not None and job.late_at < monotonic() + 2 * MOMENT_SECONDS:
-            self._urgent = True
-        if self._urgent or self._rests:
-            self._end_nap()
+            self._lead.hurry()
         return job
-
-    def _end_nap(self):
-        try:
-            self._nap.release()
-        except RuntimeError:
-            pass  # it is ended already
 
     # --- the thread that has the lead -----------------------------------------------------------------------------
 
@@ -212,8 +171,7 @@ class Server:
     def drain(self):
         """Stops, and waits until what was answered has been taken by its clients, for a few seconds at most."""
         self.stop()
-        self._urgent = True
-        self._end_nap()
+        self._lead.hurry()
         self._serving.acquire(True, LAST_SECONDS)
 
     def _tell_the_end(self):

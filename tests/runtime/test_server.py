@@ -10,6 +10,7 @@ import time
 
 import pytest
 from modelproxy import jobs as jobs_module
+from modelproxy import lead as lead_module
 from modelproxy import server as server_module
 from modelproxy.http1 import Reply, error_reply, parse_head
 from modelproxy.jobs import ENOUGH, Inbox, Job
@@ -374,11 +375,11 @@ def test_others_are_answered_while_a_job_takes_long():
 def resting(monkeypatch):
     """A server whose own thread has stood by for long enough to rest."""
     monkeypatch.setattr(Running, "taking_turns", True)
-    monkeypatch.setattr(server_module, "RESTLESS_MOMENTS", 1)
+    monkeypatch.setattr(lead_module, "RESTLESS_MOMENTS", 1)
     with Running() as running:
         for _ in range(3):
             assert split(running.ask(post(b"x"))) == (200, b"1 x")
-        while not running.server._rests:
+        while not running.server._lead._rests:
             time.sleep(0.01)
         yield running
 
@@ -395,20 +396,6 @@ def test_a_rest_ends_with_a_job_that_takes_long(resting):
 
 def test_a_rest_ends_with_the_server(resting):
     resting.server.drain()
-
-
-def test_signals_are_heard_while_the_lead_is_waited_for(idle, monkeypatch):
-    monkeypatch.setattr(server_module, "SIGNAL_SECONDS", 0.01)
-    idle._lead.acquire()
-    found = []
-    thread = threading.Thread(target=lambda: found.append(idle.next_job()))
-    thread.start()
-    time.sleep(0.1)
-    assert idle._wanted
-    idle._lead.release()
-    idle._inbox.put(ENOUGH)
-    thread.join(10)
-    assert found == [ENOUGH]
 
 
 def got_by_who_waits(idle, job, error):
@@ -445,7 +432,7 @@ def test_a_model_s_alarm_that_rings_when_nothing_is_predicted_costs_nothing(idle
 def test_a_signal_that_is_to_end_the_process_does_so(idle, error):
     with pytest.raises(error):
         got_by_who_waits(idle, ENOUGH, error)
-    assert not idle._lead.locked()
+    assert not idle._lead._lock.locked()
 
 
 def test_a_wait_s_own_failure_is_not_taken_for_a_signal_s():
@@ -458,12 +445,6 @@ def test_what_the_other_thread_has_read_waits_for_nothing(idle, monkeypatch):
     idle._complete.append(job)
     monkeypatch.setattr(idle, "_turn", lambda most: pytest.fail("waits on the sockets"))
     assert idle.next_job() is job
-
-
-def test_a_nap_may_be_ended_twice(idle):
-    idle._end_nap()
-    idle._end_nap()
-    assert idle._nap.acquire(False)
 
 
 def test_several_workers_do_several_jobs_at_once():
