@@ -258,9 +258,9 @@ class Server:
         return refusal
 
     def _make_room(self, newest=None):
-        """Closes the connection that has been idle longest, or else one that has fallen silent amid its request, so
-        that neither can make the container deaf; where there is none but the newest, whose request is on its way, no
-        more are accepted until one ends."""
+        """Closes the connection that has been silent longest, idle or amid its request, so that neither can make the
+        container deaf; where there is none but the newest, whose request is on its way, no more are accepted until one
+        ends."""
         now = monotonic()
         spare = [
             connection
@@ -270,7 +270,7 @@ class Server:
             and (connection.reader.idle or connection.heard < now - SILENT_SECONDS)
         ]
         if spare:
-            self._close(min(spare, key=lambda connection: (not connection.reader.idle, connection.heard)))
+            self._close(min(spare, key=lambda connection: connection.heard))
             return
         self._accept_again = now + ACCEPT_AGAIN_SECONDS
         self._accept_more(False)
