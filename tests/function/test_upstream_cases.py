@@ -188,11 +188,11 @@ def test_badaction_sleeps(container: Start) -> None:
     code = "import time\ndef sleep():\n    print('sleeping', flush=True)\n    time.sleep(60)\n"
     with pytest.raises(socket.timeout):
         at_init.post("/init", {"value": {"code": code + "sleep()", "main": "main"}}, timeout=1)
-    assert at_init.streams(0) == ("sleeping", "")
+    assert at_init.streams(0, "sleeping") == ("sleeping", "")
     assert at_run.init(code + "def main(args):\n    sleep()")[0] == 200
     with pytest.raises(socket.timeout):
         at_run.post("/run", {"value": {"sleep": True}}, timeout=1)
-    assert at_run.streams(0) == ("sleeping", "")
+    assert at_run.streams(0, "sleeping") == ("sleeping", "")
 
 
 # --- PythonBasicTests ---------------------------------------------------------------------------------------------

@@ -46,13 +46,17 @@ class ActionContainer:
     def run(self, value: Any, **other: Any) -> tuple[int, Any]:
         return self.post("/run", {"value": value, **other})
 
-    def streams(self, sentinels: int) -> tuple[str, str]:
+    def streams(self, sentinels: int, awaited: str = "") -> tuple[str, str]:
         """What the function wrote on stdout and stderr: each ends an activation by exactly one sentinel, and the
-        proxy's own lines, which say so themselves, are none of the function's."""
+        proxy's own lines, which say so themselves, are none of the function's. What is `awaited` on stdout tells that
+        the engine has passed it on, where no sentinel does."""
         written = []
-        for stream in ({"stderr": False}, {"stdout": False}):
+        for stream, wanted in (({"stderr": False}, awaited), ({"stdout": False}, "")):
             end = time.monotonic() + LOG_PATIENCE
-            while (text := bytes(self.running.container.logs(**stream)).decode()).count(MARKER) < sentinels:
+            while True:
+                text = bytes(self.running.container.logs(**stream)).decode()
+                if text.count(MARKER) >= sentinels and wanted in text:
+                    break
                 assert time.monotonic() < end, text
                 time.sleep(0.02)
             assert text.count(MARKER) == sentinels, text

@@ -36,12 +36,13 @@ class InvokedContainer:
     def post(self, path: str, message: Any, timeout: float = 60) -> Reply:
         return invoker.post(self.address, path, message, timeout, retry=path == "/init")
 
-    def streams(self, markers: int) -> tuple[str, str]:
+    def streams(self, markers: int, awaited: str = "") -> tuple[str, str]:
         """What the model has written since `forget_streams`: each stream has exactly so many markers, and the proxy's
-        own lines, which say so themselves, are none of the model's."""
+        own lines, which say so themselves, are none of the model's. What is `awaited` on stdout tells that the engine
+        has passed it on, where no marker does."""
         written = []
         for stream in ("stdout", "stderr"):
-            text = self._text(stream, markers)
+            text = self._text(stream, markers, awaited if stream == "stdout" else "")
             assert text.count(MARKER) == markers, text
             written.append(_OWN.sub("", text.replace(MARKER, "")).strip())
         return written[0], written[1]
@@ -61,11 +62,13 @@ class InvokedContainer:
         time.sleep(0.1)  # as upstream waits, for what is still on its way through the engine
         self._seen = {stream: len(self._all(stream)) for stream in self._seen}
 
-    def _text(self, stream: str, markers: int) -> str:
+    def _text(self, stream: str, markers: int, awaited: str = "") -> str:
         end = time.monotonic() + PATIENCE
-        while (text := self._all(stream)[self._seen[stream] :]).count(MARKER) < markers and time.monotonic() < end:
+        while True:
+            text = self._all(stream)[self._seen[stream] :]
+            if (text.count(MARKER) >= markers and awaited in text) or time.monotonic() > end:
+                return text
             time.sleep(0.02)
-        return text
 
     def _all(self, stream: str) -> str:
         wanted = {"stdout": stream == "stdout", "stderr": stream == "stderr"}

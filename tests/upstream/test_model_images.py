@@ -174,7 +174,7 @@ def test_example_badaction_init_sleeps(start: Start) -> None:
     one = start({"AT_LOAD": "sleep"})
     with pytest.raises(TimeoutError):
         one.init(timeout=2)
-    assert one.streams(0) == ("sleeping", "")
+    assert one.streams(0, "sleeping") == ("sleeping", "")
 
 
 def test_example_badaction_init_exits(start: Start) -> None:
@@ -185,7 +185,7 @@ def test_example_badaction_init_exits(start: Start) -> None:
     leaving.streams(1)
     with pytest.raises(NoResponse):  # upstream's proxy is another process than its actions
         exiting.init()
-    assert exiting.streams(0) == ("exit", "")
+    assert exiting.streams(0, "exit") == ("exit", "")
 
 
 def test_example_badaction_run_sleeps(start: Start) -> None:
@@ -193,7 +193,7 @@ def test_example_badaction_run_sleeps(start: Start) -> None:
     one.init()
     with pytest.raises(TimeoutError):
         one.run({"do": "sleep"}, timeout=1)
-    assert one.streams(0) == ("sleeping", "")
+    assert one.streams(0, "sleeping") == ("sleeping", "")
 
 
 def test_example_badaction_run_exits(start: Start) -> None:
