@@ -21,6 +21,7 @@ from collections import deque
 from time import monotonic
 
 from . import http1, log
+from .connection import Connection
 from .http1 import error_reply
 from .jobs import ENOUGH, SIGNAL_SECONDS, Job, undisturbed
 from .lead import MOMENT_SECONDS, Lead
@@ -33,29 +34,9 @@ SILENT_SECONDS = 1.0  # amid a request, after which others may have its connecti
 LINGER_SECONDS = 2.0
 LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
 LINGER_BYTES = 1 << 28
-SLOWEST_BYTES_PER_SECOND = 4096.0
 STOPPED_SECONDS = 1.0  # a wait that ends so much too late tells that the process was stopped meanwhile
 
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
-
-
-class Connection:
-    """A socket, what is done with it at the moment, and the ``monotonic()`` time at which patience ends."""
-
-    __slots__ = ("descriptor", "expires", "heard", "keep", "out", "peer", "reader", "socket", "state")
-
-    READING, WRITING, LINGERING = range(3)
-
-    def __init__(self, socket, peer, reader, expires):
-        self.socket = socket
-        self.peer = peer  # its IP address
-        self.descriptor = socket.fileno()
-        self.reader = reader
-        self.state = self.READING
-        self.out = None  # pieces still to be written; in LINGERING the number of bytes thrown away
-        self.keep = False
-        self.expires = expires
-        self.heard = monotonic()  # when bytes came last
 
 
 class Server:
@@ -309,7 +290,7 @@ class Server:
         finally:
             if reader.received > before:
                 connection.heard = monotonic()
-            _extend(connection, reader.received - before, self._read_timeout)
+            connection.extend(reader.received - before, self._read_timeout)
         if request is not None:
             self._hand_over(connection, *request)
 
@@ -371,14 +352,14 @@ class Server:
         except OSError:  # the client is gone; what it asked for has been done
             sent, connection.keep = size, False
         if sent == size and not connection.keep:
-            _hang_up(connection.socket)
+            connection.hang_up()
             self._away.discard(connection)
             if not self._accepting:
                 self._wake()
             return
         if sent < size:
             connection.state = Connection.WRITING
-            connection.out = _after(pieces, sent)
+            connection.keep_rest(pieces, sent)
         else:
             connection.state = Connection.READING
         self._handed_back.append(connection)  # and is away until it is taken, when it may soon be handed over again
@@ -404,14 +385,14 @@ class Server:
     def _linger(self, connection):
         count = connection.socket.recv_into(self._scratch)
         connection.out += count
-        _extend(connection, count, LINGER_SECONDS)
+        connection.extend(count, LINGER_SECONDS)
         if not count or connection.out > LINGER_BYTES:
             self._close(connection)
 
     def _write(self, connection):
         sent = connection.socket.sendmsg(connection.out, (), QUIETLY)
-        connection.out = _after(connection.out, sent)
-        _extend(connection, sent, self._read_timeout)
+        connection.keep_rest(connection.out, sent)
+        connection.extend(sent, self._read_timeout)
         if connection.out:
             return
         connection.out = None
@@ -425,7 +406,7 @@ class Server:
 
     def _close(self, connection):
         self._let_go(connection)
-        _hang_up(connection.socket)
+        connection.hang_up()
         self._accept_more(not self._closing)
 
     def _wake(self):
@@ -433,29 +414,3 @@ class Server:
             self._waker.send(b"\0")
         except BlockingIOError:
             pass  # it is being woken already
-
-
-def _extend(connection, count, most):
-    """More time for each byte that came or went, ``most`` seconds from now at most, so that a trickle can't hold a
-    connection for ever."""
-    more = count / SLOWEST_BYTES_PER_SECOND
-    connection.expires = min(connection.expires + more, monotonic() + most)
-
-
-def _after(pieces, sent):
-    """What of pieces is still to be written once so many of their bytes are."""
-    left = []
-    for piece in pieces:
-        if sent < len(piece):
-            left.append(memoryview(piece)[sent:])
-        sent = max(0, sent - len(piece))
-    return left
-
-
-def _hang_up(socket):
-    """Closes a socket, and the connection too where a process that the model forked meanwhile has a copy of it."""
-    try:
-        socket.shutdown(_socket.SHUT_WR)
-    except OSError:
-        pass  # the client was quicker
-    socket.close()

@@ -12,6 +12,7 @@ import pytest
 from modelproxy import jobs as jobs_module
 from modelproxy import lead as lead_module
 from modelproxy import server as server_module
+from modelproxy.connection import Connection
 from modelproxy.http1 import Reply, error_reply, parse_head
 from modelproxy.jobs import ENOUGH, Inbox, Job
 from modelproxy.listener import listen
@@ -690,7 +691,7 @@ def test_it_may_be_woken_for_nothing_and_any_number_of_times(idle):
 def test_a_refusal_of_a_client_that_has_gone(idle):
     ours, theirs = socket.socketpair()
     theirs.close()
-    connection = server_module.Connection(ours, "192.0.2.7", None, 0)
+    connection = Connection(ours, "192.0.2.7", None, 0)
     idle._connections[connection.descriptor] = connection
     idle._poll.register(connection.descriptor, select.POLLIN)
     idle._refuse(connection, Refused(None, error_reply(400, "no")))
@@ -706,9 +707,9 @@ def test_an_answer_to_a_client_whose_connection_takes_nothing(idle):
         with pytest.raises(BlockingIOError):
             while True:
                 ours.send(bytes(65536))
-        connection = server_module.Connection(ours, "192.0.2.7", None, 0)
+        connection = Connection(ours, "192.0.2.7", None, 0)
         idle.reply(connection, parse_head(b"GET / HTTP/1.1\r\nHost: x"), Reply(200, [], b"hello"))
-        assert connection.state == server_module.Connection.WRITING
+        assert connection.state == Connection.WRITING
         assert b"".join(bytes(piece) for piece in connection.out).endswith(b"\r\n\r\nhello")
 
 
