@@ -370,6 +370,7 @@ class Server:
         before it closes, or the client would see a reset instead of the answer (RFC 9112 section 9.6)."""
         if refused.whole:
             self._let_go(connection)
+            self._away.add(connection)
             self.reply(connection, refused.head, refused.reply)
             return
         try:

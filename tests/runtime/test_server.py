@@ -713,6 +713,24 @@ def test_an_answer_to_a_client_whose_connection_takes_nothing(idle):
         assert b"".join(bytes(piece) for piece in connection.out).endswith(b"\r\n\r\nhello")
 
 
+def test_the_end_waits_for_a_refusal_that_its_client_is_slow_to_take(idle):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                ours.send(bytes(65536))
+        connection = Connection(ours, "192.0.2.7", None, 0)
+        idle._connections[connection.descriptor] = connection
+        idle._poll.register(connection.descriptor, select.POLLIN)
+        idle.stop()
+        idle._refuse(connection, Refused(parse_head(b"GET / HTTP/1.1\r\nHost: x"), error_reply(404, "no"), True))
+        assert not idle._over()
+        idle._take_back()
+        assert not idle._over()
+        assert idle._connections[connection.descriptor].state == Connection.WRITING
+
+
 def test_a_wait_for_a_job_is_a_series_of_short_ones(monkeypatch):
     """A signal that comes just before the wait is heard after it, so it must end."""
     monkeypatch.setattr(jobs_module, "SIGNAL_SECONDS", 0.01)
