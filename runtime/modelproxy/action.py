@@ -39,8 +39,6 @@ _STUCK = (
     "This container ends; the next call gets a fresh one."
 )
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))  # that the platform sends
-
 
 class Action:
     """One packaged model behind /init and /run.
@@ -308,7 +306,7 @@ def _as_request(value):
     separate what is in a line."""
     method, path, body = [value.get("__ow_" + key) for key in ("method", "path", "body")]
     method = str(method).upper()
-    if method not in _METHODS and not web_action.is_method(method):
+    if not web_action.is_method(method):
         method = "-"
     return Request(method, quoted_path(str(path)) if path else "/", body=body if isinstance(body, str) else b"")
 
