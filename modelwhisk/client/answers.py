@@ -160,13 +160,22 @@ def _identity(text: str) -> str | None:
 
 
 def reply_of_result(result: Any, activation: str, *, failed: bool = False) -> Reply:
-    """The reply that the platform would have made of an activation's result (the contract, C1 and C2)."""
+    """The reply that the platform would have made of an activation's result (the contract, C1 and C2).
+
+    Raises `ModelError` for one that is nested too deeply to be written again.
+    """
+    status = 502 if failed or (isinstance(result, Mapping) and "error" in result) else 200
+    try:
+        return _reply_of(result, activation, status)
+    except RecursionError as problem:
+        raise ModelError(status, "its result is nested too deeply to be written", activation) from problem
+
+
+def _reply_of(result: Any, activation: str, status: int) -> Reply:
     projection = result.get("error", result) if isinstance(result, Mapping) else result
     if isinstance(projection, Mapping) and ("statusCode" in projection or "body" in projection):
         return _web_reply(projection, activation)
-    body = _json(result)
-    error = failed or (isinstance(result, Mapping) and "error" in result)
-    return Reply(502 if error else 200, httpx.Headers({"content-type": "application/json"}), body, activation)
+    return Reply(status, httpx.Headers({"content-type": "application/json"}), _json(result), activation)
 
 
 def _web_reply(projection: Mapping[str, Any], activation: str) -> Reply:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +19,7 @@ from modelwhisk.client.endpoint import Endpoint, resolve
 from modelwhisk.client.errors import ClientError, InputError, InterfaceError, ModelError, NoDescription, Unreachable
 from modelwhisk.client.exchange import Ask, Policy, Steps, exchange
 from modelwhisk.client.interface import Interface
+from modelwhisk.nested_json import loads
 from modelwhisk.openwhisk import OpenWhisk, OpenWhiskError
 
 _DESCRIPTIONS = ("/swagger.json", "/openapi.json")
@@ -190,7 +190,7 @@ def read_specification(given: Specification, path: str | None = None) -> Interfa
     document: Any = given
     if isinstance(given, (str, Path)):
         try:
-            document = json.loads(Path(given).read_text("utf-8"))
+            document = loads(Path(given).read_text("utf-8"))
         except OSError as problem:
             raise InterfaceError(f"the specification {given} can't be read: {problem.strerror}") from problem
         except ValueError as problem:

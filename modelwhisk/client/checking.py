@@ -12,6 +12,7 @@ from typing import Any
 from modelwhisk.client.errors import InputError
 from modelwhisk.client.files import FilePart, file_part
 from modelwhisk.client.interface import Field, Interface
+from modelwhisk.nested_json import loads
 
 _ARTICLES = {
     "string": "a text",
@@ -68,7 +69,7 @@ def _parse_array(field: Field, text: str) -> Any:
 
 def _parse_json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return loads(text)
     except ValueError:
         return text
 

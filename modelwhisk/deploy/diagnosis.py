@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from modelwhisk.deploy.failure import NotAnswering
+from modelwhisk.nested_json import is_too_deep
 from modelwhisk.openwhisk import Action, Activation, NamespaceLimits
 
 # Of a long log it is the end that tells: Python's tracebacks end with the error.
@@ -104,8 +105,10 @@ def error_text(result: object) -> str:
     error = result.get("error") if isinstance(result, dict) else None
     if isinstance(error, str):
         return error
-    if isinstance(error, dict) and "statusCode" in error:
+    if isinstance(error, dict) and isinstance(error.get("statusCode"), (int, str)):
         return f"the model answered {error['statusCode']}"
+    if is_too_deep(error):
+        return "its error is nested too deeply to be shown"
     return "" if error is None else str(error)
 
 

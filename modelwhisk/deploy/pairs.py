@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import click
 
+from modelwhisk.nested_json import loads
 from modelwhisk.openwhisk import Json
 
 
@@ -20,7 +20,7 @@ def _pair(item: str) -> tuple[str, Json]:
     if not equals or not key:
         raise click.BadParameter(f"{item!r} is not KEY=VALUE")
     try:
-        return key, json.loads(text, parse_constant=_no_constant)
+        return key, loads(text, parse_constant=_no_constant)
     except ValueError:
         return key, text
 

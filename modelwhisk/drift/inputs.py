@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 import zipfile
 from collections import Counter
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelwhisk.map.inputs import BadInputs, Text, format_of, key_of, matching, read
+from modelwhisk.nested_json import loads
 
 SOLE = ""  # the field of an input that names none: the model's only one, or its whole body
 _TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".txt")
@@ -197,6 +197,6 @@ def _said(value: Any) -> Any:
     if not isinstance(value, Text):
         return value
     try:
-        return json.loads(value)
+        return loads(value)
     except ValueError:
         return str(value)

@@ -17,6 +17,7 @@ from modelwhisk.client import Field, FilePart, InputError, Interface
 from modelwhisk.client.checking import parse_text
 from modelwhisk.client.encoding import check_size
 from modelwhisk.client.files import file_part
+from modelwhisk.nested_json import loads
 
 Shrink = Callable[[FilePart, int], FilePart]
 
@@ -165,6 +166,8 @@ def _body(data: str) -> tuple[bytes, str]:
     try:
         json.loads(content)
         return content, "application/json"
+    except RecursionError:  # it is sent as it is
+        return content, "application/json"
     except ValueError as problem:
         guessed = mimetypes.guess_type(Path(name).name)[0]
         if guessed is None or guessed == "application/json":
@@ -180,7 +183,7 @@ def _from_text(known: Field, text: str) -> Any:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(body)
+        value = loads(body)
     except ValueError as problem:
         raise InputError("-d", f"is no JSON: {problem}") from problem
     if not isinstance(value, dict):
@@ -190,7 +193,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 def _json_or_text(text: Any) -> Any:
     try:
-        return json.loads(text)
+        return loads(text)
     except (TypeError, ValueError):
         return text
 

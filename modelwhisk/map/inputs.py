@@ -14,6 +14,7 @@ from typing import Any, Literal, TextIO
 
 from modelwhisk.client import Interface
 from modelwhisk.client.checking import parse_text
+from modelwhisk.nested_json import TooDeep, is_too_deep
 
 Format = Literal["lines", "jsonl", "csv", "tsv"]
 _FORMATS: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
@@ -122,11 +123,15 @@ def read(stream: TextIO, form: Format, field: str | None) -> Iterator[dict[str, 
 def _of_json(text: str, number: int, field: str | None) -> dict[str, Any]:
     try:
         value = json.loads(text)
+    except RecursionError as problem:
+        raise BadInputs(f"line {number}: {TooDeep()}") from problem
     except ValueError as problem:
         raise BadInputs(f"line {number} is no JSON: {problem}") from problem
     # A line of `map`'s own results stands for its input.
     if isinstance(value, dict) and isinstance(value.get("input"), dict) and "status" in value:
         value = value["input"]
+    if is_too_deep(value):
+        raise BadInputs(f"line {number}: {TooDeep()}")
     return value if isinstance(value, dict) else {_needed(field): value}
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from modelwhisk.map.inputs import Row
+from modelwhisk.nested_json import TooDeep, is_too_deep, loads
 from modelwhisk.shown_text import json_shown, shown
 
 try:
@@ -103,7 +104,7 @@ def parse_line(data: bytes, form: Format) -> Line | None:
             return _of_object(json.loads(text))
         cells = dict(zip(COLUMNS, next(csv.reader([text], strict=True)), strict=True))
         return Line(
-            input=json.loads(cells["input"]),
+            input=loads(cells["input"]),
             status=int(cells["status"]) if cells["status"] else None,
             ms=float(cells["ms"]) if cells["ms"] else None,
             attempts=int(cells["attempts"]),
@@ -114,7 +115,7 @@ def parse_line(data: bytes, form: Format) -> Line | None:
             error=cells["error"] or None,
             drift=cells["drift"] or None,
         )
-    except (ValueError, TypeError, KeyError, StopIteration, csv.Error):
+    except (ValueError, TypeError, KeyError, StopIteration, RecursionError, csv.Error):
         return None
 
 
@@ -134,6 +135,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 def _of_object(value: Any) -> Line | None:
     line = Line(**{name: value[name] for name in COLUMNS if name in value}) if "input" in value else None
     if line is not None:
+        if is_too_deep(line.input):  # which has a key
+            raise TooDeep
         for name, types in _TYPES.items():
             found = getattr(line, name)
             if found is not None and (not isinstance(found, types) or (isinstance(found, bool) and types is not bool)):

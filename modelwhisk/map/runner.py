@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelwhisk.client.answers import Binary, Reply
+from modelwhisk.client.answers import Answer, Binary, Reply
 from modelwhisk.client.calls import Calls
 from modelwhisk.client.errors import ClientError, ModelError
 from modelwhisk.client.transport import AsyncTransport
 from modelwhisk.map.inputs import Row
 from modelwhisk.map.results import Line
+from modelwhisk.nested_json import is_too_deep
 
 _ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "audio/wav": ".wav", "text/plain": ".txt"}
 Shrink = Callable[[dict[str, Any]], dict[str, Any]]
@@ -33,7 +34,8 @@ class Result:
 class Runner:
     """Runs rows through a model with `jobs` at a time.
 
-    Answers that are no JSON and no text become files in `folder`. `shrink` may change inputs before they are sent.
+    Answers that are no JSON and no text, or JSON too deep for a line, become files in `folder`. `shrink` may change
+    inputs before they are sent.
     """
 
     def __init__(
@@ -99,7 +101,7 @@ class Runner:
         }
         if not reply.ok:
             return Line(**known, error=f"{reply.status}: {reply.message()}")
-        answer = reply.value()
+        answer = _answer(reply)
         if isinstance(answer, Binary):
             return Line(**known, file=str(self._save(row, answer)))
         return Line(**known, answer=answer)
@@ -113,6 +115,18 @@ class Runner:
         temporary.write_bytes(answer)
         os.replace(temporary, path)
         return path
+
+
+def _answer(reply: Reply) -> Answer:
+    """The answer as it is kept; JSON that is nested too deeply to be read or written by its bytes alone."""
+    try:
+        answer = reply.value()
+        deep = is_too_deep(answer)
+    except ModelError as problem:
+        deep = isinstance(problem.__cause__, RecursionError)
+        if not deep:
+            raise
+    return Binary(reply.body, reply.content_type, reply.file_name or "answer.json") if deep else answer
 
 
 def _drift(reply: Reply) -> str | None:

@@ -95,6 +95,11 @@ class Flaky:
         return Counter(number for number, fate in self.done if fate in ("answer", "not ready"))
 
 
+def deep(levels: int) -> bytes:
+    """JSON of so many levels."""
+    return b'{"a":' * (levels - 1) + b"[]" + b"}" * (levels - 1)
+
+
 def record(number: int, activation: str, memory: int = 256) -> dict[str, Any]:
     """An activation as the platform stores it."""
     body = base64.b64encode(json.dumps({"square": number * number}).encode()).decode()
@@ -201,6 +206,8 @@ class _Handler(BaseHTTPRequestHandler):
             with flaky.lock:
                 flaky.records[activation] = record(number, activation)
             self._json(202, NOT_READY, identity)
+        elif fate.startswith("deep "):
+            self._send(200, deep(int(fate.removeprefix("deep "))), identity)
         elif fate == "torn":
             self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"squ')
             self._reset()
@@ -208,11 +215,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
 
     def _json(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
-        body = json.dumps(value).encode()
+        self._send(status, json.dumps(value).encode(), headers or {})
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
-        for name, text in (headers or {}).items():
+        for name, text in headers.items():
             self.send_header(name, text)
         self.end_headers()
         self.wfile.write(body)

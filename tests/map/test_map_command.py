@@ -13,7 +13,7 @@ import time
 from collections import Counter
 
 import pytest
-from flaky_platform import CALM, STORM, flaky_platform
+from flaky_platform import CALM, STORM, deep, flaky_platform
 from PIL import Image
 from sample_models import ASSETS, WORDS, serving
 
@@ -155,6 +155,25 @@ def test_failures_are_lines_and_may_be_tried_again(run, tmp_path):
         assert len(platform.done) == 3
         run(platform.url, "-i", inputs, "-o", "out.jsonl", "--resume", "--retry-failed")
     assert untimed(lines(tmp_path / "out.jsonl")) == expected(3)
+
+
+# Of a thousand calls within each other, which reader and writer of JSON may make, a run has a few of its own.
+DEPTHS = [800, 801, *range(960, 1000, 2), 5_000]
+
+
+def test_answers_however_deep_are_kept_and_end_no_run(run, tmp_path):
+    """One of about 982 levels could be read, and not written: it ended the run."""
+    inputs = numbers(tmp_path / "in.jsonl", len(DEPTHS) + 1)
+    with flaky_platform(CALM) as platform:
+        platform.script = [f"deep {levels}" for levels in DEPTHS]
+        for resume in ((), ("--resume",)):
+            run(platform.url, "-i", inputs, "-o", "out.jsonl", "-j", 1, *resume)
+        assert len(platform.done) == len(DEPTHS) + 1
+    first, *others, last = lines(tmp_path / "out.jsonl")
+    assert first["answer"] == json.loads(deep(800))
+    assert [(tmp_path / line["file"]).read_bytes() for line in others] == [deep(levels) for levels in DEPTHS[1:]]
+    assert all(line["file"].endswith(".json") for line in others)
+    assert last["answer"] == {"square": len(DEPTHS) ** 2}
 
 
 def test_bad_inputs_are_lines_too(run, tmp_path):

@@ -58,9 +58,14 @@ def test_json_lines():
     assert inputs('{"n": 1, "x": [2]}\n"bare"\n', "jsonl") == [{"n": 1, "x": [2]}, {"text": "bare"}]
     with pytest.raises(BadInputs, match="line 2 is no JSON"):
         inputs("{}\n{", "jsonl")
+    for levels in (801, 985, 5_000):
+        with pytest.raises(BadInputs, match="line 2: it is nested more than 800 levels deep"):
+            inputs("{}\n" + "[" * levels + "]" * levels, "jsonl")
 
 
 def test_results_are_inputs_again():
+    deep = "[" * 800 + "]" * 800  # as deep as an answer in a line may be
+    assert inputs(f'{{"input": {{"n": 1}}, "status": 200, "answer": {deep}}}\n', "jsonl") == [{"n": 1}]
     assert inputs('{"input": {"n": 1}, "status": 200, "answer": 1}\n', "jsonl") == [{"n": 1}]
 
 

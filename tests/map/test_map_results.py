@@ -61,6 +61,15 @@ def test_a_line_whose_values_are_of_other_types_is_none_of_ours(other):
     assert parse_line(b'["input"]', "jsonl") is None
 
 
+@FORMS
+def test_a_line_of_another_s_that_is_too_deep_is_none_of_ours(form):
+    for levels in (800, *range(960, 1000, 2), 5_000):
+        deep = "[" * levels + "]" * levels
+        line = f'{{"input": {deep}, "status": 200, "answer": 1}}' if form == "jsonl" else f"{deep},200,,1,,,1,,,"
+        found = parse_line(line.encode(), form)
+        assert found is None if levels > 800 else found.key == deep
+
+
 def test_results_that_were_private_stay_so(tmp_path):
     path = tmp_path / "results"
     path.touch(0o600)

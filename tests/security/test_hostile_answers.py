@@ -49,7 +49,7 @@ from modelwhisk.deploy import logs
 from modelwhisk.deploy.apply import Deployed
 from modelwhisk.deploy.command import _with_way_back
 from modelwhisk.deploy.curl_line import curl_line
-from modelwhisk.deploy.diagnosis import failure_of
+from modelwhisk.deploy.diagnosis import error_text, failure_of
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.deploy.plan import Wish, lowered_by_refusal, make_plan
 from modelwhisk.deploy.report import TextReport as DeployReport
@@ -468,6 +468,27 @@ def test_an_activation_s_record_may_hold_anything(result: dict[str, object]) -> 
 def test_json_nested_too_deeply_is_a_model_s_error() -> None:
     with pytest.raises(ModelError, match="no JSON"):
         reply(b"[" * 1_000_000, content_type="application/json").value()
+
+
+def nested(levels: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("levels", [800, *range(960, 1000, 2), 200_000])
+def test_an_activation_s_result_nested_too_deeply_is_an_error_with_a_message(levels: int) -> None:
+    """What was just about read couldn't be written again."""
+    deep = nested(levels)
+    assert len(error_text({"error": deep})) < 2 * levels + 2
+    for result in ({"a": deep}, {"error": deep}, {"body": deep}, {"body": "", "headers": {"a": deep}}):
+        try:
+            written = len(reply_of_result(result, "a").headers["content-type"]) > 0
+        except ModelError as problem:
+            written = "nested too deeply" not in problem.message
+        assert written or levels > 800
+        assert not written or levels < 100_000
 
 
 @pytest.mark.parametrize("identity", ["=cmd|' /C calc'!A0", "../../x", "a\tb", "\u202e", "x" * 65])
