@@ -13,7 +13,17 @@ import requests
 import urllib3
 
 from modelwhisk.openwhisk.errors import NotFound, OpenWhiskError, error_of_exception, error_of_response
-from modelwhisk.openwhisk.records import Action, Activation, Invocation, Json, NamespaceLimits, Package
+from modelwhisk.openwhisk.records import (
+    Action,
+    Activation,
+    Invocation,
+    Json,
+    Malformed,
+    NamespaceLimits,
+    Package,
+    checked,
+    lines_of,
+)
 from modelwhisk.openwhisk.session import open_session
 from modelwhisk.openwhisk.settings import OWN_NAMESPACE, Settings
 
@@ -27,6 +37,7 @@ _PAGE = 200
 _MOST_LISTED = 100_000  # a namespace has hundreds
 _POLL_SECONDS = 0.5
 Found = TypeVar("Found")
+Make = Callable[[Json], Found]  # raises Malformed for what is no such thing
 
 _ACTIVATION_ID = "x-openwhisk-activation-id"
 
@@ -93,7 +104,7 @@ class OpenWhisk:
     # Actions
 
     def get_action(self, name: str) -> Action:
-        return Action.from_json(self._json("GET", self._path("actions", name), params={"code": "false"}))
+        return self._told(Action.from_json, "GET", self._path("actions", name), params={"code": "false"})
 
     def find_action(self, name: str) -> Action | None:
         """The action, or None where there is none of that name."""
@@ -105,20 +116,20 @@ class OpenWhisk:
         Without `overwrite` an action that is there is a 409.
         """
         params = {"overwrite": str(overwrite).lower()}
-        return Action.from_json(self._json("PUT", self._path("actions", name), params=params, body=body))
+        return self._told(Action.from_json, "PUT", self._path("actions", name), params=params, body=body)
 
     def delete_action(self, name: str) -> Action:
-        return Action.from_json(self._json("DELETE", self._path("actions", name)))
+        return self._told(Action.from_json, "DELETE", self._path("actions", name))
 
     def list_actions(self, package: str | None = None) -> list[Action]:
         """All actions, or those of a package, the last updated first; their images aren't told."""
         path = self._path("actions", f"{package}/" if package else "")
-        return [Action.from_json(item) for item in self._pages(path)]
+        return list(self._pages(path, Action.from_json))
 
     # Packages
 
     def get_package(self, name: str) -> Package:
-        return Package.from_json(self._json("GET", self._path("packages", name)))
+        return self._told(Package.from_json, "GET", self._path("packages", name))
 
     def find_package(self, name: str) -> Package | None:
         """The package, or None where there is none of that name."""
@@ -126,14 +137,14 @@ class OpenWhisk:
 
     def put_package(self, name: str, body: Mapping[str, Json] | None = None, overwrite: bool = True) -> Package:
         params = {"overwrite": str(overwrite).lower()}
-        return Package.from_json(self._json("PUT", self._path("packages", name), params=params, body=body or {}))
+        return self._told(Package.from_json, "PUT", self._path("packages", name), params=params, body=body or {})
 
     def delete_package(self, name: str) -> Package:
         """Deletes an empty package; one with actions in it is a 409."""
-        return Package.from_json(self._json("DELETE", self._path("packages", name)))
+        return self._told(Package.from_json, "DELETE", self._path("packages", name))
 
     def list_packages(self) -> list[Package]:
-        return [Package.from_json(item) for item in self._pages(self._path("packages", ""))]
+        return list(self._pages(self._path("packages", ""), Package.from_json))
 
     # Invocations and activations
 
@@ -154,33 +165,35 @@ class OpenWhisk:
         params = {"blocking": str(blocking).lower(), "result": str(result).lower()}
         response = self._send("POST", self._path("actions", name), params=params, body=parameters or {}, read=seconds)
         value = _json_or_none(response)
-        whole = isinstance(value, dict) and "activationId" in value and not result
-        activation_id = response.headers.get(_ACTIVATION_ID) or (value.get("activationId") if whole else None)
+        activation_id = response.headers.get(_ACTIVATION_ID)
         if response.status_code == 202 and isinstance(value, dict):
             return Invocation(202, str(activation_id or value.get("activationId", "")))
-        if activation_id is None or response.status_code not in (200, 500, 502):
-            raise error_of_response(response, self.settings.origin)
-        activation = Activation.from_json(value) if whole and isinstance(value, dict) else None
-        outcome = activation.result if activation is not None else value
-        return Invocation(response.status_code, activation_id, outcome, activation)
+        whole = isinstance(value, dict) and "activationId" in value and not result
+        if not (whole or activation_id) or response.status_code not in (200, 500, 502):
+            missing = "activationId is missing" if response.status_code == 200 else ""
+            raise error_of_response(response, self.settings.origin, missing)
+        activation = self._made(Activation.from_json, response) if whole else None
+        if activation is None:
+            return Invocation(response.status_code, str(activation_id), value)
+        return Invocation(response.status_code, activation_id or activation.id, activation.result, activation)
 
     def activation(self, activation_id: str, patience: float = 0) -> Activation:
         """The record of an activation, which appears when it is over: waits `patience` seconds for it."""
         deadline = time.monotonic() + patience
         while True:
             try:
-                return Activation.from_json(self._json("GET", self._path("activations", activation_id)))
+                return self._told(Activation.from_json, "GET", self._path("activations", activation_id))
             except NotFound:
                 if time.monotonic() >= deadline:
                     raise
             time.sleep(min(_POLL_SECONDS, max(deadline - time.monotonic(), 0)))
 
     def activation_result(self, activation_id: str) -> Json:
-        return self._json("GET", self._path("activations", f"{activation_id}/result"))["result"]
+        return self._told(_result_of, "GET", self._path("activations", f"{activation_id}/result"))
 
     def activation_logs(self, activation_id: str) -> list[str]:
         """Lines of the log, each `timestamp [stream:] text` as the platform stores them."""
-        return list(self._json("GET", self._path("activations", f"{activation_id}/logs"))["logs"])
+        return self._told(_log_of, "GET", self._path("activations", f"{activation_id}/logs"))
 
     def list_activations(
         self,
@@ -196,16 +209,15 @@ class OpenWhisk:
         params = {"limit": limit, "skip": skip, "docs": str(docs).lower()}
         optional = {"name": name, "since": since, "upto": upto}
         params |= {key: value for key, value in optional.items() if value is not None}
-        listed = self._json("GET", self._path("activations", ""), params=params, kind=list)
-        return [Activation.from_json(item) for item in listed]
+        return self._told(_each(Activation.from_json), "GET", self._path("activations", ""), params=params)
 
     # The namespace
 
     def limits(self) -> NamespaceLimits:
-        return NamespaceLimits.from_json(self._json("GET", self._path("limits", "")))
+        return self._told(NamespaceLimits.from_json, "GET", self._path("limits", ""))
 
     def namespaces(self) -> list[str]:
-        return list(self._json("GET", "/api/v1/namespaces", kind=list))
+        return self._told(_each(lambda name: checked(name, str, "a namespace")), "GET", "/api/v1/namespaces")
 
     @property
     def namespace(self) -> str:
@@ -213,7 +225,10 @@ class OpenWhisk:
         if self.settings.namespace != OWN_NAMESPACE:
             return self.settings.namespace
         if self._own_namespace is None:
-            self._own_namespace = self.namespaces()[0]
+            names = self.namespaces()
+            if not names:
+                raise OpenWhiskError(f"{self.settings.host} has no namespace for the key.", advice="Name one yourself.")
+            self._own_namespace = names[0]
         return self._own_namespace
 
     def web_url(self, name: str) -> str:
@@ -248,13 +263,13 @@ class OpenWhisk:
         parts = (namespace or self.namespace, package or "default", action)
         return "/api/v1/web/" + "/".join(quote(part, safe="") for part in parts)
 
-    def _pages(self, path: str) -> Iterator[Mapping[str, Json]]:
+    def _pages(self, path: str, make: Make[Found]) -> Iterator[Found]:
         """What a list has, whole; raises OpenWhiskError where the platform gives the same page again and again."""
         skip = 0
         seen: set[str] = set()
         while skip < _MOST_LISTED:
-            page = self._json("GET", path, params={"limit": _PAGE, "skip": skip}, kind=list)
-            fresh = {text: item for item in page if (text := json.dumps(item, sort_keys=True)) not in seen}
+            page = self._told(_each(_keyed(make)), "GET", path, params={"limit": _PAGE, "skip": skip})
+            fresh = {text: item for item, text in page if text not in seen}
             seen |= fresh.keys()
             yield from fresh.values()
             if len(page) < _PAGE:
@@ -267,20 +282,27 @@ class OpenWhisk:
             advice="It, or a proxy before it, drops `skip` from what it is asked: the list can't be had whole.",
         )
 
-    def _json(
+    def _told(
         self,
+        make: Make[Found],
         method: str,
         path: str,
         *,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Json] | None = None,
-        kind: type = dict,
-    ) -> Any:
+    ) -> Found:
         response = self._send(method, path, params=params, body=body)
-        value = _json_or_none(response)
-        if response.status_code != 200 or not isinstance(value, kind):
+        if response.status_code != 200:
             raise error_of_response(response, self.settings.origin)
-        return value
+        return self._made(make, response)
+
+    def _made(self, make: Make[Found], response: requests.Response) -> Found:
+        try:
+            return make(json.loads(response.content))
+        except Malformed as problem:
+            raise error_of_response(response, self.settings.origin, str(problem)) from problem
+        except (ValueError, RecursionError) as problem:
+            raise error_of_response(response, self.settings.origin, "it is no JSON that can be read") from problem
 
     def _send(
         self,
@@ -316,6 +338,26 @@ def _split(name: str) -> tuple[str, str]:
         return "", name
     namespace, _, path = name[1:].partition("/")
     return namespace, path
+
+
+def _each(make: Make[Found]) -> Make[list[Found]]:
+    return lambda value: [make(item) for item in checked(value, list, "what it lists")]
+
+
+def _keyed(make: Make[Found]) -> Make[tuple[Found, str]]:
+    """With the item's text, by which two that are the same are known."""
+    return lambda item: (make(item), json.dumps(item, sort_keys=True))
+
+
+def _result_of(value: Json) -> Json:
+    if "result" not in checked(value, dict, "the answer"):
+        raise Malformed("result is missing")
+    return value["result"]
+
+
+def _log_of(value: Json) -> list[str]:
+    checked(checked(value, dict, "the answer").get("logs"), list, "logs")
+    return list(lines_of(value))
 
 
 def _json_or_none(response: requests.Response) -> Any:

@@ -53,17 +53,20 @@ class NoCredentials(OpenWhiskError):
     """No host or no key is set, in flags, environment or properties file."""
 
 
-def error_of_response(response: requests.Response, origin: str = "") -> OpenWhiskError:
+def error_of_response(response: requests.Response, origin: str = "", malformed: str = "") -> OpenWhiskError:
     """The error that a response of the REST API stands for.
 
-    `origin` says where the key comes from, for the advice on a wrong one.
+    `origin` says where the key comes from, for the advice on a wrong one; `malformed` what is wrong with an answer that
+    says that all went well.
     """
     try:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
         body = None
-    described = isinstance(body, dict) and isinstance(body.get("error"), str)
+    described = not malformed and isinstance(body, dict) and isinstance(body.get("error"), str)
     message = str(body["error"]) if described else f"{response.url} answered {response.status_code} {response.reason}"
+    if malformed:
+        message += f", but what it told can't be used: {malformed}."
     code = body.get("code", "") if isinstance(body, dict) else ""
     kind = NotFound if described and response.status_code == 404 else OpenWhiskError
     return kind(

@@ -1,13 +1,54 @@
-"""What OpenWhisk stores and answers, as records: actions, packages, activations, limits. Pure."""
+"""What OpenWhisk stores and answers, as records: actions, packages, activations, limits. Pure.
+
+Each `from_json` raises `Malformed` for what isn't such a record; what may be left out may also be null.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
+
+from modelwhisk.nested_json import TooDeep, is_too_deep
 
 # Not recursive: what a model answers is looked into at run time, and `Any` says so.
 Json: TypeAlias = Any
+Kind = TypeVar("Kind")
+
+_LONG = 2**63  # what the platform's own numbers are below
+_LAST_MS = 253_402_300_799_999  # of the year 9999, where dates end
+_KINDS: dict[type, str] = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
+
+
+class Malformed(ValueError):
+    """What the platform told isn't the record that it should be; the message says what is wrong with it."""
+
+
+def checked(value: Json, kind: type[Kind], name: str) -> Kind:
+    """`value`, which is `name` and must be of a kind; raises `Malformed`."""
+    if not isinstance(value, kind) or (kind is int and not _is_number(value)):
+        raise Malformed(f"{name} is {'missing' if value is None else f'not {_KINDS[kind]}'}")
+    return value
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -_LONG <= value < _LONG
+
+
+def _writable(value: Json) -> Json:
+    """`value`, which must be such that it can be written again: a copy of an action has its parameters."""
+    if is_too_deep(value):
+        raise Malformed(str(TooDeep()))
+    return value
+
+
+def _field(value: Json, name: str, kind: type[Kind]) -> Kind:
+    return checked(checked(value, dict, "the record").get(name), kind, name)
+
+
+def _optional(value: Json, name: str, kind: type[Kind]) -> Kind | None:
+    found = checked(value, dict, "the record").get(name)
+    return None if found is None else checked(found, kind, name)
 
 
 @dataclass(frozen=True)
@@ -24,7 +65,8 @@ class Limits:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Limits:
-        return cls(value.get("memory"), value.get("timeout"), value.get("logs"), value.get("concurrency"))
+        names = ("memory", "timeout", "logs", "concurrency")
+        return cls(*(_optional(value, name, int) for name in names))
 
     def to_json(self) -> dict[str, int]:
         """The limits that are set."""
@@ -41,14 +83,22 @@ class Parameter:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Parameter:
-        return cls(value["key"], value.get("value"), bool(value.get("init", False)))
+        return cls(_field(value, "key", str), value.get("value"), bool(value.get("init", False)))
 
     def to_json(self) -> dict[str, Json]:
         return {"key": self.key, "value": self.value, **({"init": True} if self.init else {})}
 
 
 def _annotations(value: Mapping[str, Json]) -> dict[str, Json]:
-    return {item["key"]: item.get("value") for item in value.get("annotations") or []}
+    return {_field(item, "key", str): item.get("value") for item in _optional(value, "annotations", list) or []}
+
+
+def _time(value: Json, name: str) -> int:
+    """Epoch ms, 0 where it isn't told."""
+    found = _optional(value, name, int) or 0
+    if not 0 <= found <= _LAST_MS:
+        raise Malformed(f"{name} is not a time")
+    return found
 
 
 def to_key_values(values: Mapping[str, Json]) -> list[dict[str, Json]]:
@@ -73,20 +123,20 @@ class Action:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Action:
-        namespace, _, package = str(value["namespace"]).partition("/")
-        exec_ = value.get("exec") or {}
+        namespace, _, package = _field(_writable(value), "namespace", str).partition("/")
+        exec_ = _optional(value, "exec", dict) or {}
         annotations = _annotations(value)
         return cls(
-            name=value["name"],
+            name=_field(value, "name", str),
             namespace=namespace,
             package=package or None,
-            version=value.get("version", ""),
-            updated=value.get("updated", 0),
-            kind=exec_.get("kind") or str(annotations.get("exec", "")),
-            image=exec_.get("image"),
+            version=_optional(value, "version", str) or "",
+            updated=_time(value, "updated"),
+            kind=_optional(exec_, "kind", str) or str(annotations.get("exec", "")),
+            image=_optional(exec_, "image", str),
             limits=Limits.from_json(value.get("limits") or {}),
             annotations=annotations,
-            parameters=tuple(Parameter.from_json(item) for item in value.get("parameters") or []),
+            parameters=tuple(map(Parameter.from_json, _optional(value, "parameters", list) or [])),
         )
 
     @property
@@ -141,15 +191,26 @@ class Package:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Package:
-        bound = value.get("binding") or {}
+        name, namespace = _field(_writable(value), "name", str), _field(value, "namespace", str)
+        bound = value.get("binding")  # of what is none: {} in a record, false in a list
         return cls(
-            name=value["name"],
-            namespace=value["namespace"],
-            version=value.get("version", ""),
-            updated=value.get("updated", 0),
+            name=name,
+            namespace=namespace,
+            version=_optional(value, "version", str) or "",
+            updated=_time(value, "updated"),
             annotations=_annotations(value),
-            binding=f"{bound['namespace']}/{bound['name']}" if isinstance(bound, dict) and bound.get("name") else None,
+            binding=f"{_field(bound, 'namespace', str)}/{_field(bound, 'name', str)}" if bound else None,
         )
+
+
+def lines_of(value: Json) -> tuple[str, ...]:
+    """The lines of a log in a record's `logs`; raises `Malformed`."""
+    return tuple(checked(line, str, "a line of its log") for line in _optional(value, "logs", list) or [])
+
+
+def _number(value: Json) -> int | None:
+    """An annotation that is a number; what else it may be tells nothing."""
+    return value if _is_number(value) else None
 
 
 # The names of a list's `statusCode`, as records spell them (core/entity/ActivationResult.scala).
@@ -177,20 +238,20 @@ class Activation:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Activation:
-        response = value.get("response") or {}
+        response = _optional(value, "response", dict) or {}
         code = value.get("statusCode", response.get("statusCode"))
         named = _STATUSES[code] if isinstance(code, int) and code in range(len(_STATUSES)) else ""
         return cls(
-            id=value["activationId"],
-            name=value.get("name", ""),
-            namespace=value.get("namespace", ""),
-            version=value.get("version", ""),
-            start=value.get("start", 0),
-            end=value.get("end") or None,
-            duration=value.get("duration"),
-            status=response.get("status") or named,
+            id=_field(value, "activationId", str),
+            name=_optional(value, "name", str) or "",
+            namespace=_optional(value, "namespace", str) or "",
+            version=_optional(value, "version", str) or "",
+            start=_time(value, "start"),
+            end=_time(value, "end") or None,
+            duration=_optional(value, "duration", int),
+            status=_optional(response, "status", str) or named,
             result=response.get("result"),
-            logs=tuple(value.get("logs") or ()),
+            logs=lines_of(value),
             annotations=_annotations(value),
         )
 
@@ -206,17 +267,18 @@ class Activation:
     @property
     def init_time(self) -> int | None:
         """Milliseconds of `/init`; None for a warm start."""
-        return self.annotations.get("initTime")
+        return _number(self.annotations.get("initTime"))
 
     @property
     def wait_time(self) -> int | None:
         """Milliseconds between the request and the container."""
-        return self.annotations.get("waitTime")
+        return _number(self.annotations.get("waitTime"))
 
     @property
     def memory(self) -> int | None:
         """MB that the action was allowed."""
-        return (self.annotations.get("limits") or {}).get("memory")
+        limits = self.annotations.get("limits")
+        return _number(limits.get("memory")) if isinstance(limits, dict) else None
 
     @property
     def timed_out(self) -> bool:
@@ -263,16 +325,16 @@ class NamespaceLimits:
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> NamespaceLimits:
         return cls(
-            max_memory=value.get("maxActionMemory"),
-            min_memory=value.get("minActionMemory"),
-            max_timeout=value.get("maxActionTimeout"),
-            min_timeout=value.get("minActionTimeout"),
-            max_logs=value.get("maxActionLogs"),
-            min_logs=value.get("minActionLogs"),
-            max_concurrency=value.get("maxActionConcurrency"),
-            min_concurrency=value.get("minActionConcurrency"),
-            invocations_per_minute=value.get("invocationsPerMinute"),
-            concurrent_invocations=value.get("concurrentInvocations"),
+            max_memory=_optional(value, "maxActionMemory", int),
+            min_memory=_optional(value, "minActionMemory", int),
+            max_timeout=_optional(value, "maxActionTimeout", int),
+            min_timeout=_optional(value, "minActionTimeout", int),
+            max_logs=_optional(value, "maxActionLogs", int),
+            min_logs=_optional(value, "minActionLogs", int),
+            max_concurrency=_optional(value, "maxActionConcurrency", int),
+            min_concurrency=_optional(value, "minActionConcurrency", int),
+            invocations_per_minute=_optional(value, "invocationsPerMinute", int),
+            concurrent_invocations=_optional(value, "concurrentInvocations", int),
         )
 
 

@@ -7,9 +7,13 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
+from typing import Any
 
+import little_openwhisk
 import pytest
 import trustme
 from little_openwhisk import KEY, VECTORS, LittleOpenWhisk, Outcome, failed, words
@@ -139,6 +143,97 @@ def test_recorded_activations_are_understood() -> None:
     listed = [Activation.from_json(item) for item in words("activation list")[1]]
     assert [item.status for item in listed] == ["success", "application error"]
     assert listed[0].path == "guest/r1"
+
+
+# What each asks for, the recorded answer to it, and what is done with the records that it returns.
+ASKED: dict[str, tuple[str, str, Callable[[OpenWhisk], Any]]] = {
+    "action": ("GET actions/x", "get", lambda whisk: whisk.get_action("x")),
+    "new action": ("PUT actions/x", "create", lambda whisk: whisk.put_action("x", BODY)),
+    "deleted action": ("DELETE actions/x", "delete", lambda whisk: whisk.delete_action("x")),
+    "actions": ("GET actions/", "list", lambda whisk: whisk.list_actions()),
+    "package": ("GET packages/x", "package create", lambda whisk: whisk.get_package("x")),
+    "run": ("POST actions/x", "invoke blocking", lambda whisk: whisk.invoke("x").activation),
+    "activation": ("GET activations/x", "activation", lambda whisk: whisk.activation("x")),
+    "activations": ("GET activations/", "activation list", lambda whisk: whisk.list_activations()),
+    "result": ("GET activations/x/result", "activation result", lambda whisk: whisk.activation_result("x")),
+    "log": ("GET activations/x/logs", "activation logs", lambda whisk: whisk.activation_logs("x")),
+    "limits": ("GET limits/", "limits", lambda whisk: whisk.limits()),
+}
+GONE = object()
+OTHERS = [GONE, None, True, 5, -5, 10**400, "x", [], [None], ["x"], {}, {"key": 1}, {"x": "y"}]
+
+
+def variants(value: Any, levels: int = 3) -> Iterator[Any]:
+    """`value` with each of its parts, itself too, replaced by each of what it shouldn't be."""
+    yield from (other for other in OTHERS if other is not GONE)
+    keys = value if isinstance(value, dict) else range(len(value[:1])) if isinstance(value, list) else ()
+    for key in keys if levels else ():
+        for part in [GONE, *variants(value[key], levels - 1)]:
+            made = value.copy()
+            made[key] = part
+            if part is GONE:
+                del made[key]
+            yield made
+
+
+def used(record: Any) -> str:
+    """All that a record tells."""
+    properties = [name for name in dir(type(record)) if isinstance(getattr(type(record), name), property)]
+    told = [getattr(record, name) for name in properties]
+    times = [time.localtime(getattr(record, name, 0) / 1000) for name in ("start", "updated")]
+    return json.dumps([vars(record) if is_dataclass(record) else record, told, times], default=str)
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_whatever_a_platform_tells_is_a_record_or_an_error_with_a_message(
+    name: str, whisk: OpenWhisk, platform: LittleOpenWhisk
+) -> None:
+    asked, recorded, ask = ASKED[name]
+    whole = words(recorded)[1]
+    cases = [json.loads(text) for text in dict.fromkeys(json.dumps(case) for case in (whole, *variants(whole)))]
+    platform.refusals[asked] = [(200, case) for case in cases]
+    outcomes = []
+    for case in cases:
+        platform.limits = (200, case)
+        try:
+            found = ask(whisk)
+        except OpenWhiskError as problem:
+            outcomes.append(str(problem))
+        else:
+            outcomes.append("")
+            assert all(used(record) for record in (found if isinstance(found, list) else [found]))
+    assert outcomes[0] == ""
+    told = [text for text in outcomes if text]
+    assert told
+    assert all("answered 200 OK, but what it told can't be used: " in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"name": None}, "name is missing"),
+        ({"namespace": 5}, "namespace is not text"),
+        ({"limits": {"timeout": "60 s"}}, "timeout is not a whole number"),
+        ({"updated": 10**18}, "updated is not a time"),
+        ({"annotations": {"web-export": True}}, "annotations is not a list"),
+        ({"parameters": [{"value": 1}]}, "key is missing"),
+    ],
+)
+def test_what_is_wrong_with_an_action_is_told(
+    changed: dict[str, Any], problem: str, whisk: OpenWhisk, platform: LittleOpenWhisk
+) -> None:
+    platform.refusals["GET actions/x"] = [(200, {**words("get")[1], **changed})]
+    with pytest.raises(OpenWhiskError, match=f"actions/x.*answered 200 OK, but what it told can't be used: {problem}"):
+        whisk.get_action("x")
+
+
+def test_a_key_without_a_namespace_is_told(whisk: OpenWhisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(little_openwhisk, "NAMESPACE", 5)
+    with pytest.raises(OpenWhiskError, match="a namespace is not text"):
+        whisk.web_url("x")
+    monkeypatch.setattr(OpenWhisk, "namespaces", lambda _: [])
+    with pytest.raises(OpenWhiskError, match="has no namespace for the key"):
+        whisk.web_url("x")
 
 
 # With a code it is the platform that refuses; without, an action that failed.
