@@ -140,16 +140,6 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
     ): "a matter of speed: neither leads to a note",
     (
         "web_action/result",
-        'if charset and charset.lower() not in ("utf-8", "utf8"):',
-        'if charset or charset.lower() not in ("utf-8", "utf8"):',
-    ): "a matter of speed: UTF-8 would be decoded twice",
-    (
-        "web_action/result",
-        "plain = unpacker.decompress(body, MOST_INFLATED + 1)",
-        "plain = unpacker.decompress(body, MOST_INFLATED + 0)",
-    ): "zlib has seen the end when it gives the last byte, and else isn't at it",
-    (
-        "web_action/result",
         'precision, demands = 2, {pair for pair in demanded if pair[0] != "charset"}',
         'precision, demands = 3, {pair for pair in demanded if pair[0] != "charset"}',
     ): "more than the others either way",
@@ -158,15 +148,5 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         "if demands <= given and rank > best:",
         "if demands <= given and rank >= best:",
     ): "equal ranks have the same weight",
-    (
-        "web_action/result",
-        "plain = gzip.GzipFile(fileobj=BytesIO(body)).read(MOST_INFLATED + 1)",
-        "plain = gzip.GzipFile(fileobj=BytesIO(body)).read(MOST_INFLATED + 2)",
-    ): "too much either way",
-    (
-        "web_action/result",
-        "plain = unpacker.decompress(body, MOST_INFLATED + 1)",
-        "plain = unpacker.decompress(body, MOST_INFLATED + 2)",
-    ): "too much either way",
     ("formats/multipart", "position = 0", "position = -1"): "a search from before the beginning begins there",
 }

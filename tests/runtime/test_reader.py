@@ -169,16 +169,39 @@ def test_an_application_s_refusal_comes_before_the_body_and_leaves_the_next_requ
             assert refusal(pair, part).whole is False
 
 
+EXPECTING = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+
+
 def test_the_client_that_waits_is_told_to_go_on():
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
     with Pair() as pair:
-        pair.client.sendall(head)
+        pair.client.sendall(EXPECTING)
         assert pair.requests() == []
         assert pair.client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         pair.client.sendall(b"ok")
         assert pair.requests() == [("POST", "/", b"ok")]
-        pair.client.sendall(head + b"o")
+        pair.client.sendall(EXPECTING + b"o")
         assert pair.requests() == []
         pair.client.setblocking(False)
         with pytest.raises(BlockingIOError):
             pair.client.recv(100)
+
+
+def test_the_client_that_cannot_be_told_to_go_on_is_read_as_any_other():
+    with Pair() as pair:
+        with pytest.raises(BlockingIOError):
+            while True:
+                pair.server.send(bytes(1 << 16))
+        pair.client.sendall(EXPECTING)
+        assert pair.requests() == []
+        pair.client.sendall(b"ok")
+        assert pair.requests() == [("POST", "/", b"ok")]
+
+
+def test_the_client_that_has_gone_before_it_is_told_to_go_on():
+    with Pair() as pair:
+        pair.client.sendall(EXPECTING)
+        pair.client.close()
+        assert pair.reader.receive() is None
+        with pytest.raises(Refused) as refused:
+            pair.reader.receive()
+        assert b"ended before" in refused.value.reply.body

@@ -120,6 +120,14 @@ def test_what_cannot_come_from_the_platform_is_refused_with_a_reason(value, prob
         web_action.decode(value)
 
 
+def test_a_method_may_be_any_token_up_to_a_length():
+    longest = "-".join(["PROPFIND"] * 4) + "!#$%&"
+    assert len(longest) == 40
+    assert web_action.decode(value_of(__ow_method=longest.lower())).method == longest
+    with pytest.raises(BadValue, match="no HTTP method"):
+        web_action.decode(value_of(__ow_method=longest + "X"))
+
+
 def test_liberal_where_nothing_can_go_wrong():
     request = web_action.decode(value_of(__ow_path="x y", __ow_headers={"X-A": 3, "x-b": "\u2744"}, __ow_body={"a": 1}))
     assert request.path == "/x%20y"

@@ -461,3 +461,9 @@ def test_json_that_is_too_deep_for_the_platform(opening, closing, levels):
     if levels == 1:
         assert web_action.is_too_deep(991 * opening + "1" + 991 * closing)
     assert not web_action.is_too_deep("[" + ",".join(1000 * [opening + "1" + closing]) + "]")
+
+
+@pytest.mark.parametrize("leaf", ["[],[]", '{"a":1},{}', '["[{"]'])
+def test_brackets_beside_each_other_or_in_a_string_are_no_more_levels(leaf):
+    assert not web_action.is_too_deep(989 * "[" + leaf + 989 * "]")
+    assert web_action.is_too_deep(990 * "[" + leaf + 990 * "]")
