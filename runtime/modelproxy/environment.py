@@ -8,6 +8,8 @@ import os
 import sys
 from functools import lru_cache
 
+from .remembered import remembered
+
 # What /run says of the activation (ContainerProxy.scala, initializeAndRun); /init's env says the same of the first one.
 ACTIVATION_KEYS = (
     "namespace",
@@ -24,6 +26,7 @@ _KNOWN = tuple([b"__OW_" + key.upper().encode("ascii") for key in ACTIVATION_KEY
 # in Python, which took a quarter of what the proxy adds to a small call.
 _DATA = getattr(os.environb, "_data", os.environb)
 _value_of = _DATA.get
+_text = remembered(16)(lambda value: None if value is None else value.decode("utf-8", "surrogateescape"))
 _put = os.putenv  # or what ``spare_memory`` has found
 
 
@@ -53,8 +56,8 @@ def enter(message):
     before = list(map(_value_of, names))
     for name in missing:
         _remove(name)
-    for name, value, known in zip(names, message.values(), before):
-        if name is None:
+    for name, value, known in zip(names, message.values(), map(_text, before)):
+        if value == known or name is None:  # what names the action is as /init said
             continue
         if value is None:
             if name in _KNOWN:
@@ -62,11 +65,10 @@ def enter(message):
             continue
         try:
             text = (value if type(value) is str else text_of(value)).encode("utf-8")
-            if text != known:  # what names the action is as /init said
-                _put(name, text)
-                _DATA[name] = text
+            _put(name, text)
         except (OSError, RecursionError, ValueError):
             continue  # a name or a value that no environment can hold, from a caller who isn't the platform
+        _DATA[name] = text
     return names, before
 
 
@@ -96,11 +98,11 @@ def _remove(name):
 
 def leave(entered):
     names, before = entered
-    for name, known, now in zip(names, before, list(map(_value_of, names))):
+    for name, known, now in zip(names, before, map(_value_of, names)):
         if now == known:
             continue
         if known is not None:
-            _put(name, known)
+            os.putenv(name, known)  # which the C library may keep: it's the same again and again
             _DATA[name] = known
         else:
             _remove(name)
