@@ -8,9 +8,21 @@ use_colours() {
   COLOUR_OFF=$'\033[0m'
 }
 
+# The characters beyond ASCII as UTF-8 has them (RFC 3629, section 4), and those that terminals obey: the C1 controls (U+0080
+# to U+009F) and what turns the direction of writing (U+202A to U+202E, U+2066 to U+2069).
+readonly TAIL=$'[\x80-\xbf]'
+readonly BEYOND_ASCII=$'[\xc2-\xdf]'$TAIL$'|\xe0[\xa0-\xbf]'$TAIL$'|[\xe1-\xec\xee\xef]'$TAIL$TAIL$'|\xed[\x80-\x9f]'$TAIL$'|\xf0[\x90-\xbf]'$TAIL$TAIL$'|[\xf1-\xf3]'$TAIL$TAIL$TAIL$'|\xf4[\x80-\x8f]'$TAIL$TAIL
+readonly STEERING=$'\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]'
+
 # Control characters could rewrite a terminal's lines: in names and in other programs' words they become question marks,
-# and with them the C1 controls (U+0080 to U+009F) and what turns the direction of writing (U+202A to U+202E, U+2066 to
-# U+2069). If they were dropped, what is around one could be the bytes of another.
+# and so does what isn't UTF-8, since a lone byte may be a control in a terminal's own encoding. If they were dropped,
+# what is around one could be the bytes of another. Characters are first put between two bytes that no text has any more.
+harmless() {
+  tr '\000-\010\013-\037\177' '[?*]' |
+    sed -E -e "s/$BEYOND_ASCII/"$'\001&\002/g' -e $'s/(^|[^\001\x80-\xff])[\x80-\xff]+/\\1?/g' \
+      -e $'s/\001('"$STEERING"$')\002/?/g' -e $'s/[\001\002]//g'
+}
+
 plain() {
   clean "$1"
   printf '%s' "$CLEAN"
@@ -18,10 +30,10 @@ plain() {
 
 # Sets CLEAN to it. A subshell for each of many words is most of what an image costs that is up to date.
 clean() {
-  CLEAN=${1//$'\xc2'[$'\x80'-$'\x9f']/?}
-  CLEAN=${CLEAN//$'\xe2\x80'[$'\xaa'-$'\xae']/?}
-  CLEAN=${CLEAN//$'\xe2\x81'[$'\xa6'-$'\xa9']/?}
-  if [[ $CLEAN == *[[:cntrl:]]* ]]; then CLEAN=$(printf '%s' "$CLEAN" | tr '\000-\010\013-\037\177' '[?*]'); fi
+  CLEAN=$1
+  if [[ $CLEAN == *[[:cntrl:]]* || $CLEAN == *[$'\x80'-$'\xff']* ]]; then
+    CLEAN=$(printf '%s' "$CLEAN" | harmless)
+  fi
 }
 
 say() {
@@ -47,7 +59,7 @@ quoted() {
     printf '%s' "$1"
   elif [[ $1 == *"$BASE_PLACEHOLDER"* ]]; then
     printf '"%s"' "$1" # the one word that holds a command: what it prints is known only after the pull
-  elif [[ $1 == *[[:cntrl:]]* ]]; then
+  elif clean "$1" && [[ $CLEAN != "$1" || $1 == *[[:cntrl:]]* ]]; then
     printf '%q' "$1"
   else
     printf "'%s'" "${1//\'/$escaped}"
@@ -156,12 +168,11 @@ print_next_steps() {
   done
 }
 
-# Other programs' words may be in any encoding; JSON has one. Where they aren't in it, their ASCII is kept.
+# Other programs' words may be in any encoding, and hold anything; JSON has one, and no control characters.
 json_string() {
-  local text=$1
-  if [[ $text == *[$'\x80'-$'\xff']* ]] && ! printf '%s' "$text" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1; then
-    text=$(printf '%s' "$text" | tr -d '\200-\377')
-  fi
+  local text
+  clean "$1"
+  text=$CLEAN
   text=${text//\\/\\\\}
   text=${text//\"/\\\"}
   text=${text//$'\n'/\\n}

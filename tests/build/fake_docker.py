@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import socketserver
 import threading
@@ -102,7 +103,7 @@ class FakeDocker:
                 output, error, status = self.answer(lock, read_words(handler.rfile))
                 lines = [f"o{line}" for line in output.splitlines()] + [f"e{line}" for line in error.splitlines()]
                 with contextlib.suppress(OSError):  # the command may have been ended
-                    handler.wfile.write("".join(f"{line}\n" for line in [*lines, f"s{status}"]).encode())
+                    handler.wfile.write(os.fsencode("".join(f"{line}\n" for line in [*lines, f"s{status}"])))
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
@@ -274,7 +275,7 @@ def read_words(stream: Any) -> list[str]:
         text = bytearray()
         while (byte := stream.read(1)) not in (b"\0", b""):
             text += byte
-        return text.decode(errors="replace")
+        return os.fsdecode(bytes(text))
 
     return [word() for _ in range(int(word()))]
 

@@ -32,6 +32,7 @@ HOSTILE = [
     "*",
     "\x1b]0;pwned\x07",
     "caf\u00e9\u202e\u009b31m",
+    os.fsdecode(b"caf\xc3\xa9\x9b31m"),
     "a[$(touch pwned)]",
 ]
 WORST = ["$(touch pwned)", "a[$(touch pwned)]", "x\nRUN touch pwned", "\x1b]0;pwned\x07"]
@@ -162,8 +163,9 @@ def test_a_rule_of_many_stars_means_the_same_as_of_few(tmp_path: Path, parts: li
     assert left_out(pattern, paths, tmp_path) == {path for path in paths if expression.match(path)}
 
 
-def test_a_dry_run_shows_such_names_as_they_can_be_pasted(world: World) -> None:
-    folder = world.folder / "a\x1b[2J'b"
+@pytest.mark.parametrize("name", ["a\x1b[2J'b", "a\u009b2J", os.fsdecode(b"a\x9b2J")], ids=["C0", "C1", "no UTF-8"])
+def test_a_dry_run_shows_such_names_as_they_can_be_pasted(world: World, name: str) -> None:
+    folder = world.folder / name
     folder.mkdir()
     (folder / "app.py").write_text("app = 1")
     world.publish("python:3.13-slim")
@@ -172,23 +174,47 @@ def test_a_dry_run_shows_such_names_as_they_can_be_pasted(world: World) -> None:
     subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
 
 
-PIECES = [b"\xc2", b"\x9b", b"\xe2", b"\x80", b"\x81", b"\xae", b"\xa6", b"\x01", b"a"]
+PIECES = [b"\xc2", b"\x9b", b"\xe2", b"\x80", b"\x81", b"\xae", b"\xf0", b"\xff", b"\x01", b"\x02", b"a"]
 
 
-def test_nothing_that_is_around_a_control_character_becomes_one() -> None:
-    words = [b"".join(pieces) for pieces in itertools.product(PIECES, repeat=5)]
-    script = 'source scripts/build/output.sh; while IFS= read -r word; do clean "$word"; printf "%s\\n" "$CLEAN"; done'
+def harmless(words: list[bytes]) -> list[bytes]:
+    """What build.sh shows of each."""
+    script = "source scripts/build/output.sh; harmless"
     done = subprocess.run(
         ["bash", "-c", script],
-        input=b"\n".join([*words, b""]),
+        input=b"\n".join(words),
         capture_output=True,
         cwd=ROOT,
         env={**os.environ, "LC_ALL": "C"},
         check=True,
     )
-    lines = done.stdout.split(b"\n")
-    assert len(lines) == len(words) + 1
-    assert not [line for line in lines if ESCAPES.search(line.decode("utf-8", "replace"))]
+    return done.stdout.split(b"\n")
+
+
+def test_nothing_that_is_around_a_control_character_becomes_one() -> None:
+    """Nor is a byte left that isn't UTF-8: 0x9b alone is a terminal's CSI, where that reads another encoding."""
+    words = [b"".join(pieces) for pieces in itertools.product(PIECES, repeat=5)]
+    lines = harmless(words)
+    assert len(lines) == len(words)
+    assert not [line for line in lines if ESCAPES.search(line.decode())]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40), min_size=1, max_size=40))
+@settings(max_examples=30)
+def test_text_is_shown_as_it_is_but_for_what_steers(texts: list[str]) -> None:
+    """The last bytes of many a letter are those of C1 controls."""
+    words = [text.replace("\n", " ") for text in [*texts, "caf\u00e9 \u045b\u201b \u26c4 \U0001f600"]]
+    steering = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+    assert harmless([word.encode() for word in words]) == [steering.sub("?", word).encode() for word in words]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=40))
+@settings(max_examples=30)
+def test_bytes_that_are_no_text_leave_the_text_around_them(words: list[bytes]) -> None:
+    words = [re.sub(rb"[\x00-\x1f\x7f]", b" ", word) for word in words]
+    shown = [re.sub("[\udc80-\udcff]+", "?", word.decode("utf-8", "surrogateescape")) for word in words]
+    steering = re.compile("[\x80-\x9f\u202a-\u202e\u2066-\u2069]")
+    assert [line.decode() for line in harmless(words)] == [steering.sub("?", text) for text in shown]
 
 
 @pytest.mark.parametrize("word", ["WORK[$(touch pwned)]", "1;touch pwned", "08", "", "9" * 40])
@@ -270,7 +296,7 @@ def test_what_an_image_says_of_itself(world: World) -> None:
     said = '\x1b]0;x\x07\u009b31m\u202e$(touch pwned)","x":"\n\\'
     world.publish("you/a:1", labels={"modelwhisk.adapter.digest": said, "org.opencontainers.image.base.name": said})
     world.publish("you/b:1", entrypoint=["sh", "-c", said, "${PATH}"], cmd=[said])
-    world.docker.stdout = f"{said}\nmodelproxy: {said}\n"
+    world.docker.stdout = f"{said}\nmodelproxy: {said}\n" + os.fsdecode(b"modelproxy: \x9b31m\n")
     done = world.build("you/a:1", "you/b:1", "--verbose", SUMMARY="s.json")
     assert done.status == 2
     assert not ESCAPES.search(done.stdout + done.stderr)
@@ -301,12 +327,16 @@ def test_a_registry_s_digest_is_one(world: World) -> None:
 
 def test_words_that_are_no_utf_8_still_make_a_summary() -> None:
     done = subprocess.run(
-        ["bash", "-c", 'source "$0"; source "$1"; LC_ALL=C; json_string "$(printf "caf\\303\\251\\377\\n\\t\\"")"']
+        [
+            "bash",
+            "-c",
+            'source "$0"; source "$1"; export LC_ALL=C; json_string "$(printf "caf\\303\\251\\377\\n\\t\\"")"',
+        ]
         + [str(PARTS_FOLDER / part) for part in ("reference.sh", "output.sh")],
         capture_output=True,
         check=True,
     )
-    assert json.loads(done.stdout) == 'caf\n\t"'
+    assert json.loads(done.stdout) == 'caf\u00e9?\n\t"'
 
 
 TARGET = "modelwhisk-test/security-hostile-action"
