@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from modelwhisk.client.exchange import Ask, Send, Sent, Sleep, Step, Steps, T
+from modelwhisk.client.in_time import end_answers
 from modelwhisk.content_coding import ACCEPTED, Body, Undecodable
 
 # The platform answers after 60 s at the latest, with a 202; a plain web server takes as long as the model does.
@@ -47,8 +48,8 @@ class SyncTransport:
         self, *, seconds: float = READ_SECONDS, jobs: int = 100, verify: bool = True, on_sleep: OnSleep = _ignore
     ) -> None:
         self._on_sleep = on_sleep
-        self._seconds = seconds
         self._http = httpx.Client(**_options(seconds, jobs, verify))
+        end_answers(self._http, seconds)
         # One line of Python is a whole program here: what isn't closed is closed with its owner.
         self._finalizer = weakref.finalize(self, self._http.close)
 
@@ -87,10 +88,8 @@ class SyncTransport:
         response = self._http.send(_with_coding(request), stream=True)
         try:
             with _body(response) as body:
-                end = time.monotonic() + self._seconds
                 for piece in response.iter_raw():
                     body.add(piece)
-                    _check_time(response, end)
                 return _whole(response, body.whole())
         finally:
             response.close()
@@ -103,8 +102,8 @@ class AsyncTransport:
         self, *, seconds: float = READ_SECONDS, jobs: int = 100, verify: bool = True, on_sleep: OnSleep = _ignore
     ) -> None:
         self._on_sleep = on_sleep
-        self._seconds = seconds
         self._http = httpx.AsyncClient(**_options(seconds, jobs, verify))
+        end_answers(self._http, seconds)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -141,10 +140,8 @@ class AsyncTransport:
         response = await self._http.send(_with_coding(request), stream=True)
         try:
             with _body(response) as body:
-                end = time.monotonic() + self._seconds
                 async for piece in response.aiter_raw():
                     body.add(piece)
-                    _check_time(response, end)
                 return _whole(response, body.whole())
         finally:
             await response.aclose()
@@ -162,12 +159,6 @@ def _body(response: httpx.Response) -> Iterator[Body]:
         yield Body(response.headers.get("content-encoding", ""), _MOST)
     except Undecodable as problem:
         raise httpx.DecodingError(str(problem), request=response.request) from problem
-
-
-def _check_time(response: httpx.Response, end: float) -> None:
-    """Raises `httpx.ReadTimeout` after `end`: httpx's own is between two reads, and a body may come in a trickle."""
-    if time.monotonic() > end:
-        raise httpx.ReadTimeout("its body went on and on", request=response.request)
 
 
 def _whole(response: httpx.Response, body: bytes) -> httpx.Response:

@@ -145,6 +145,12 @@ _UNANSWERED: tuple[tuple[tuple[type[Exception], ...], str, str, str], ...] = (
         _NO_OPENWHISK,
     ),
     (
+        (requests.exceptions.ReadTimeout,),
+        "went on and on",
+        "{host} began to answer and came to no end: the answer was left.",
+        "The request may have been carried out; look before you repeat it.",
+    ),
+    (
         (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError),
         "[Rr]ead timed out",  # a ConnectionError where it was repeated
         "{host} took the request but didn't answer in time.",

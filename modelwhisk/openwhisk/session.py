@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import http.client
 import io
 import ipaddress
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,12 +14,15 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from modelwhisk.answer_time import AnswerTime, WentOn
 from modelwhisk.content_coding import ACCEPTED, HARMLESS, Body, Undecodable
 from modelwhisk.openwhisk.settings import Settings
 
 # By default a record has 1 MiB of result and 10 MB of log, and a page of a list 200 entities.
 _MOST = HARMLESS
 _PIECE = 65_536  # bytes
+# For all of an answer, beside what its begin may take: 10 MB of log by a line of 0.7 Mbit/s.
+_WHOLE_SECONDS = 120.0
 
 
 def open_session(settings: Settings, auth: Any, retries: urllib3.Retry) -> requests.Session:
@@ -34,6 +40,19 @@ def open_session(settings: Settings, auth: Any, retries: urllib3.Retry) -> reque
 class _Adapter(HTTPAdapter):
     """Reads each body here, before anything else of requests does, which would undo any coding without a bound."""
 
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Makes the pool of connections, whose answers have an end."""
+        super().init_poolmanager(*args, **kwargs)
+        _end_answers(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """The same for what goes by a proxy."""
+        known = proxy in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not known:
+            _end_answers(manager)
+        return manager
+
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """The response, all of whose body is there."""
         if _is_loopback(request.url or ""):  # a proxy has no way to this machine's loopback, and would get the key
@@ -48,10 +67,64 @@ class _Adapter(HTTPAdapter):
         except Undecodable as problem:
             raise requests.exceptions.ContentDecodingError(str(problem), request=request) from problem
         except urllib3.exceptions.HTTPError as problem:
+            if isinstance(problem.__cause__, WentOn):
+                raise requests.ReadTimeout(f"{problem.__cause__} (read timed out)", request=request) from problem
             raise requests.ConnectionError(problem, request=request) from problem
         finally:
             raw.close()
         return response
+
+
+def _end_answers(manager: urllib3.PoolManager) -> None:
+    manager.pool_classes_by_scheme = {
+        scheme: _with_end(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+
+
+@functools.cache
+def _with_end(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnectionPool]:
+    """A kind of pool whose connections read their answers by `_Answer`."""
+    connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), {"response_class": _Answer})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+
+class _Answer(http.client.HTTPResponse):
+    """One that must be whole, from its first line on, `_WHOLE_SECONDS` after its first byte may come at the latest."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        # Nothing was read yet, so nothing is lost with the buffer; the socket's time is that for the next byte.
+        time_left = AnswerTime((sock.gettimeout() or 0) + _WHOLE_SECONDS)
+        self.fp = io.BufferedReader(_InTime(self.fp.detach(), sock, time_left))
+
+
+class _InTime(io.RawIOBase):
+    """Reads of a socket, each for no longer than the whole answer has left."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, time_left: AnswerTime) -> None:
+        self._raw, self._sock, self._time_left = raw, sock, time_left
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """As a socket's; raises `WentOn`."""
+        usual, left = self._sock.gettimeout(), self._time_left.left()
+        if usual is not None and usual <= left:
+            return self._raw.readinto(buffer)
+        self._sock.settimeout(left)
+        try:
+            return self._raw.readinto(buffer)
+        except TimeoutError as problem:
+            raise WentOn from problem
+        finally:
+            self._sock.settimeout(usual)
+
+    def close(self) -> None:
+        """Gives the socket back."""
+        self._raw.close()
+        super().close()
 
 
 def _is_loopback(url: str) -> bool:

@@ -13,6 +13,7 @@ import pkgutil
 import re
 import shlex
 import socket
+import socketserver
 import subprocess
 import threading
 import time
@@ -189,10 +190,10 @@ def _sent(url: str) -> Steps[Sent]:
     return (yield Send(httpx.Request("GET", url)))
 
 
-def by_platform(url: str) -> bytes | str:
+def by_platform(url: str, seconds: float = 30) -> bytes | str:
     with OpenWhisk(Settings(url, KEY, namespace="_")) as whisk:
         try:
-            return whisk.get_web(Action.from_json({"name": "a", "namespace": "guest"})).content
+            return whisk.get_web(Action.from_json({"name": "a", "namespace": "guest"}), seconds=seconds).content
         except OpenWhiskError as problem:
             return problem.message
 
@@ -316,6 +317,58 @@ def test_an_answer_without_end_is_left(client: Callable[..., bytes | str], monke
     monkeypatch.setattr(transport_module, "_MOST", 10_000_000)
     with answering("", b"x" * 1_000_000, pause=0) as (address, _):
         assert "is larger than" in str(client(address))
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@CLIENTS
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"HTTP/1.1 200 ", b"O"),
+        (HEAD, b"X: y\r\n"),
+        (HEAD + b"X: ", b"y"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (HEAD + b"Content-Length: 1000000\r\n\r\n", b"x"),
+        (CHUNKED, b"1\r\nx\r\n"),
+        (CHUNKED + b"1;", b"x"),
+        (CHUNKED + b"0\r\nX: ", b"y"),
+    ],
+    ids=["reason", "headers", "a header", "informational", "body", "chunks", "a chunk's head", "trailer"],
+)
+def test_an_answer_in_a_trickle_is_left(
+    client: Callable[..., bytes | str], begin: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is never still for as long as a read may take, so that no bound of a read's ends it."""
+    monkeypatch.setattr(session, "_WHOLE_SECONDS", 0.2)
+    with trickling(begin, more) as address:
+        said = client(address, seconds=0.2)
+    assert re.search("went on and on|came to no end|took the request but didn't answer in time", str(said))
+
+
+@contextmanager
+def trickling(begin: bytes, more: bytes) -> Iterator[str]:
+    """The address of a server that answers with `begin`, and then `more` again and again."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):  # by whom had enough
+                self.request.recv(65_536)
+                self.request.sendall(begin)
+                while True:
+                    time.sleep(0.02)
+                    self.request.sendall(more)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_more_than_an_answer_of_the_platform_s_may_be_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
