@@ -52,13 +52,21 @@ die() {
   exit 2
 }
 
+# Whether a word is one of OPEN_WORDS, which hold a command of ours: what it prints is known only after the pull. Not told
+# by its content, since others' words may have the same.
+is_open() {
+  local word
+  for word in ${OPEN_WORDS[@]+"${OPEN_WORDS[@]}"}; do [[ $1 != "$word" ]] || return 0; done
+  return 1
+}
+
 # A word as it can be pasted into a shell.
 quoted() {
   local escaped="'\\''"
   if matches "$1" '[A-Za-z0-9_./:@%+=,-]+'; then
     printf '%s' "$1"
-  elif [[ $1 == *"$BASE_PLACEHOLDER"* ]]; then
-    printf '"%s"' "$1" # the one word that holds a command: what it prints is known only after the pull
+  elif is_open "$1"; then
+    printf '"%s"' "$1"
   elif clean "$1" && [[ $CLEAN != "$1" || $1 == *[[:cntrl:]]* ]]; then
     printf '%q' "$1"
   else

@@ -209,7 +209,7 @@ move_tags() { # DIGEST TAG...
 }
 
 build() { # TARGET
-  local options=() argument label entrypoint command triggers started=$SECONDS
+  local options=() argument label started=$SECONDS # add_base_command adds to the options
   if ((!BASE_LOCAL)) && ! docker image inspect --format '{{.Id}}' -- "$BASE" >/dev/null 2>&1; then
     say "pulling $BASE"
     patiently "pulling $BASE" docker pull --platform "$PLATFORM" -- "$BASE" || fail "pulling $BASE: $(why)"
@@ -218,13 +218,13 @@ build() { # TARGET
     fail "$BASE is a wrapper itself: give the model's own image, $(base_config 'index .Config.Labels "org.opencontainers.image.base.name"')"
   fi
   # They would run in each stage, see its build arguments, and leave in the wrapper what they made of them.
-  triggers=$(base_command OnBuild) || exit 1
-  [[ $triggers != '['* ]] ||
+  read_base_command OnBuild || BASE_COMMAND='' # a dry run's base may not be here
+  [[ $BASE_COMMAND != '['* ]] ||
     fail "$BASE has ONBUILD instructions, which a wrapper doesn't carry out: give an image that was built FROM it"
-  entrypoint=$(base_command Entrypoint) || exit 1
-  command=$(base_command Cmd) || exit 1
   options+=(--build-arg "MODEL_IMAGE=$BASE")
-  options+=(--build-arg "MODELPROXY_BASE_ENTRYPOINT=$entrypoint" --build-arg "MODELPROXY_BASE_CMD=$command")
+  OPEN_WORDS=()
+  add_base_command MODELPROXY_BASE_ENTRYPOINT Entrypoint
+  add_base_command MODELPROXY_BASE_CMD Cmd
   for argument in ${ARGS[@]+"${ARGS[@]}"}; do options+=(--build-arg "$argument"); done
   if [[ -n $MODEL_DIGEST ]]; then
     # Nothing is downloaded for an image, whose own Python the build runs.
@@ -251,13 +251,19 @@ base_config() { # GO TEMPLATE
   [[ $value == '<no value>' ]] || printf '%s' "$value"
 }
 
-# The base's own ENTRYPOINT, CMD or ONBUILD as JSON, '' for none. Where a dry run hasn't got the base, the command that tells.
-base_command() { # Entrypoint|Cmd|OnBuild
+add_base_command() { # ARGUMENT Entrypoint|Cmd
+  read_base_command "$2" || OPEN_WORDS+=("$1=$BASE_COMMAND")
+  options+=(--build-arg "$1=$BASE_COMMAND")
+}
+
+# Sets BASE_COMMAND to the base's own ENTRYPOINT, CMD or ONBUILD as JSON, '' for none. Fails where a dry run hasn't got the
+# base, with the command that tells.
+read_base_command() { # Entrypoint|Cmd|OnBuild
   local format="{{if .Config.$1}}{{json .Config.$1}}{{end}}"
-  if ! docker image inspect --format "$format" -- "$BASE" 2>/dev/null; then
-    ((DRY_RUN)) || fail "docker image inspect: no $BASE"
-    printf '%s %s %s)' "$BASE_PLACEHOLDER" "'$format'" "$BASE"
-  fi
+  if BASE_COMMAND=$(docker image inspect --format "$format" -- "$BASE" 2>/dev/null); then return; fi
+  ((DRY_RUN)) || fail "docker image inspect: no $BASE"
+  BASE_COMMAND="\$(docker image inspect --format '$format' $(quoted "$BASE"))"
+  return 1
 }
 
 # An empty value is better than none: a wrapper would inherit its base's, and say of itself what is true of the base.

@@ -174,6 +174,29 @@ def test_a_dry_run_shows_such_names_as_they_can_be_pasted(world: World, name: st
     subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
 
 
+# What a dry run has in the place of an ENTRYPOINT that isn't here yet, and that has to be a command of the shell's.
+OF_A_DRY_RUN = "$(docker image inspect --format 2>/dev/null; touch pwned)"
+
+
+@pytest.mark.parametrize("word", [*HOSTILE, OF_A_DRY_RUN], ids=ascii)
+def test_the_commands_of_a_dry_run_run_no_other(world: World, word: str, tmp_path: Path) -> None:
+    folder = world.folder / f"x{word.replace('/', '_')}\n#"
+    folder.mkdir()
+    (folder / "app.py").write_text("app = 1")
+    world.publish("python:3.13-slim")
+    world.have("you/m:1", entrypoint=[word])
+    argument = "MODELPROXY_PATH=/x" + word.replace("\n", "")
+    shown = world.build("--dry-run", "--no-push", f"--build-arg={argument}", "you/m:1", str(folder)).stdout
+    assert "docker build" in shown
+    stub = tmp_path / "stub"
+    stub.mkdir()
+    (stub / "docker").write_text("#!/bin/sh\ncat >/dev/null\n")
+    (stub / "docker").chmod(0o755)
+    environment = {"PATH": f"{stub}:{os.environ['PATH']}"}
+    subprocess.run(["bash"], input=shown, cwd=stub, env=environment, text=True, capture_output=True, check=False)
+    assert [path.name for path in stub.iterdir()] == ["docker"]
+
+
 PIECES = [b"\xc2", b"\x9b", b"\xe2", b"\x80", b"\x81", b"\xae", b"\xf0", b"\xff", b"\x01", b"\x02", b"a"]
 
 
