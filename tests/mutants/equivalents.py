@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 _PADDING = "binascii takes more padding than there must be"
+_SOONER = "# which leaves nothing of nearly all, much sooner than to look at each"
 _BUFFER = "how much is taken at a time is a matter of speed"
 
 EQUIVALENTS: dict[tuple[str, str, str], str] = {
@@ -149,4 +150,25 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         "if demands <= given and rank >= best:",
     ): "equal ranks have the same weight",
     ("formats/multipart", "position = 0", "position = -1"): "a search from before the beginning begins there",
+    **{
+        (
+            "formats/json_text",
+            '_LONG = re.compile("(?<![0-9])[0-9]{%d}" % (MOST_DIGITS + 1))',
+            f'_LONG = re.compile("(?<![0-9])[0-9]{{%d}}" % (MOST_DIGITS {one}))',
+        ): "a matter of speed: the digits of each number are counted where it finds any"
+        for one in ("- 1", "+ 0")
+    },
+    (
+        "formats/json_text",
+        '_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))',
+        '_NO_BRACKETS = bytes(set(range( 255)) - set(b"[]{}"))',
+    ): "no ASCII is above 127",
+    **{
+        (
+            "formats/json_text",
+            f"while brackets and innermost < 9: {_SOONER}",
+            f"while brackets and innermost {few}: {_SOONER}",
+        ): "a matter of speed: the others are counted one by one"
+        for few in ("<= 9", ">= 9", "< 10", "< 8")
+    },
 }

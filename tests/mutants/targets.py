@@ -42,4 +42,8 @@ TARGETS = (
     Target("formats/open_inference", ("open_inference",)),
     Target("formats/zip_reader", ("zip_reader",)),
     Target("formats/data_url", ("data_url",)),
+    Target("formats/json_text", ("json_text",)),
+    Target("remembered", ("remembered",)),
+    Target("charsets", ("charsets",)),
+    Target("base64_codec", ("base64_codec",)),
 )

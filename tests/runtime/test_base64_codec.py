@@ -69,6 +69,9 @@ def test_what_the_image_has_is_used_and_says_the_same(installed):
 def test_what_it_refuses_is_judged_as_before(installed):
     installed(compiled=True)
     base64_codec.quicken()
+    for text in ("QU I=", "QU-_"):
+        with pytest.raises(ValueError, match="Non-base64 digit"):
+            base64_codec.decode(text)
     value = {"__ow_method": "post", "__ow_headers": {"content-type": "image/png"}, "__ow_query": "", "__ow_path": ""}
     assert web_action.decode(dict(value, __ow_body="QUI")).body == b"AB"
     with pytest.raises(BadValue, match="isn't base64"):

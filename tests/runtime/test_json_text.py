@@ -5,9 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from modelproxy.formats import json_text
 
-LONG = "9" * (json_text.MOST_DIGITS + 1)
+LONGEST = "9" * json_text.MOST_DIGITS
+LONG = LONGEST + "9"
 
 
+@pytest.fixture(params=sorted({json_text._LIMITED, False}))
+def by_us_or_by_python(request, monkeypatch):
+    """Newer Pythons limit the digits themselves; how it is done for the older ones is tested on all."""
+    monkeypatch.setattr(json_text, "_LIMITED", request.param)
+
+
+@pytest.mark.usefixtures("by_us_or_by_python")
 @pytest.mark.parametrize("text", ["%s", "[1, %s]", '{"a": %s}', "-%s", '["%%", %s]'])
 @pytest.mark.parametrize("convert", [str, str.encode])
 def test_a_number_of_too_many_digits_is_refused(text, convert):
@@ -15,17 +23,30 @@ def test_a_number_of_too_many_digits_is_refused(text, convert):
         json_text.loads(convert(text.replace("%s", LONG)))
 
 
-@pytest.mark.parametrize("value", [int("9" * json_text.MOST_DIGITS), {"a": LONG}, [LONG, 1, -2], "\u00e9", 1.5, None])
+@pytest.mark.usefixtures("by_us_or_by_python")
+@pytest.mark.parametrize(
+    "value",
+    [int(LONGEST), [LONG, int(LONGEST), -int(LONGEST)], {"a": LONG}, [LONG, 1, -2], "\u00e9", "\ufeffa", 1.5, None],
+)
 def test_all_else_is_json(value):
     text = json.dumps(value)
     assert json_text.loads(text) == json_text.loads(text.encode("utf-8")) == value
 
 
+def test_where_python_has_no_limit_the_error_names_ours(monkeypatch):
+    monkeypatch.setattr(json_text, "_LIMITED", False)
+    for text in (LONG, "[-%s]" % LONG, '["%s", 1%s]' % (LONG, LONG)):
+        with pytest.raises(ValueError, match=r"^a number has more than 4300 digits$"):
+            json_text.loads(text)
+
+
+@pytest.mark.usefixtures("by_us_or_by_python")
 def test_options_are_json_s():
     with pytest.raises(ZeroDivisionError):
         json_text.loads('["%s", NaN]' % LONG, parse_constant=lambda constant: 1 // 0)
 
 
+@pytest.mark.usefixtures("by_us_or_by_python")
 def test_a_million_digits_cost_no_time():
     with pytest.raises(ValueError, match="digits"):
         json_text.loads("[" + "9" * 5000000 + "]")
@@ -53,3 +74,9 @@ def test_how_deep_json_is(value, more, ascii_only, several):
         value = [1, [], value, {"a": "]"}]
         expected = max(expected, 2)
     assert json_text.levels_of(json.dumps(value, ensure_ascii=ascii_only)) == expected
+
+
+@pytest.mark.parametrize("depths", [[1, 30], [11, 14], [14, 11], [30, 12, 31], [12, 12, 12], [9], [10, 9, 10, 11]])
+def test_how_deep_the_deepest_of_several_is(depths):
+    several = ['{"a": ' * (depth - 1) + "[]" + "}" * (depth - 1) for depth in depths]
+    assert json_text.levels_of("[%s]" % ", ".join(several)) == 1 + max(depths)

@@ -1,6 +1,7 @@
 """What is kept of calls: little, whatever their callers send."""
 
 import gc
+import sys
 import tracemalloc
 
 import pytest
@@ -24,6 +25,15 @@ def test_what_is_large_is_made_anew():
     for texts in (("a",), ("a", 1000 * "b"), 50 * ("",)):
         assert length(texts) == length(texts) == len(texts)
     assert made == [("a",)] + 2 * [("a", 1000 * "b")] + 2 * [50 * ("",)]
+
+
+@pytest.mark.parametrize(("size", "times"), [(399, 1), (400, 1), (401, 2)])
+def test_an_argument_of_400_bytes_is_kept_and_none_of_more(size, times):
+    made = []
+    upper = remembered(9)(lambda text: made.append(text) or text.upper())
+    text = (size - sys.getsizeof("")) * "a"
+    assert upper(text) == upper(text) == text.upper()
+    assert (sys.getsizeof(text), len(made)) == (size, times)
 
 
 def test_what_raised_is_no_value():
