@@ -31,14 +31,15 @@ def shrink_picture(part: FilePart, room: int) -> FilePart:
     if len(part.content) <= room or not part.media_type.startswith("image/"):
         return part
     try:
-        from PIL import ImageOps  # noqa: PLC0415 (optional)
+        import PIL.Image  # noqa: F401, PLC0415 (optional)
     except ImportError as problem:
         raise ClientError("--shrink needs Pillow: pip install 'modelwhisk[pictures]'") from problem
     try:
-        with adapter.part("formats.picture_file").opened(part.content, most=_MOST_BYTES) as opened:
-            form = opened.format or "PNG"
-            picture: Image = ImageOps.exif_transpose(opened) or opened
-            picture.load()
+        pictures = adapter.part("formats.picture_file")
+        with pictures.opened(part.content, most=_MOST_BYTES) as opened:
+            opened.load()
+            form = opened.format
+            picture: Image = pictures.upright(opened)
     except Exception as problem:  # Pillow raises anything on a broken file
         raise InputError(part.name, f"can't be read as a picture: {problem}") from problem
     return replace(part, content=_fitting(picture, form, len(part.content), room, part.name))

@@ -95,7 +95,7 @@ def test_what_is_no_picture(content):
 
 
 def test_a_file_that_is_a_program_is_no_picture():
-    with pytest.raises(picture.NoPicture, match="EPS isn't taken"):
+    with pytest.raises(picture.NoPicture, match="read: it is none of PNG, JPEG"):
         picture.embedding(file_of(drawn(), "EPS"))
 
 

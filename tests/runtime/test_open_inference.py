@@ -509,11 +509,9 @@ def turned():
     return png(image, format="JPEG", exif=exif, quality=95)
 
 
-def test_a_photo_that_lies_on_its_side_is_put_upright(monkeypatch):
+def test_a_photo_that_lies_on_its_side_is_put_upright():
     array = image_tensor.array_of(picture([None, 3, None, None]), turned())
     assert array.shape == (1, 3, 16, 8) and array[0, 0, 0, 0] > 0.9 and array[0, 0, 15, 0] < 0.1
-    monkeypatch.delattr("PIL.ImageOps.exif_transpose")
-    assert image_tensor.array_of(picture([None, 3, None, None]), turned()).shape == (1, 3, 8, 16)
 
 
 @pytest.mark.parametrize("box", [1024, 3])
@@ -557,10 +555,9 @@ def test_a_picture_whose_colours_cant_be_converted_is_refused(monkeypatch):
         image_tensor.array_of(picture([None, 3, 8, 8]), content)
 
 
-@pytest.mark.parametrize("kind", ["EPS", "ICO"])
-def test_a_file_that_is_a_program_or_holds_another_picture_is_refused(kind):
-    with refused("is no picture: %s isn't taken" % kind):
-        image_tensor.array_of(picture([None, 3, 8, 8]), png(Image.new("RGB", (32, 32)), format=kind))
+def test_a_file_of_a_format_that_is_not_taken_is_refused():
+    with refused("is no picture: it is none of PNG, JPEG, GIF, BMP, WEBP, TIFF, PPM, which are taken"):
+        image_tensor.array_of(picture([None, 3, 8, 8]), png(Image.new("RGB", (32, 32)), format="ICO"))
 
 
 def test_without_pillow_pictures_cant_be_read(monkeypatch):

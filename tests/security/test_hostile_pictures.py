@@ -24,6 +24,18 @@ from modelwhisk.invoke.shrink import shrink_picture
 picture, image_tensor, tensors = map(adapter.part, ("drift.picture", "formats.image_tensor", "formats.tensors"))
 
 PROGRAM = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n%%EndComments\n(pwned) show showpage\n%%EOF\n"
+# IPTC's own way to hold a file, which Pillow opens as it opens any.
+WRAPPED = b"".join(
+    b"\x1c" + field + struct.pack(">H", len(content)) + content
+    for field, content in (
+        (b"\3\x14", b"\0\0\0\x1c"),
+        (b"\3\x1e", b"\0\0\0\x1c"),
+        (b"\3\x3c", b"\1\0"),
+        (b"\3\x41", b"\1"),
+        (b"\3\x78", b"\5"),
+        (b"\x08\x0a", PROGRAM),
+    )
+)
 
 
 def bomb() -> bytes:
@@ -63,12 +75,15 @@ OPENERS: dict[str, Callable[[bytes, Path], object]] = {
 REFUSALS = (ValueError, picture.NoPicture, image_tensor.BadValue, InputError)
 
 
+@pytest.mark.parametrize("content", [PROGRAM, WRAPPED])
 @pytest.mark.parametrize("opener", OPENERS)
-def test_no_picture_is_run_by_ghostscript(opener: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_picture_is_run_by_ghostscript(
+    opener: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran = []
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *given, **options: ran.append(given))
     with contextlib.suppress(*REFUSALS):
-        OPENERS[opener](PROGRAM, tmp_path)
+        OPENERS[opener](content, tmp_path)
     assert not ran
 
 

@@ -134,16 +134,15 @@ def _values(picture):
 def _image(picture, content):
     """The picture in the input's size and colours."""
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image
     except ImportError as error:
         raise NoPillow(str(error)) from None
-    upright = getattr(ImageOps, "exif_transpose", Image.Image.copy)  # new in Pillow 6
     is_open = None in picture.size
     more = picture.channels * numpy.dtype(_DTYPES[picture.datatype]).itemsize if is_open else 0
     try:
-        image = upright(picture_file.opened(content, more=more, side=max(side or 0 for side in picture.size)))
+        image = picture_file.opened(content, more=more, side=max(side or 0 for side in picture.size))
         image.load()
-        image = picture_file.plain(image, "L" if picture.channels == 1 else "RGB")
+        image = picture_file.plain(picture_file.upright(image), "L" if picture.channels == 1 else "RGB")
     except picture_file.TooLarge as error:
         raise BadValue("The picture for the input %r is too large: %s." % (picture.name, error)) from None
     except Exception as error:  # Pillow raises anything on a broken file

@@ -1,18 +1,20 @@
-"""Opens a picture file that somebody sent, unless to unpack it would cost much memory or run another program, and makes
-plain colours of its pixels. Pure."""
+"""Opens a picture file that somebody sent, unless to unpack it would cost much memory, and makes plain colours of its
+pixels. Pure."""
 
-from io import BytesIO
+from importlib import import_module
+
+from . import picture_formats
 
 # That a picture may need at once, of which a PNG of 50 kB can ask for gigabytes. As much as the photo of a camera needs
 # (24 megapixels in colour: as it is and upright), or of a phone as float32 (12 megapixels).
 MOST_BYTES = 200 * 1000 * 1000
-# EPS is a program, which Pillow has Ghostscript run; what an icon holds is a picture whose size only unpacking tells.
-_REFUSED = ("EPS", "ICNS", "ICO")
 # Bytes for each pixel that a decoder needs beside what it decodes into, for each band: as measured. JPEG's are the
 # coefficients of progressive ones, which stay whole also where the picture is decoded smaller.
-_DECODERS = {"AVIF": 4, "JPEG": 2, "JPEG2000": 6, "MPO": 2, "WEBP": 4}
+_DECODERS = {"JPEG": 2, "WEBP": 4}
 _COLOURS = 4  # bytes of each pixel of Pillow's, but for the modes below
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+# Pillow's way to put upright what lies as EXIF's orientation says, from 2 on.
+_WAYS = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
 _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 BOX = 512  # pixels: what is converted at a time takes 1 MB for each step
 
@@ -22,19 +24,21 @@ class TooLarge(ValueError):
 
 
 def opened(content, most=MOST_BYTES, more=0, side=0):
-    """Pillow's ``Image`` of a file's bytes, not unpacked yet. Raises ``ImportError`` without Pillow, ``TooLarge``,
-    ``ValueError`` for what is refused, and what Pillow raises for a broken file, which may be anything.
+    """Pillow's ``Image`` of a file's bytes, not unpacked yet, nor put upright. Raises ``ImportError`` without Pillow,
+    ``TooLarge``, ``ValueError`` for what isn't taken or is broken; to unpack it may raise anything.
 
     most   bytes of memory that the picture may need.
     more   bytes for each pixel that the caller makes of the whole picture; 0 where it resizes it first.
     side   the longest side, in pixels, to which the caller resizes it, 0 for none: a JPEG that is too large is decoded
            smaller, but twice as large as that.
     """
-    from PIL import Image
-
-    image = Image.open(BytesIO(content))
-    if image.format in _REFUSED:
-        raise ValueError("%s isn't taken" % image.format)
+    name, file, orientation = picture_formats.bare(content)
+    plugin = import_module("PIL.%sImagePlugin" % name)
+    try:
+        image = getattr(plugin, name + "ImageFile")(file)  # so no other plugin is asked
+    except Exception as error:  # Pillow raises anything on a broken file
+        raise ValueError("it can't be read as %s: %s" % (name.upper(), error or type(error).__name__)) from None
+    image.info["orientation"] = orientation
     size = width, height = image.size
     decoder = _decoder(image)
     if side and not more and _needed(image, decoder, more, side) > most:
@@ -77,6 +81,16 @@ def boxes(size):
     for upper in range(0, height, BOX):
         for left in range(0, width, BOX):
             yield left, upper, min(left + BOX, width), min(upper + BOX, height)
+
+
+def upright(image):
+    """What ``opened`` gave, turned as its EXIF says."""
+    from PIL import Image
+
+    orientation = image.info.pop("orientation")
+    if not 2 <= orientation <= 8:
+        return image
+    return image.transpose(getattr(Image, _WAYS[orientation - 2]))
 
 
 def plain(image, mode):
