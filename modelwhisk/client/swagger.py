@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 from modelwhisk.client.errors import InterfaceError
 from modelwhisk.client.interface import PLAIN, Field, Form, Interface, Kind, Place
+from modelwhisk.client.references import Object, References
 
 _PREDICT_PATHS = ("/model/predict", "/predict", "/inference", "/v1/predict")
 _KINDS = frozenset({"file", "string", "integer", "number", "boolean", "array", "object"})
-_MAX_REFERENCES = 20  # deep: a reference to itself never ends
+_MOST_LEVELS = 20  # of arrays of arrays: a schema may be one of itself
 
 _BEYOND = 1e300  # what is no number that a bound may be; NaN isn't less
-
-Object = Mapping[str, Any]
 
 
 def interface_of(document: object, path: str | None = None) -> Interface:
@@ -61,15 +60,18 @@ def bound_of(value: object) -> float | None:
 class _Reader:
     def __init__(self, document: Object) -> None:
         self._document = document
+        self._references = References(document)
+        # By schema and depth. Many may refer to one, whose choices may be many.
+        self._fields: dict[tuple[int, int], tuple[Object, Field]] = {}
 
     def read(self, path: str, method: str, shared: Object) -> Interface:
         operation = shared[method]
-        parameters = [
-            self._resolved(item) for item in (*shared.get("parameters", ()), *operation.get("parameters", ()))
-        ]
-        inputs, form, whole = self._parameters(parameters)
+        listed = (*shared.get("parameters", ()), *operation.get("parameters", ()))
+        # A name stands once in each place; what the operation says of it counts (OpenAPI 3.0.3, "Operation Object").
+        parameters = {(one.get("in"), one.get("name")): one for one in map(self._references.resolved, listed)}
+        inputs, form, whole = self._parameters(parameters.values())
         if "requestBody" in operation:  # OpenAPI 3
-            body_inputs, form, whole = self._request_body(self._resolved(operation["requestBody"]))
+            body_inputs, form, whole = self._request_body(self._references.resolved(operation["requestBody"]))
             inputs += body_inputs
         consumes = operation.get("consumes") or ()
         if form == "urlencoded" and "multipart/form-data" in consumes:
@@ -88,7 +90,7 @@ class _Reader:
             version=str(information.get("version", "")),
         )
 
-    def _parameters(self, parameters: list[Object]) -> tuple[list[Field], Form, bool]:
+    def _parameters(self, parameters: Iterable[Object]) -> tuple[list[Field], Form, bool]:
         inputs: list[Field] = []
         form: Form = "query"
         whole = False
@@ -114,34 +116,40 @@ class _Reader:
 
     def _body(self, schema: Object, required: bool) -> tuple[list[Field], bool]:
         """The fields of a JSON body, and whether it is one value rather than an object."""
-        schema = self._resolved(schema)
+        schema = self._references.resolved(schema)
         if schema.get("properties"):
             return list(self._properties(schema)), False
         return [self._schema(PLAIN, schema, required=required)], True
 
     def _properties(self, schema: Object) -> Iterator[Field]:
-        needed = schema.get("required", ())
+        stated = schema.get("required")
+        needed = {name for name in stated if isinstance(name, str)} if isinstance(stated, list) else set()
         for name, item in schema.get("properties", {}).items():
-            yield self._schema(str(name), item, required=isinstance(needed, list) and name in needed)
+            yield self._schema(str(name), item, required=name in needed)
 
     def _schema(self, name: str, schema: Object, *, required: bool = False, depth: int = 0) -> Field:
-        schema = self._resolved(schema)
+        schema = self._references.resolved(schema)
+        known = id(schema), depth
+        if known not in self._fields:
+            self._fields[known] = schema, self._made(schema, depth)
+        return replace(self._fields[known][1], name=name, required=required)
+
+    def _made(self, schema: Object, depth: int) -> Field:
         kind = schema.get("type", "object" if "properties" in schema else "any")
         if isinstance(kind, list):  # OpenAPI 3.1 and JSON Schema: ["string", "null"]
             kind = next((item for item in kind if item != "null"), "any")
         if kind == "string" and (schema.get("format") == "binary" or "contentMediaType" in schema):
             kind = "file"
-        items = schema.get("items") if kind == "array" and depth < _MAX_REFERENCES else None
+        items = schema.get("items") if kind == "array" and depth < _MOST_LEVELS else None
         return Field(
-            name=name,
+            name=PLAIN,
             kind=cast(Kind, kind) if kind in _KINDS else "any",
-            required=required,
             description=str(schema.get("description", "")),
             default=schema.get("default"),
             choices=tuple(schema.get("enum", ())),
             minimum=bound_of(schema.get("minimum")),
             maximum=bound_of(schema.get("maximum")),
-            items=self._schema(name, items, depth=depth + 1) if isinstance(items, Mapping) else None,
+            items=self._schema(PLAIN, items, depth=depth + 1) if isinstance(items, Mapping) else None,
         )
 
     def _request_body(self, body: Object) -> tuple[list[Field], Form, bool]:
@@ -159,34 +167,24 @@ class _Reader:
                     return fields, form, whole
                 # OpenAPI 3.0.3, "Special Considerations for multipart Content": an array is a part for each element.
                 fields = [
-                    replace(field, place="form", repeated=True) for field in self._properties(self._resolved(schema))
+                    replace(field, place="form", repeated=True)
+                    for field in self._properties(self._references.resolved(schema))
                 ]
                 return fields, form, False
         raise InterfaceError(f"predictions take {', '.join(content) or 'no known type'}, which has no fields")
 
     def _outputs(self, operation: Object) -> tuple[tuple[Field, ...], tuple[str, ...]]:
         responses = operation.get("responses", {})
-        response = self._resolved(responses.get("200") or responses.get(200) or responses.get("default") or {})
+        response = self._references.resolved(
+            responses.get("200") or responses.get(200) or responses.get("default") or {}
+        )
         content = response.get("content", {})
         produces = tuple(operation.get("produces") or content or ())
         first: Object = next(iter(content.values()), {})
-        schema = self._resolved(response.get("schema") or first.get("schema", {}))
+        schema = self._references.resolved(response.get("schema") or first.get("schema", {}))
         if schema.get("properties"):
             return tuple(self._properties(schema)), produces
         if schema:
             return (self._schema(PLAIN, schema),), produces
         binary = bool(produces) and not any("json" in item or item == "*/*" for item in produces)
         return ((Field(PLAIN, "file", description=", ".join(produces)),) if binary else ()), produces
-
-    def _resolved(self, item: Object) -> Object:
-        """`item`, or what it refers to within the document."""
-        for _ in range(_MAX_REFERENCES):
-            reference = item.get("$ref")
-            if reference is None and len(item.get("allOf", ())) == 1:
-                reference, item = item["allOf"][0].get("$ref"), item["allOf"][0]
-            if reference is None:
-                return item
-            item = self._document
-            for part in str(reference).removeprefix("#/").split("/"):
-                item = item[part.replace("~1", "/").replace("~0", "~")]
-        raise ValueError("references in a circle")

@@ -117,6 +117,8 @@ def curl_line(
         interface = interface_of(document)
     except InterfaceError:
         return otherwise
+    if not _may_be_short(interface):
+        return otherwise
     words = ["curl", *options]
     producer, notes = "", []
     if interface.form == "json":
@@ -145,16 +147,30 @@ def curl_line(
     return line if len(line.command) + len(line.note) <= _LONGEST else otherwise
 
 
+def _may_be_short(interface: Interface) -> bool:
+    """Whether the fields' words are no longer than a line may be: one value may be that of any number of fields."""
+    length = 0
+    for field in (*_sent(interface), *_asked(interface)):
+        length += len(field.name) + len(field.description if field.kind == "file" else _text(field))
+        if length > _LONGEST:
+            return False
+    return True
+
+
 def _sent(interface: Interface) -> list[Field]:
     """The fields of the form that must be sent, or its first file where none must."""
     fields = [field for field in interface.inputs if field.place == "form"]
     return [field for field in fields if field.required] or [field for field in fields if field.kind == "file"][:1]
 
 
-def _query(interface: Interface) -> str:
+def _asked(interface: Interface) -> list[Field]:
     """What is needed in the query, and what has a default and so can be shown without a guess."""
     fields = [field for field in interface.inputs if field.place == "query"]
-    shown = {field.name: _text(field) for field in fields if field.required or field.default is not None}
+    return [field for field in fields if field.required or field.default is not None]
+
+
+def _query(interface: Interface) -> str:
+    shown = {field.name: _text(field) for field in _asked(interface)}
     return f"?{urlencode(shown)}" if shown else ""
 
 

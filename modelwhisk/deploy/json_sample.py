@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
+from modelwhisk.client.references import Object, References
 from modelwhisk.client.swagger import bound_of
 
 # A schema may refer to others many times, and these to more.
@@ -14,8 +14,6 @@ _DEPTH = 8
 _VALUES = 200  # in one body
 _LENGTH_OF_A_VALUE = 100  # characters, by which examples are counted
 _TEXT = "I wish you a good morning, and a good day."
-
-Object = Mapping[str, Any]
 
 
 def sample_body(document: Object, path: str, method: str) -> Any:
@@ -37,14 +35,14 @@ def _body_schema(document: Object, path: str, operation: Object) -> Object:
 
 class _Sampler:
     def __init__(self, document: Object) -> None:
-        self._document = document
+        self._references = References(document)
         self._left = _VALUES
         self._open: list[Object] = []  # the schemas that a value is being made up for
 
     def sample(self, schema: Object, depth: int = 0) -> Any:
         """A value that fits: the schema's example, default or first choice, else one made up for its type. Lists and
         objects are empty within themselves, and once there are enough values."""
-        schema = self._resolved(schema)
+        schema = self._references.resolved(schema)
         self._left -= 1
         for key in ("example", "default"):
             if schema.get(key) is not None and self._left > 0:
@@ -69,31 +67,19 @@ class _Sampler:
     def _object(self, schema: Object, depth: int) -> dict[str, Any]:
         """With the properties that must be there, or all where none must; but for these, no object within itself."""
         properties = schema.get("properties", {})
-        wanted = schema.get("required") or [
+        wanted = dict.fromkeys(schema.get("required") or ()) or [
             name for name, item in properties.items() if not self._goes_in_circles(item)
         ]
         return {name: self.sample(properties[name], depth) for name in wanted if name in properties}
 
     def _goes_in_circles(self, schema: Object) -> bool:
         """Whether a value of it would be within another of it, without end."""
-        resolved = self._resolved(schema)
+        resolved = self._references.resolved(schema)
         return any(resolved is one for one in self._open)
 
     def _counted(self, value: Any) -> Any:
         self._left -= len(json.dumps(value)) // _LENGTH_OF_A_VALUE
         return value
-
-    def _resolved(self, schema: Object) -> Object:
-        for _ in range(_DEPTH):
-            if len(schema.get("allOf", ())) == 1:
-                schema = schema["allOf"][0]
-            if "$ref" not in schema:
-                break
-            found: Any = self._document
-            for part in schema["$ref"].removeprefix("#/").split("/"):
-                found = found[part]
-            schema = found
-        return schema
 
 
 def scalar(kind: str, minimum: float | None) -> Any:
