@@ -116,9 +116,10 @@ class Scanner:
 
     def number(self, cap: int) -> int:
         """Digits, and the white space after them; larger numbers count as `cap`."""
-        value = min(int(self.some_of(DIGIT)), cap)
+        digits = self.some_of(DIGIT).lstrip("0")
         self.ows()
-        return value
+        # Only what may be below is read as a number: of thousands of digits Python makes none, or takes long.
+        return cap if len(digits) > len(str(cap)) else min(int(digits or "0"), cap)
 
     def attempt(self, rule: Callable[[Scanner], T]) -> T | None:
         """What `rule` takes, or None and nothing taken."""

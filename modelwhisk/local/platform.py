@@ -154,7 +154,13 @@ class LocalPlatform:
             started.append(activation)
             self._unanswered[activation.id] = None
 
-        response = await self._answer(request, transaction, on_start)
+        try:
+            response = await self._answer(request, transaction, on_start)
+        except Exception:
+            # What the platform's HTTP library does where its application fails: the client has an answer, others go on.
+            path = request.target.partition("?")[0]
+            _log.exception("a request failed in the platform itself: %s %s", request.method, path)
+            response = plain(500, messages.INTERNAL_ERROR)
         elapsed = (asyncio.get_running_loop().time() - start) * 1000
         self._on_exchange(Exchange(request, response.status, elapsed, started[0] if started else None))
         for activation in started:

@@ -78,13 +78,18 @@ def _headers(value: Json) -> Headers:
 
 
 def _header_texts(value: Json) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list):
-        return [text for item in value for text in _header_texts(item)]
-    if value is None or isinstance(value, dict):
-        raise _Invalid(messages.invalid_media("message/http"))
-    return [_scalar_text(value)]
+    """The values of a header: one, or those of a list, whose items may be lists as well, as deep as JSON goes."""
+    texts: list[str] = []
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, list):
+            pending += reversed(item)
+        elif item is None or isinstance(item, dict):
+            raise _Invalid(messages.invalid_media("message/http"))
+        else:
+            texts.append(item if isinstance(item, str) else _scalar_text(item))
+    return texts
 
 
 def _scalar_text(value: bool | Decimal | int) -> str:

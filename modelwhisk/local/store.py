@@ -12,7 +12,7 @@ from pathlib import Path
 from modelwhisk.local import spray_json
 from modelwhisk.local.entities import ActionEntity, Entity, PackageEntity
 from modelwhisk.local.names import EntityId
-from modelwhisk.local.spray_json import Json, compact
+from modelwhisk.local.spray_json import Json, compact, utf_8
 
 FILE = "modelwhisk.sqlite3"
 
@@ -81,7 +81,7 @@ class Store:
     def put(self, entity: Entity) -> None:
         """Stores an entity in the place of the one of the same name."""
         id = entity.id
-        row = (id.namespace, id.package, id.name, entity.kind, entity.updated, compact(entity.to_json()))
+        row = (id.namespace, id.package, id.name, entity.kind, entity.updated, _text(entity.to_json()))
         with self._database:
             self._database.execute("INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)", row)
         self._known[id] = entity
@@ -116,9 +116,9 @@ class Store:
 
     def put_activation(self, id: str, path: str, written: Mapping[str, Json], summary: Mapping[str, Json]) -> None:
         """Stores an activation's record, and what lists show of it; `path` is `[package/]name` of its action."""
-        text = compact(dict(written))
+        text = _text(dict(written))
         size = len(text)
-        row = (id, written["namespace"], path, written["start"], size, compact(dict(summary)), text)
+        row = (id, written["namespace"], path, written["start"], size, _text(dict(summary)), text)
         with self._database:
             self._database.execute("INSERT OR REPLACE INTO activations VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         self._bytes += size
@@ -216,6 +216,11 @@ def _entity(row: tuple[str, ...]) -> Entity:
     namespace, package, name, kind, document = row
     made = ActionEntity if kind == ActionEntity.kind else PackageEntity
     return made.stored(EntityId(namespace, package, name), spray_json.parse(document))
+
+
+def _text(document: Json) -> str:
+    """A document as it is kept: in UTF-8, which halves of surrogate pairs have no place in."""
+    return utf_8(compact(document)).decode("utf-8")
 
 
 def _document(text: str) -> dict[str, Json]:

@@ -20,7 +20,7 @@ from modelwhisk.local.media_types import PLAIN_TEXT, parse_content_type
 from modelwhisk.local.negotiation import Preferences
 from modelwhisk.local.request_mapping import MalformedBody, ParametersNotAllowed, action_value
 from modelwhisk.local.result_mapping import EXTENSIONS, respond
-from modelwhisk.local.spray_json import JsonError
+from modelwhisk.local.spray_json import Json, JsonError
 from modelwhisk.local.spray_json_parser import explain
 from modelwhisk.local.uri import IllegalUri, Query, normalise_reference, parse_query, parse_target, render_path
 
@@ -181,6 +181,9 @@ def test_limits_of_json() -> None:
         ("date", "Mon, 06 Nov 1994 08:49:37 GMT", "Mon, 06 Nov 1994 08:49:37 GMT"),
         ("range", "bytes=0-9,-5, 7-", "bytes=0-9, -5, 7-"),
         ("range", "bytes=9-0", "bytes=9-0"),
+        ("range", f"bytes={'9' * 5000}-", f"bytes={'9' * 18}-"),
+        ("age", "9" * 5000, "2147483647"),
+        ("age", "0" * 5000 + "7", "7"),
         ("if-none-match", 'W/"a",  "b"', 'W/"a", "b"'),
         ("cache-control", 'private="a, b", max-stale, x="y z"', 'private="a,b", max-stale, x="y z"'),
         ("x-forwarded-for", "1.2.3.4,2001:db8::1, unknown", "1.2.3.4, 2001:db8:0:0:0:0:0:1, unknown"),
@@ -331,6 +334,14 @@ def test_204_is_negotiated_and_loses_its_body() -> None:
 def test_header_values_are_written_as_java_writes_numbers() -> None:
     response = response_of({"headers": {"b": 1.50, "a": [True, ["x", 2]]}})
     assert response.headers == (("a", "true"), ("a", "x"), ("a", "2"), ("b", "1.5"))
+
+
+def test_values_of_a_header_come_in_order_however_deep_their_lists_are() -> None:
+    deep: Json = "last"
+    for number in range(900):
+        deep = [Decimal(number), deep]
+    response = respond(Preferences(), ".http", {"headers": {"a": deep}}, "tid")
+    assert response.headers == tuple(("a", text) for text in [*map(str, reversed(range(900))), "last"])
 
 
 def test_rendering_cuts_characters_and_leaves_out_broken_fields() -> None:

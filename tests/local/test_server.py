@@ -14,7 +14,8 @@ from little_containers import LittleFactory, after_init, result
 from raw_http import RawResponse, message, send
 from running_platform import running
 
-from modelwhisk.local import Action, LocalPlatform, web_annotations
+from modelwhisk.local import Action, LocalPlatform, platform, web_annotations
+from modelwhisk.local.platform import Exchange
 
 KEY = "user:secret"
 BASE = "/api/v1/web/guest/default/"
@@ -282,6 +283,31 @@ def test_a_client_that_goes_away_in_the_middle_harms_nobody(site: Site) -> None:
 def test_folded_headers_and_bare_line_feeds_are_read(site: Site) -> None:
     assert site.send(f"GET {BASE}plain HTTP/1.1\nHost: h\nX-A: b\n  c\n\n".encode()).body == b"ok"
     assert site.factory.runs[-1]["value"]["__ow_headers"]["x-a"] == "b c"
+
+
+def test_numbers_of_any_length_in_a_header_are_answered(site: Site) -> None:
+    digits = "9" * 8000
+    response = site.ask("GET", f"{BASE}plain", ("Range", f"bytes={digits}-"), ("Age", digits), ("Retry-After", digits))
+    assert response.body == b"ok"
+    shown = site.factory.runs[-1]["value"]["__ow_headers"]
+    assert (shown["age"], shown["retry-after"]) == ("2147483647", "2147483647")
+
+
+def test_what_fails_in_the_platform_itself_has_an_answer(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the platform's HTTP library answers what its application raises; the next request is served as ever."""
+    exchanges: list[Exchange] = []
+    monkeypatch.setattr(site.platform, "_on_exchange", exchanges.append)
+    with monkeypatch.context() as broken:
+        broken.setattr(platform, "route", lambda *given: 1 / 0)
+        response = site.ask("GET", f"{BASE}plain?key=s3cret")
+    assert (response.status, response.body) == (500, b"There was an internal server error.")
+    assert [one.status for one in exchanges] == [500]
+    assert f"GET {BASE}plain" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+    assert "s3cret" not in caplog.text
+    assert site.ask("GET", f"{BASE}plain").body == b"ok"
 
 
 def test_the_callers_transaction_id_is_kept(site: Site) -> None:

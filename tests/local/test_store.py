@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from little_containers import LittleFactory
+from little_containers import LittleFactory, reply
 from rest_client import BLACK_BOX, a_desk, echo
 
 from modelwhisk.local import Action, store, watcher
@@ -87,6 +87,19 @@ def test_other_users_of_the_machine_can_not_read_it(tmp_path: Path) -> None:
         again.close()
     finally:
         os.umask(before)
+
+
+def test_halves_of_surrogate_pairs_cost_no_record(tmp_path: Path) -> None:
+    """A result, an error and a parameter may have them, the file can't: they are kept as clients are shown them."""
+    half = '{"text": "\\ud800x"}'
+    with a_desk(lambda path, message: reply(half if path == "/run" else "{}"), data=tmp_path) as desk:
+        made = desk.ask("PUT", "actions/a", {"exec": BLACK_BOX, "parameters": [{"key": "p", "value": "\ud800"}]})
+        assert made.status == 200
+        done = desk.record(desk.invoke())
+        assert done["response"]["result"] == {"text": "?x"}
+    with a_desk(data=tmp_path) as desk:
+        assert desk.ask("GET", f"activations/{done['activationId']}").json == done
+        assert desk.ask("GET", "actions/a").json == made.json
 
 
 def test_the_oldest_activations_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
