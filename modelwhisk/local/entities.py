@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from modelwhisk.local import executables, names
@@ -21,6 +22,7 @@ from modelwhisk.local.spray_json import Json, compact
 FIRST_VERSION = "0.0.1"
 
 _VERSION_NUMBER = re.compile(r"[+-]?[0-9]+")
+_MAX_INT = 2**31 - 1
 
 
 class Undefined(ValueError):
@@ -319,10 +321,10 @@ def _version(fields: Mapping[str, Json]) -> str | None:
     parts = stated.split(".") if isinstance(stated, str) and stated else [] if stated == "" else ["?"]
     if not all(_VERSION_NUMBER.fullmatch(part) for part in parts[:3]):
         raise Malformed("semantic version malformed")
-    numbers = [int(part) for part in parts[:3]] + [0] * (3 - len(parts[:3]))
-    if min(numbers) < 0 or not any(numbers):
+    numbers = [Decimal(part) for part in parts[:3]] + [Decimal(0)] * (3 - len(parts[:3]))
+    if not 0 <= min(numbers) <= max(numbers) <= _MAX_INT or not any(numbers):
         raise Malformed("semantic version malformed")
-    return ".".join(map(str, numbers))
+    return ".".join(str(int(number)) for number in numbers)
 
 
 def _binding(value: Json, namespace: str) -> EntityId | None:

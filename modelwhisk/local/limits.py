@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from modelwhisk.local.parameters import Malformed
-from modelwhisk.local.spray_json import Json
+from modelwhisk.local.spray_json import MAX_NUMBER_CHARACTERS, Json
 
 MEGABYTE = 1_048_576
 
@@ -132,9 +132,12 @@ def read_limits(document: Json) -> dict[str, int]:
 def _whole(field: str, value: Json) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise Malformed(f"{_MALFORMED.get(field, 'instance concurrency')} limit malformed")
-    if value != int(value):
+    number = Decimal(value)
+    if number.adjusted() > MAX_NUMBER_CHARACTERS + 32:
+        return 0  # what is below: none of the last 32 bits is set in what ends with 32 zeros, not written out for that
+    if number != int(number):
         raise Malformed(f"requirement failed: {_NAMES[field]} must be whole number")
-    return (int(value) + 2**31) % 2**32 - 2**31  # a JVM's `intValue`
+    return (int(number) + 2**31) % 2**32 - 2**31  # a JVM's `intValue`
 
 
 def check_limits(asked: Mapping[str, int], allowed: PlatformLimits) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from modelwhisk.local import spray_json
 from modelwhisk.local.header_models import normalise
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, Rejected, render
+from modelwhisk.local.limits import read_limits
 from modelwhisk.local.media_types import PLAIN_TEXT, parse_content_type
 from modelwhisk.local.negotiation import Preferences
 from modelwhisk.local.request_mapping import MalformedBody, ParametersNotAllowed, action_value
@@ -147,6 +148,20 @@ def _refuse(name: str) -> Any:
 )  # fmt: skip
 def test_numbers_keep_their_form(text: str, written: str) -> None:
     assert spray_json.compact(spray_json.parse(text)) == written
+
+
+@pytest.mark.parametrize(("text", "is_"), [("4294967297", 1), ("-1e99999999", 0), ("1e300", 0), ("3e31", -(2**31))])
+def test_a_limit_is_the_low_bits_of_its_number_however_large(text: str, is_: int) -> None:
+    class Counted(Decimal):
+        """A number that says how many digits are asked of it: of a hundred million, Python would work for hours."""
+
+        def __int__(self) -> int:
+            assert self.adjusted() < 1000, "written out"
+            return super().__int__()
+
+    value = spray_json.parse(text)
+    assert isinstance(value, Decimal)
+    assert read_limits({"timeout": Counted(value)}) == {"timeout": is_}
 
 
 def test_limits_of_json() -> None:

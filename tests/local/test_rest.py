@@ -49,6 +49,8 @@ def shared() -> Iterator[Desk]:
         ({"exec": BLACK_BOX, "limits": {"memory": "x"}}, "memory limit malformed"),
         ({"exec": BLACK_BOX, "limits": {"timeout": 1.5}}, "requirement failed: time limit must be whole number"),
         ({"exec": BLACK_BOX, "version": "x"}, "semantic version malformed"),
+        ({"exec": BLACK_BOX, "version": "1.2147483648"}, "semantic version malformed"),
+        ({"exec": BLACK_BOX, "version": f"1.{'9' * 5000}"}, "semantic version malformed"),
         ({"exec": BLACK_BOX, "publish": "x"}, 'Expected JsTrue or JsFalse, but got "x"'),
     ],
 )
@@ -76,6 +78,15 @@ def test_limits_of_an_action(shared: Desk, limits: dict[str, int], error: str) -
     answer = shared.create("x", limits=limits)
     assert (answer.status, answer.error) == (400, f"requirement failed: {error}")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert shared.ask("GET", "actions/x").status == 404
+
+
+def test_a_limit_of_any_number_stops_nobody(shared: Desk) -> None:
+    put = b'{"exec": {"kind": "blackbox", "image": "me/echo:1"}, "limits": {"memory": 1e99999999}}'
+    answer = shared.ask("PUT", "actions/x", put)
+    assert (answer.status, answer.error) == (
+        400, "requirement failed: memory size 0 MB below allowed threshold of 128 MB"
+    )  # fmt: skip
     assert shared.ask("GET", "actions/x").status == 404
 
 
