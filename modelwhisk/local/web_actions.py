@@ -6,6 +6,7 @@ contract, B1 to B6. The order of the checks is the platform's.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -191,7 +192,13 @@ def _authorized(request: HttpRequest, action: Action, caller: Caller) -> bool:
     if isinstance(required, (Decimal, int)):
         required = number_text(required)
     presented = request.header("x-require-whisk-auth")
-    return isinstance(required, str) and presented is not None and presented.strip() == required
+    if not isinstance(required, str) or presented is None:
+        return False
+    return hmac.compare_digest(_secret_bytes(presented.strip()), _secret_bytes(required))
+
+
+def _secret_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # halves of surrogate pairs, which an annotation may have
 
 
 def _cors(request: HttpRequest, action: Action) -> Headers:

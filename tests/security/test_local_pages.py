@@ -16,10 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from modelwhisk.local import credentials
+from modelwhisk.local import Action, credentials, web_actions, web_annotations
 from modelwhisk.local.credentials import GUEST_KEY, caller_of
-from modelwhisk.local.http_messages import HttpRequest
+from modelwhisk.local.http_messages import HttpRequest, HttpResponse
+from modelwhisk.local.images import NoContainers
 from modelwhisk.local.local_hosts import is_own
+from modelwhisk.local.web_actions import route
 
 KEY = base64.b64encode(GUEST_KEY.encode()).decode()
 API = "/api/v1/namespaces/_/actions"
@@ -127,14 +129,31 @@ def test_names_that_are_not_this_machine(bind: str, host: str) -> None:
     assert not is_own(HttpRequest("GET", API, (("Host", host),)), bind)
 
 
-def test_keys_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    compared: list[tuple[bytes, bytes]] = []
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, bytes]]:
+    """What is compared in constant time."""
+    pairs: list[tuple[bytes, bytes]] = []
 
     def compare(one: bytes, other: bytes) -> bool:
-        compared.append((one, other))
+        pairs.append((one, other))
         return hmac.compare_digest(one, other)
 
-    monkeypatch.setattr(credentials, "hmac", type("", (), {"compare_digest": staticmethod(compare)}))
+    for module in (credentials, web_actions):
+        monkeypatch.setattr(module, "hmac", type("", (), {"compare_digest": staticmethod(compare)}))
+    return pairs
+
+
+def test_a_web_action_s_secret_is_compared_in_constant_time(compared: list[tuple[bytes, bytes]]) -> None:
+    action = Action("a", NoContainers(), annotations=web_annotations("secure", "s3cret"))
+    for presented, status in (("s3cret", None), ("s3creT", 401), ("", 401)):
+        compared.clear()
+        request = HttpRequest("GET", action.web_path, (("X-Require-Whisk-Auth", presented),))
+        routed = route(request, lambda *key: action, {}, "tid")
+        assert (routed.status if isinstance(routed, HttpResponse) else None) == status
+        assert compared == [(presented.encode(), b"s3cret")]
+
+
+def test_keys_are_compared_in_constant_time(compared: list[tuple[bytes, bytes]]) -> None:
     known = {"a:1": "one", "b:2": "two", "c:3": "three"}
     for key, namespace in (("a:1", "one"), ("c:3", "three"), ("x", None), ("", None)):
         compared.clear()
