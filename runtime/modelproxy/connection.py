@@ -7,13 +7,14 @@ SLOWEST_BYTES_PER_SECOND = 4096.0
 
 
 class Connection:
-    """``expires`` is the ``monotonic()`` time at which patience ends, ``heard`` when bytes came last."""
+    """``since`` is the ``monotonic()`` time at which it began what it does, or to wait; ``moved`` how many bytes came
+    or went meanwhile; ``expires`` when patience ends."""
 
-    __slots__ = ("descriptor", "expires", "heard", "keep", "out", "peer", "reader", "socket", "state")
+    __slots__ = ("descriptor", "expires", "keep", "moved", "out", "peer", "reader", "since", "socket", "state")
 
     READING, WRITING, LINGERING = range(3)
 
-    def __init__(self, socket, peer, reader, expires):
+    def __init__(self, socket, peer, reader, patience):
         self.socket = socket
         self.peer = peer  # its IP address
         self.descriptor = socket.fileno()
@@ -21,14 +22,26 @@ class Connection:
         self.state = self.READING
         self.out = None  # pieces still to be written; in LINGERING the number of bytes thrown away
         self.keep = False
-        self.expires = expires
-        self.heard = monotonic()
+        self.begin(patience)
+
+    def begin(self, patience):
+        """For the next request, its answer, or a wait: so many seconds, and what ``extend`` adds."""
+        self.since = monotonic()
+        self.moved = 0
+        self.expires = self.since + patience
 
     def extend(self, count, most):
         """More time for each byte that came or went, ``most`` seconds from now at most, so that a trickle can't hold a
         connection for ever."""
+        self.moved += count
         more = count / SLOWEST_BYTES_PER_SECOND
         self.expires = min(self.expires + more, monotonic() + most)
+
+    def spared_by(self, now):
+        """Larger for who makes room for others sooner: for who is idle, then for who is slowest. A second's bytes are
+        counted beforehand, so that who has just begun isn't taken for slow."""
+        idle = self.state == self.READING and self.reader.idle
+        return idle, (now - self.since) / (SLOWEST_BYTES_PER_SECOND + self.moved)
 
     def keep_rest(self, pieces, sent):
         """Keeps what of pieces is still to be written once so many of their bytes are."""

@@ -27,10 +27,9 @@ from .jobs import ENOUGH, SIGNAL_SECONDS, Job, undisturbed
 from .lead import MOMENT_SECONDS, Lead
 from .reader import QUIETLY, READ_AT_ONCE, Reader, Refused
 
-MAX_CONNECTIONS = 256  # whose requests are on their way
+MAX_CONNECTIONS = 256  # that come or wait
 MAX_WAITING = 256  # requests for the model
 ACCEPT_AGAIN_SECONDS = 1.0
-SILENT_SECONDS = 1.0  # amid a request, after which others may have its connection's place
 LINGER_SECONDS = 2.0
 LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
 LINGER_BYTES = 1 << 28
@@ -224,11 +223,10 @@ class Server:
         socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
         socket.setblocking(False)
         reader = Reader(socket, self._refusal, self._max_body, self._scratch)
-        expires = monotonic() + self._read_timeout
-        connection = self._connections[descriptor] = Connection(socket, address[0], reader, expires)
+        connection = self._connections[descriptor] = Connection(socket, address[0], reader, self._read_timeout)
         self._poll.register(descriptor, _READABLE)
         self._progress(connection)
-        if len(self._connections) >= MAX_CONNECTIONS:
+        if len(self._connections) > MAX_CONNECTIONS:
             self._make_room(connection)
 
     def _refusal(self, head):
@@ -239,19 +237,13 @@ class Server:
         return refusal
 
     def _make_room(self, newest=None):
-        """Closes the connection that has been silent longest, idle or amid its request, so that neither can make the
-        container deaf; where there is none but the newest, whose request is on its way, no more are accepted until one
-        ends."""
+        """Closes a connection for each that comes to more than there may be: the one idle longest, else the slowest,
+        whatever it does. So those who are slow can't shut out the others, however many they are. Where there is none,
+        which only the lack of descriptors brings about, no more are accepted for a while."""
         now = monotonic()
-        spare = [
-            connection
-            for connection in self._connections.values()
-            if connection.state == Connection.READING
-            and connection is not newest
-            and (connection.reader.idle or connection.heard < now - SILENT_SECONDS)
-        ]
-        if spare:
-            self._close(min(spare, key=lambda connection: connection.heard))
+        others = [connection for connection in self._connections.values() if connection is not newest]
+        if others:
+            self._close(max(others, key=lambda connection: connection.spared_by(now)))
             return
         self._accept_again = now + ACCEPT_AGAIN_SECONDS
         self._accept_more(False)
@@ -262,8 +254,6 @@ class Server:
         if not self._closing and now >= self._accept_again:
             self._accept_again = now + ACCEPT_AGAIN_SECONDS
             self._accept_more(True)
-            if len(self._connections) >= MAX_CONNECTIONS:
-                self._make_room()
 
     def _progress(self, connection):
         try:
@@ -281,18 +271,20 @@ class Server:
     def _read(self, connection):
         reader, before = connection.reader, connection.reader.received
         if reader.idle:
-            connection.expires = monotonic() + self._read_timeout
+            connection.begin(self._read_timeout)
         try:
             request = reader.receive()
         except Refused as refused:
             self._refuse(connection, refused)
             return
         finally:
-            if reader.received > before:
-                connection.heard = monotonic()
-            connection.extend(reader.received - before, self._read_timeout)
+            self._extend(connection, reader.received - before, self._read_timeout)
         if request is not None:
             self._hand_over(connection, *request)
+
+    def _extend(self, connection, count, most):
+        if not self._closing:  # else it has its last seconds, and no client's bytes put the end off
+            connection.extend(count, most)
 
     def _hand_over(self, connection, head, body):
         """Gives a request to the application; the connection belongs to whoever answers until it comes back."""
@@ -318,7 +310,7 @@ class Server:
             connection = self._handed_back.popleft()
             self._away.discard(connection)
             # From now on: the process may have been stopped since the answer.
-            connection.expires = monotonic() + (self._read_timeout if connection.out else self._keep_alive)
+            connection.begin(self._read_timeout if connection.out else self._keep_alive)
             self._connections[connection.descriptor] = connection
             self._poll.register(connection.descriptor, select.POLLOUT if connection.out else _READABLE)
             self._take_pipelined(connection)
@@ -381,19 +373,19 @@ class Server:
             return
         connection.state = Connection.LINGERING
         connection.out = 0
-        connection.expires = monotonic() + LINGER_SECONDS
+        connection.begin(LINGER_SECONDS)
 
     def _linger(self, connection):
         count = connection.socket.recv_into(self._scratch)
         connection.out += count
-        connection.extend(count, LINGER_SECONDS)
+        self._extend(connection, count, LINGER_SECONDS)
         if not count or connection.out > LINGER_BYTES:
             self._close(connection)
 
     def _write(self, connection):
         sent = connection.socket.sendmsg(connection.out, (), QUIETLY)
         connection.keep_rest(connection.out, sent)
-        connection.extend(sent, self._read_timeout)
+        self._extend(connection, sent, self._read_timeout)
         if connection.out:
             return
         connection.out = None
@@ -401,7 +393,7 @@ class Server:
             self._close(connection)
             return
         connection.state = Connection.READING
-        connection.expires = monotonic() + self._keep_alive
+        connection.begin(self._keep_alive)
         self._poll.modify(connection.descriptor, _READABLE)
         self._take_pipelined(connection)
 

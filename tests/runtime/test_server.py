@@ -1,5 +1,6 @@
 """Real sockets: slow, rude and many peers, pipelining, answers larger than a socket's buffer, late answers, the end."""
 
+import contextlib
 import json
 import os
 import select
@@ -473,17 +474,6 @@ def test_idle_connections_make_room(monkeypatch):
             connection.close()
 
 
-def test_busy_connections_make_others_wait_not_fail(monkeypatch):
-    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
-    with Running(read_timeout=1) as running:
-        busy = [running.connect() for _ in range(3)]
-        for connection in busy:
-            connection.sendall(b"POST / HT")
-        assert split(running.ask(post(b"x")))[0] == 200
-        for connection in busy:
-            connection.close()
-
-
 def test_no_more_than_so_many_wait_for_the_model(monkeypatch):
     monkeypatch.setattr(server_module, "MAX_WAITING", 3)
     with Running() as running:
@@ -504,30 +494,76 @@ def test_no_more_than_so_many_wait_for_the_model(monkeypatch):
         assert split(running.ask(post(b"y"))) == (200, b"1 y")
 
 
-def test_connections_that_fell_silent_amid_a_request_make_room(monkeypatch):
+@pytest.mark.parametrize("slow_to", ["send", "take", "leave"])
+def test_those_who_are_slow_shut_nobody_out(monkeypatch, slow_to):
+    """However many they are, and though each moves a byte from time to time where it can."""
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 4)
-    monkeypatch.setattr(server_module, "SILENT_SECONDS", 0.2)
-    monkeypatch.setattr(server_module, "ACCEPT_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(server_module, "LINGER_SECONDS", 60.0)
+    begun = {"send": post(b"x" * 1000)[:-999], "take": post(b"", b"/large"), "leave": b"rubbish\r\n\r\n"}[slow_to]
     with Running(read_timeout=60) as running:
-        silent = [running.connect() for _ in range(4)]
-        for connection, begun in zip(silent, (b"GET", b"GET / HTTP/1.1\r\n", post(b"xy")[:-1], b"GE")):
+        slow = [running.connect() for _ in range(5)]
+        for connection in slow:
             connection.sendall(begun)
-        for _ in range(3):
-            assert split(running.ask(post(b"x"))) == (200, b"1 x")
-        for connection in silent:
-            connection.close()
+        over = threading.Event()
+        trickle = threading.Thread(target=trickle_until, args=(over, slow))
+        try:
+            if slow_to != "take":
+                trickle.start()
+            time.sleep(0.2)
+            for _ in range(3):
+                assert split(running.ask(post(b"x"))) == (200, b"1 x")
+        finally:
+            over.set()
+            if slow_to != "take":
+                trickle.join()
+            for connection in slow:
+                connection.close()
 
 
-def test_who_has_just_come_makes_room_last(monkeypatch):
+def trickle_until(over, connections):
+    while not over.wait(0.05):
+        for connection in connections:
+            send_if_heard(connection)
+
+
+def send_if_heard(connection, data=b"x"):
+    with contextlib.suppress(OSError):  # it may have made room
+        connection.sendall(data)
+
+
+def test_the_slowest_makes_room_and_who_has_just_come_does_so_last(monkeypatch):
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
-    monkeypatch.setattr(server_module, "SILENT_SECONDS", 0.1)
-    with Running(read_timeout=60) as running, running.connect() as silent:
-        silent.sendall(b"GET")
+    with Running(read_timeout=60) as running, running.connect() as fast, running.connect() as slow:
+        fast.sendall(post(b"y" * 500000)[:-1])
+        slow.sendall(b"GET")
         time.sleep(0.3)
-        with running.connect() as fresh, running.connect():  # now there is no more room
-            assert rest_of(silent) == b""
-            fresh.sendall(post(b"y"))
-            assert split(rest_of(fresh)) == (200, b"1 y")
+        with running.connect() as fresh:
+            fresh.sendall(post(b"z")[:-1])
+            with running.connect() as idle:  # one too many
+                assert rest_of_reset(slow) == b""
+                with running.connect():
+                    assert rest_of(idle) == b""
+            for client, last in ((fast, b"y"), (fresh, b"z")):
+                client.sendall(last)
+                assert split(rest_of(client))[0] == 200
+
+
+def test_who_asks_on_and_on_lets_no_more_in_than_there_may_be(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
+    request, next_one = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost:"
+    with Running(read_timeout=60, keep_alive=60) as running, running.connect() as asking:
+        asking.sendall(request + next_one)  # it isn't idle, ever
+        others = []
+        for _ in range(20):
+            assert answers(asking, 1) == [(200, b"0 ")]
+            others.append(running.connect())
+            others[-1].sendall(b"GET")
+            time.sleep(0.01)
+            asking.sendall(request[len(next_one) :] + next_one)
+        found = len(running.server._connections)
+        for connection in others:
+            connection.close()
+        assert found <= 4  # of which one may just be closed
 
 
 def test_without_descriptors_idle_connections_make_room():
@@ -624,6 +660,21 @@ def test_the_end_waits_for_a_request_that_is_still_coming():
         with running:
             pass
         assert split(rest_of(connection)) == (200, b"3 abc")
+
+
+def test_no_client_s_bytes_put_the_end_off(monkeypatch):
+    monkeypatch.setattr(server_module, "LAST_SECONDS", 0.3)
+    running = Running(read_timeout=60)
+    with running.connect() as connection:
+        connection.sendall(post(b"x" * 8000)[:-8000])
+        time.sleep(0.1)
+        running.server.stop()
+        for _ in range(20):  # twice as fast as who is waited for
+            send_if_heard(connection, b"x" * 400)
+            time.sleep(0.05)
+        assert split(rest_of_reset(connection))[0] == 408
+    with running:
+        pass
 
 
 def test_the_end_waits_for_an_answer_that_does_not_fit_into_the_socket():
