@@ -16,7 +16,6 @@ export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 readonly ROOT HERE="$ROOT/scripts/build" DOCKERFILE="$ROOT/Dockerfile" CATALOGUE="$ROOT/models/catalogue.tsv"
-# shellcheck disable=SC2016 # stands for itself: only a dry run prints it
 readonly LOG_TAIL=15 ASKED_AT_ONCE=8
 PREFIX=build WIDTH=5 COLOUR_ON='' COLOUR_OFF='' WORK='' RUN='' INDEX=''
 

@@ -68,7 +68,8 @@ quoted() {
   elif is_open "$1"; then
     printf '"%s"' "$1"
   elif clean "$1" && [[ $CLEAN != "$1" || $1 == *[[:cntrl:]]* ]]; then
-    printf '%q' "$1"
+    # As $'\033': without a quotation mark in it, at which a shell that doesn't know this would end the word.
+    printf '%q' "$1" | sed -e 's/\\\\/\\134/g' -e "s/\\\\'/\\\\047/g"
   else
     printf "'%s'" "${1//\'/$escaped}"
   fi

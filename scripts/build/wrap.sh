@@ -260,7 +260,11 @@ add_base_command() { # ARGUMENT Entrypoint|Cmd
 # base, with the command that tells.
 read_base_command() { # Entrypoint|Cmd|OnBuild
   local format="{{if .Config.$1}}{{json .Config.$1}}{{end}}"
-  if BASE_COMMAND=$(docker image inspect --format "$format" -- "$BASE" 2>/dev/null); then return; fi
+  if BASE_COMMAND=$(docker image inspect --format "$format" -- "$BASE" 2>/dev/null); then
+    # As one word of a command Linux takes no more than 128 KiB.
+    ((${#BASE_COMMAND} <= MOST_WORDS)) || fail "$BASE has an ENTRYPOINT, CMD or ONBUILD of more than $MOST_WORDS bytes"
+    return
+  fi
   ((DRY_RUN)) || fail "docker image inspect: no $BASE"
   BASE_COMMAND="\$(docker image inspect --format '$format' $(quoted "$BASE"))"
   return 1

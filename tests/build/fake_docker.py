@@ -229,7 +229,7 @@ class FakeDocker:
             ),
         }
         for key, value in (("Entrypoint", image.entrypoint), ("Cmd", image.cmd), ("OnBuild", image.onbuild)):
-            text = json.dumps(value) if value else ""
+            text = json.dumps(value, ensure_ascii=False) if value else ""
             answers[f"{{{{if .Config.{key}}}}}{{{{json .Config.{key}}}}}{{{{end}}}}"] = text
         return answers[template]
 
