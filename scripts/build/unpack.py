@@ -10,6 +10,8 @@ import zipfile
 import zlib
 
 MOST_ENTRIES = 50000
+# Packages have some ten. What is done for each level of a path takes as long as the path, makedirs calls itself.
+MOST_LEVELS = 100
 MOST_BYTES = 4 * 1024**3
 # Weights shrink to a half, text to a tenth. What grows a hundredfold and is large besides is a bomb.
 HARMLESS_BYTES = 100 * 1024**2
@@ -51,9 +53,13 @@ def _entries_of(source, is_excluded):
             raise Refused("it has {!r} twice".format(info.filename))
         found.setdefault(path, info)
     environments = {path[:-1] for path in found if path[-1] == "pyvenv.cfg" and path[-2:-1] != ("virtualenv",)} - {()}
-    return {
-        path: info for path, info in found.items() if not environments & {path[:n] for n in range(1, len(path) + 1)}
-    }
+    if not environments:
+        return found
+    return {path: info for path, info in found.items() if not _lies_in(environments, path)}
+
+
+def _lies_in(folders, path):
+    return any(path[:n] in folders for n in range(1, len(path) + 1))
 
 
 def _path_of(info):
@@ -62,6 +68,8 @@ def _path_of(info):
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if name.startswith("/") or ".." in parts or (parts and parts[0].endswith(":")):
         raise Refused("its entry {!r} would lie outside the folder that it is unpacked into".format(info.filename))
+    if len(parts) > MOST_LEVELS:
+        raise Refused("its entry {!r}... lies {} folders deep".format(info.filename[:100], len(parts) - 1))
     return parts
 
 

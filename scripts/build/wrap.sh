@@ -208,7 +208,7 @@ move_tags() { # DIGEST TAG...
   done
 }
 
-build() { # TARGET
+build() {                                          # TARGET
   local options=() argument label started=$SECONDS # add_base_command adds to the options
   if ((!BASE_LOCAL)) && ! docker image inspect --format '{{.Id}}' -- "$BASE" >/dev/null 2>&1; then
     say "pulling $BASE"

@@ -132,6 +132,15 @@ def test_bombs_and_absurd_counts_are_refused(scripts, tmp_path: pathlib.Path, mo
         unpacked(scripts, tmp_path / "c", zip_of(("zeros", "0" * 2_000_000)))
 
 
+def test_a_path_of_absurdly_many_levels_is_refused(scripts, tmp_path: pathlib.Path) -> None:
+    """A set of all folders above one entry took 4 GB for a zip of 128 kB, and deep folders ended in a traceback."""
+    with pytest.raises(SystemExit, match=r"its entry '(a/){50}'\.\.\. lies 32000 folders deep$"):
+        unpacked(scripts, tmp_path / "a", zip_of(("a/" * 32000 + "a", "x")))
+    deep = "a/" * 98 + "b"
+    content = zip_of((f"v/{deep}", "x"), ("e/pyvenv.cfg", ""), (f"e/{deep}", "x"))
+    assert unpacked(scripts, tmp_path / "b", content) == {deep: "x"}
+
+
 def test_an_encrypted_or_doubled_entry_is_refused(scripts, tmp_path: pathlib.Path) -> None:
     content = bytearray(zip_of(("main.py", "x")))
     content[content.index(b"PK\x01\x02") + 8] |= 1

@@ -117,6 +117,13 @@ def test_a_name_with_a_nul(tmp_path):
     assert refused(archive, tmp_path, "leads out") == {}
 
 
+def test_what_lies_too_deep(tmp_path):
+    assert refused(zipped(("a/" * 32000 + "a", b"x")), tmp_path, "has a file 32000 folders deep") == {}
+    (tmp_path / "out").mkdir()
+    unpack(zipped(("a/" * 99 + "a", b"x")), str(tmp_path / "out"))
+    assert tree(tmp_path / "out") == {"a/" * 99 + "a": b"x"}
+
+
 @pytest.mark.parametrize(
     ("kind", "match"),
     [(stat.S_IFLNK, "is a link"), (stat.S_IFIFO, "special"), (stat.S_IFCHR, "special"), (stat.S_IFSOCK, "special")],

@@ -14,6 +14,8 @@ from io import BytesIO
 
 # The platform takes 48 MB of code (whisk.exec-size-limit); packages' files have some 3 kB in a zip.
 MAX_ENTRIES = 20000
+# Packages have some ten. What is compared for each level of a path is as long as the path.
+MAX_LEVELS = 100
 # What OpenWhisk's largest standard container has as memory, of which /tmp may be a part.
 MAX_UNPACKED = 512 * 1024 * 1024
 # Code and weights shrink to a third or so, text to a tenth. Small archives may do as they like.
@@ -83,6 +85,8 @@ def _path(info):
     parts = tuple([part for part in name.split("/") if part not in ("", ".")])
     if name.startswith("/") or "\\" in name or "\0" in name or ".." in parts or _DRIVE.match(name):
         raise BadZip("the name %r in the zip leads out of its folder" % name)
+    if len(parts) > MAX_LEVELS:
+        raise BadZip("the zip has a file %d folders deep" % (len(parts) - 1))
     return parts
 
 
