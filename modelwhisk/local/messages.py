@@ -43,6 +43,11 @@ def invalid_media(essence: str) -> str:
     return f"Response is not valid '{essence}'."
 
 
+def too_long_indented(limit: int) -> str:
+    """A result that the platform sends and this one doesn't, which has other calls to answer meanwhile."""
+    return f"The result has more than {limit} characters when it is indented: the local platform sends no more of one."
+
+
 def too_large(length: int, limit: int, what: str = "Request") -> str:
     """A request over the payload limit, or a field of an entity over its own; both in bytes."""
     return f"{what} larger than allowed: {length} > {limit} bytes."

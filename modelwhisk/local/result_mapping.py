@@ -26,7 +26,7 @@ from modelwhisk.local.media_types import (
     parse_content_type,
 )
 from modelwhisk.local.negotiation import Preferences
-from modelwhisk.local.spray_json import Json, number_text, pretty, utf_8, utf_16_order
+from modelwhisk.local.spray_json import MAX_PRETTY, Json, TooLong, number_text, pretty, utf_8, utf_16_order
 
 # core/entity/Exec.scala, `isBinaryCode`
 _LOOKS_LIKE_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)")
@@ -51,6 +51,8 @@ def respond(preferences: Preferences, extension: str, projection: Json, transact
         return error(400, str(problem), transaction)
     except _Missing:
         return error(404, messages.PROPERTY_NOT_FOUND, transaction)
+    except TooLong:
+        return error(500, messages.too_long_indented(MAX_PRETTY), transaction)
 
 
 class _Missing(LookupError):

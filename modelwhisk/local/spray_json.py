@@ -17,8 +17,14 @@ Json: TypeAlias = "bool | Decimal | int | str | list[Json] | dict[str, Json] | N
 
 MAX_DEPTH = 1000
 MAX_NUMBER_CHARACTERS = 100
+# Ours alone: a result of 1 MiB that is nested deeply enough becomes 900 times as long by its indentation.
+MAX_PRETTY = 16 * 1_048_576  # characters
 
-__all__ = ["Json", "JsonError", "compact", "parse", "pretty", "utf_8"]
+__all__ = ["Json", "JsonError", "TooLong", "compact", "parse", "pretty", "utf_8"]
+
+
+class TooLong(ValueError):
+    """A value has more than `MAX_PRETTY` characters once it is indented."""
 
 
 class _Suspect(ValueError):
@@ -51,8 +57,15 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def pretty(value: Json) -> str:
-    """`value` over several lines, indented by two spaces; arrays stay on theirs."""
-    return "".join(_print(value, indented=True))
+    """`value` over several lines, indented by two spaces; arrays stay on theirs. Raises `TooLong`."""
+    pieces: list[str] = []
+    length = 0
+    for piece in _print(value, indented=True):
+        length += len(piece)
+        if length > MAX_PRETTY:
+            raise TooLong
+        pieces.append(piece)
+    return "".join(pieces)
 
 
 def compact(value: Json) -> str:

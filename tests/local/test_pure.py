@@ -311,6 +311,22 @@ def test_any_result_makes_a_response(result: Any, extension: str) -> None:
         assert render(response, connection=None, with_body=True).startswith(b"HTTP/1.1 ")
 
 
+@pytest.mark.parametrize("extension", [".http", ".json", ".text"])
+def test_no_result_grows_without_bound_by_its_indentation(extension: str) -> None:
+    """The platform writes 1800 blanks before each key that is 900 levels deep."""
+    deep: Json = {f"{number:x}": number for number in range(10_000)}
+    for _ in range(900):
+        deep = {"a": deep}
+    result: Json = deep if extension == ".json" else {"body": deep}
+    response = respond(Preferences(), extension, result, "tid")
+    assert response.status == 500
+    assert json.loads(response.body)["error"] == (
+        "The result has more than 16777216 characters when it is indented: the local platform sends no more of one."
+    )
+    shallow = {"body": {f"{number:x}": 1 for number in range(10_000)}}
+    assert response_of(shallow).status == 200
+
+
 def test_text_comes_in_the_charset_that_the_client_prefers() -> None:
     response = response_of({"body": "é雪"}, ".text", accept_charset="iso-8859-1, utf-8;q=0.5")
     assert (str(response.content_type), response.body) == ("text/plain; charset=ISO-8859-1", b"\xe9?")
