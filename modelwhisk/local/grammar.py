@@ -13,6 +13,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_SHOWN = 20  # characters
 _WHITE_SPACE = re.compile(r"[ \t]+|(?:\r\n[ \t]+)+")
 
 ALPHA = frozenset(string.ascii_letters)
@@ -38,8 +39,8 @@ class Scanner:
 
     @property
     def rest(self) -> str:
-        """What has not been taken yet."""
-        return self.text[self.at :]
+        """The beginning of what has not been taken yet, for messages: most are of attempts, and nobody reads them."""
+        return self.text[self.at : self.at + _SHOWN]
 
     def end(self) -> None:
         """Demands that everything was taken."""

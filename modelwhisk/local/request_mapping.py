@@ -49,15 +49,16 @@ def entity_of(request: HttpRequest) -> Entity:
 def headers_of(headers: Headers, entity: Entity) -> dict[str, str]:
     """`__ow_headers`: lower-case names, of repeated headers the last value (of Connection the first), values as the
     platform's HTTP library writes them again."""
-    shown: dict[str, str] = {}
+    kept: dict[str, str] = {}
     for name, value in headers:
         lower = name.lower()
         text = value.replace("\t", " ").strip(" ")
-        if lower in _NEVER_SHOWN or (lower == "connection" and lower in shown):
+        if lower in _NEVER_SHOWN or (lower == "connection" and lower in kept):
             continue
         if lower == "content-type" and parse_content_type(text) is not None:
             continue
-        shown[lower] = normalise(lower, text)
+        kept[lower] = text
+    shown = {name: normalise(name, text) for name, text in kept.items()}
     if entity.content_type is not None:
         shown["content-type"] = str(entity.content_type)
     return shown

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwhisk.local import spray_json
+from modelwhisk.local import request_mapping, spray_json
+from modelwhisk.local.grammar import Mismatch, Scanner
 from modelwhisk.local.header_models import normalise
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, Rejected, render
 from modelwhisk.local.limits import read_limits
@@ -218,6 +219,25 @@ def test_limits_of_json() -> None:
 )
 def test_header_values_are_written_as_the_library_writes_them(name: str, value: str, written: str) -> None:
     assert normalise(name, value) == written
+
+
+def test_little_work_is_made_of_headers_that_are_long_and_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a header that is repeated the one that is shown is read, and no attempt that fails copies what is left."""
+    read: list[tuple[str, str]] = []
+
+    def counted(name: str, value: str) -> str:
+        read.append((name, value))
+        return normalise(name, value)
+
+    monkeypatch.setattr(request_mapping, "normalise", counted)
+    headers = [("Accept", f"a/{number}") for number in range(60)] + [("Connection", "a"), ("Connection", "b")]
+    shown = request_mapping.headers_of(tuple(headers), request_mapping.entity_of(HttpRequest("GET", "/")))
+    assert shown == {"accept": "a/59", "connection": "a"}
+    assert read == [("accept", "a/59"), ("connection", "a")]
+    for attempt in (Scanner.quoted_string, Scanner.end, lambda scanner: scanner.expect(";")):
+        with pytest.raises(Mismatch) as caught:
+            attempt(Scanner("a" * 8000))
+        assert len(str(caught.value)) < 100
 
 
 def value_of(request: HttpRequest, *, raw: bool = False, query: str = "", **options: Any) -> dict[str, Any]:
