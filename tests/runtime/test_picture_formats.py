@@ -203,7 +203,8 @@ def test_nothing_beside_the_pixels_is_given_to_pillow():
     beside = (
         segment(0xE1, oriented(6)) + segment(0xED, b"Photoshop 3.0\0") + segment(0xE2, b"MPF\0") + segment(0xFE, b"")
     )
-    assert given(jpeg[:2] + b"\xff\x01junk\xff\xd8" + beside + jpeg[2:] + jpeg) == jpeg
+    colours = segment(0xE0, b"JFIF\0") * 3
+    assert given(jpeg[:2] + b"\xff\x01junk\xff\xd8" + beside + jpeg[2:20] + colours + jpeg[20:] + jpeg) == jpeg
     gif = file_of(noise("P"), "GIF")
     start = gif.index(b",\0\0\0\0\x17\0")
     comments, control = b"!\xfe" + b"\x03abc" * 1000 + b"\0", b"!\xf9\x04\1\0\0\x07\0"
@@ -246,7 +247,7 @@ def test_a_jpeg_has_so_many_scans_and_no_more():
     [
         segment(0x02, SCAN * 200),  # which libjpeg, amid a scan, looks into
         segment(0xFE, SCAN * 200),
-        segment(0xE0, b"")[:3] + b"\0" + SCAN * 200,  # of a length that can't be
+        segment(0xDB, b"")[:3] + b"\0" + SCAN * 200,  # of a length that can't be
         (b"\xff\xff\xe1\0\2" + SCAN[1:]) * 200,  # what is left out would join two halves
         b"\xff\xfe\0\4\xff\xd9" + SCAN * 200,  # no end of the picture
         b"\xff\xd0" + SCAN * 200,

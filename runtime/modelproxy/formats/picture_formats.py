@@ -11,7 +11,8 @@ from io import BytesIO
 
 _MOST_SCANS = 100  # of a JPEG, each of which is a walk over all pixels for ten bytes; usual are one to fourteen
 _JPEG_MARKER = re.compile(b"\xff[^\x00\xff\xd0-\xd7]")  # but for those that are amid a scan's data (T.81, B.1.1)
-_JPEG_KEPT = frozenset(range(0xC0, 0xD0)) | {0xDA, 0xDB, 0xDD, 0xE0, 0xEE}  # 0xE0 and 0xEE tell of its colours
+_JPEG_ONCE = {0xE0, 0xEE}  # by which JFIF and Adobe tell what the colours are; Pillow keeps all that there are
+_JPEG_KEPT = _JPEG_ONCE.union(range(0xC0, 0xD0), (0xDA, 0xDB, 0xDD))
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _BMP_RUNS = (1, 2)  # run lengths, which may say to skip more than there is
 # Others than these are scaled in Python: levels from 0 to 255, grey ones to 65535. Whitespace has to end each number.
@@ -71,6 +72,7 @@ def _jpeg(content):
     """Without what is said beside the picture, and other pictures after it, of which cameras' MPO has some. The walk is
     libjpeg's, so that it finds no scan that isn't counted here."""
     whole, file, exif, scans = memoryview(content), BytesIO(), b"", 0
+    kept = set(_JPEG_KEPT)
     at = file.write(whole[:2])
     while True:
         found = _JPEG_MARKER.search(content, at)
@@ -82,8 +84,9 @@ def _jpeg(content):
         marker, at = content[start + 1], start + 2
         if marker not in (0x01, 0xD8):  # which have no length
             at += max(2, struct.unpack_from(">H", content, at)[0])
-        if marker in _JPEG_KEPT:
+        if marker in kept:
             file.write(whole[start:at])
+            kept -= _JPEG_ONCE & {marker}
         elif marker == 0xE1 and not exif and content[start + 4 : start + 9] == b"Exif\0":
             exif = content[start + 10 : at]
         scans += marker == 0xDA
