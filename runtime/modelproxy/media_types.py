@@ -69,6 +69,9 @@ _RANGE = r"(\*/\*|\*|(?!\*)%s/%s)((?:%s)*)" % (_TOKEN, _TOKEN, _PARAMETER)
 _RANGES = re.compile(r"[ \t]*(?:%s(?:[ \t]*,[ \t]*%s)*[ \t]*)?\Z" % (_RANGE, _RANGE))
 _EACH_RANGE = re.compile(_RANGE)
 
+# Characters of a header, as many as all of a web server's have: an expression keeps 300 bytes for each repetition.
+_LONGEST = 64 * 1024
+
 JSON, TEXT, BYTES = "json", "text", "bytes"
 
 
@@ -127,7 +130,7 @@ def parse(text):
     The platform takes a range for a type (``text/*``), but for ``multipart/*`` (CommonActions.scala, getMediaType).
     A trailing ``;``, which the platform refuses and servers do send, is forgiven.
     """
-    match = _CONTENT_TYPE.match(text.rstrip("; \t"))
+    match = _CONTENT_TYPE.match(text.rstrip("; \t")) if len(text) <= _LONGEST else None
     if match is None or match.group(1).lower() == "multipart/*":
         return None
     charset, parameters = "", ""
@@ -149,8 +152,8 @@ def pairs(parameters):
 
 def ranges(accept):
     """The ranges of an Accept header as a list of (name in lower case, set of parameters, weight from 0 to 1), None
-    where the header isn't well formed (RFC 9110 section 12.5.1)."""
-    if not _RANGES.match(accept):
+    where the header isn't well formed (RFC 9110 section 12.5.1), or too long to be one."""
+    if len(accept) > _LONGEST or not _RANGES.match(accept):
         return None
     found = []
     for name, parameters in _EACH_RANGE.findall(accept):

@@ -19,6 +19,8 @@ _SIGNATURES = (
     (b"GIF8", "image/gif", "gif"),
     (b"RIFF", "audio/wav", "wav"),
 )
+_LONGEST_NAME = 1000  # characters; in a form it stands twice in each of the parts
+_MOST_PARTS = 1000  # as those who read forms take them
 # spray-json refuses a number of more than a hundred characters (JsonParserSettings.scala, maxNumberCharacters).
 _LONG_NUMBER = re.compile(rb"[-+.0-9eE]{101}")
 _DATA_URL = re.compile(r"data:([^,;]*(?:;[^,;=]+=[^,;]*)*)(;base64)?,", re.IGNORECASE)
@@ -126,7 +128,11 @@ def _body(fields, inputs, headers):
 def _multipart(fields, files, boundary):
     parts = []
     for name, given in fields.items():
+        if len(name) > _LONGEST_NAME:
+            raise BadValue("The input %r… has a name of more than %d characters." % (name[:80], _LONGEST_NAME))
         several = given if name in files and type(given) is list else [given]
+        if len(parts) + len(several) > _MOST_PARTS:
+            raise BadValue("The inputs make a form of more than %d parts." % _MOST_PARTS)
         parts += [_part(name, item, name in files, boundary) for item in several]
     return b"".join(parts) + b"--" + boundary + b"--\r\n"
 

@@ -319,6 +319,19 @@ def test_a_body_that_is_a_bomb_is_refused_before_it_fills_the_memory(load, codin
     assert response.status == 400 and b"makes more than 67108864 bytes" in response.body
 
 
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/m/infer"])
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=b"])
+def test_json_that_is_a_bomb_is_refused_before_it_is_read(load, path, kind):
+    body = b"[%s{}]" % (b"{}," * 100000)
+    if kind != "application/json":
+        body = b'--b\r\nContent-Disposition: form-data; name="inputs"\r\n\r\n%s\r\n--b--\r\n' % body
+        path = "/predict"
+    response = load(sum_and_product()).ask(
+        "POST", path, gzip.compress(body), content_encoding="gzip", content_type=kind
+    )
+    assert response.status == 400 and b"arrays, objects or texts, more than its" in response.body
+
+
 ALL = [
     (onnx.BOOL, "BOOL", [True, False]),
     (onnx.UINT8, "UINT8", [0, 255]),

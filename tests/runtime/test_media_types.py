@@ -51,6 +51,7 @@ def test_forms(header, form, rendered, arrives_as_text):
         "a/b; c",
         'a/b; c="',
         "a/b; c=\x00",
+        "a/b; c=" + "d" * 65530,  # one character too many
     ],
 )
 def test_what_the_platform_cannot_read(header):
@@ -69,6 +70,13 @@ def test_what_the_platform_cannot_read(header):
 )
 def test_json_of_a_cooked_action(header, is_json):
     assert parse(header).is_json is is_json
+
+
+def test_a_header_may_be_as_long_as_all_of_a_web_server_s():
+    """An expression keeps some 300 bytes for each of its repetitions."""
+    assert parse("a/b; c=" + "d" * 65529).parameters == "; c=" + "d" * 65529
+    assert len(media_types.ranges("*" + ",*" * 32767 + " ")) == 32768
+    assert media_types.ranges("*" + ",*" * 32768) is None
 
 
 def test_no_type_stands_in_two_tables():

@@ -188,6 +188,13 @@ def test_the_boundary_in_a_content_type(content_type, boundary):
         assert multipart.boundary_of(content_type) == boundary
 
 
+def test_a_content_type_longer_than_the_head_of_a_part_is_refused():
+    content_type = "multipart/form-data; boundary=b; c="
+    assert multipart.boundary_of(content_type + "d" * (8192 - len(content_type))) == "b"
+    with pytest.raises(ValueError, match="has more than 8192 characters"):
+        multipart.boundary_of(content_type + "d" * (8193 - len(content_type)))
+
+
 @pytest.mark.parametrize(
     "body",
     [

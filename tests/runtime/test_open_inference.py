@@ -167,7 +167,7 @@ def test_texts_are_utf_8_behind_their_lengths():
         (b"\2\0\0\0a", "end within element 0"),
         (b"\1\0\0\0a\1\0", "end within element 1"),
         (b"\1\0\0\0\xff", "Element 0 of the input 'x' isn't UTF-8"),
-        (b"\1\0\0\0a\1\0\0\0b", "has 2 elements; its shape needs 1"),
+        (b"\1\0\0\0a\1\0\0\0b", "has more elements; its shape needs 1"),
     ],
 )
 def test_texts_that_are_cut_off_or_no_utf_8_are_refused(raw, words):
@@ -283,6 +283,7 @@ def test_a_tensor_may_be_empty():
         (message(item(data=..., parameters={"binary_data_size": -1})), "of the input 'x' must be a whole number"),
         (message(outputs={"name": "y"}), '"outputs" must be an array of objects with a "name"'),
         (message(outputs=[{"name": 3}]), '"outputs" must be an array'),
+        (message(outputs=[{"name": "y"}, {"name": "z"}, {"name": "y"}]), "The output 'y' is asked for twice"),
         (message(outputs=[{"name": "y", "parameters": 3}]), "The parameters of the output 'y' must be an object"),
         (
             message(outputs=[{"name": "y", "parameters": {"classification": 2}}]),
@@ -294,6 +295,36 @@ def test_a_tensor_may_be_empty():
 def test_a_request_that_isnt_one_is_refused(body, words):
     with refused(words):
         read(body)
+
+
+def test_what_few_compressed_bytes_may_make():
+    """Each bracket may take 250 bytes of memory, each number 40, each text 60: 62 kB of gzip took 6 GB."""
+    assert open_inference.loads(b"[%s1]" % (b" " * (8 * 1024 * 1024 - 3)), 9) == [1]
+    assert len(open_inference.loads(b"[%s{}]" % (b"[]," * 99998), 9)) == 99999
+    assert len(open_inference.loads(b"[%s{}]" % (b"[]," * 99999), 100001)) == 100000
+    assert open_inference.loads(b"[%s1]" % (b" " * (8 * 1024 * 1024)), 2 * 1024 * 1024) == [1]
+    with refused("8388609 bytes of JSON are more than 1048576 bytes may make"):
+        open_inference.loads(b"[%s1]" % (b" " * (8 * 1024 * 1024 - 2)), 1024 * 1024)
+    with refused("has 100001 arrays, objects or texts, more than its 100000 compressed bytes"):
+        open_inference.loads(b"[%s{}]" % (b"[]," * 99999), 100000)
+
+
+def test_what_few_compressed_bytes_may_make_of_texts_and_in_the_json_before_them():
+    tensor = Tensor("t", "BYTES", [None])
+
+    def read_texts(count, sent, more=b""):
+        described = item(
+            name="t", datatype="BYTES", shape=[count], data=..., parameters={"binary_data_size": 4 * count}
+        )
+        head = message(described) + more
+        return open_inference.inference(head + bytes(4 * count), str(len(head)), [tensor], sent).arrays["t"]
+
+    assert read_texts(100000, 9).shape == read_texts(100001, None)[1:].shape == (100000,)
+    assert read_texts(100001, 100001).shape == (100001,)
+    with refused("has 100001 arrays, objects or texts"):
+        read_texts(100001, 9)
+    with refused("bytes of JSON are more than 9 bytes may make"):
+        read_texts(1, 9, b" " * 8 * 1024 * 1024)
 
 
 def test_binary_data_that_are_too_few_or_too_many_are_refused():

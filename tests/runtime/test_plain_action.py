@@ -234,6 +234,17 @@ def test_a_list_of_files_is_sent_as_several_of_one_name():
     assert parts_of(request)["tags"].get_payload(decode=True) == b'["a", "b"]'
 
 
+def test_a_form_s_names_and_parts_are_bounded():
+    """Each part has the whole name twice: 200 kB took 3.5 GB."""
+    url = "data:;base64,"
+    request = plain_action.request({"other": "x", "n" * 1000: [url] * 999}, None)
+    assert request.body.count(b"filename=") == 999
+    with pytest.raises(BadValue, match=r"'nnn.*… has a name of more than 1000 characters"):
+        plain_action.request({"n" * 1001: url}, None)
+    with pytest.raises(BadValue, match="a form of more than 1000 parts"):
+        plain_action.request({"other": "x", "n": [url] * 1000}, None)
+
+
 def test_a_file_of_any_length_may_come_without_padding():
     inputs = Inputs("POST", "/p", "multipart", ["image"])
     for length in range(13):

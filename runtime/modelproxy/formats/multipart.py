@@ -38,6 +38,8 @@ class Part:
 
 def boundary_of(content_type):
     """The boundary in a Content-Type. Raises ``ValueError``."""
+    if len(content_type) > MAX_HEAD:
+        raise ValueError("the Content-Type of the form has more than %d characters" % MAX_HEAD)
     boundary = _value(content_type)[1].get("boundary", "")
     if _BOUNDARY.match(boundary) is None:
         raise ValueError("the Content-Type of the form has no boundary, or one that can't be")

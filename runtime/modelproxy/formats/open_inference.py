@@ -18,6 +18,12 @@ _LENGTH = re.compile(r"[0-9]{1,18}\Z")  # no body has more bytes, and beyond 430
 # What would change an output's meaning: left unheeded, the client would take the wrong thing for its answer.
 _NOT_OFFERED = ("classification", "shared_memory_region", "shared_memory_byte_size", "shared_memory_offset")
 
+# What of compressed JSON is read, since each bracket may take 250 bytes of memory and each number 40: as much as the
+# platform's megabyte may make, or 8 times what was sent; so many arrays, objects or binary texts, or one for each byte.
+_MOST_JSON = 8 * 1024 * 1024
+_MOST_RATIO = 8
+_MOST_VALUES = 100000
+
 
 class Inference:
     """What a client asks for: ``id`` (None for none), ``arrays`` by input's name, and ``outputs``, a list of (name,
@@ -32,8 +38,13 @@ class Inference:
         self.binary = binary
 
 
-def loads(body):
-    """Strict JSON: what else Python takes for it is refused. Raises ``BadValue``."""
+def loads(body, sent=None):
+    """Strict JSON: what else Python takes for it is refused; ``sent`` is the length of the compressed body that it was
+    in, None for none. Raises ``BadValue``."""
+    if sent is not None:
+        if len(body) > max(_MOST_JSON, _MOST_RATIO * sent):
+            raise BadValue("The body's %d bytes of JSON are more than %d bytes may make." % (len(body), sent))
+        _refuse_more_values(body.count(b"[") + body.count(b"{"), sent)
     try:
         return json_text.loads(body.decode("utf-8"), parse_constant=_no_constant)
     except RecursionError:
@@ -42,28 +53,36 @@ def loads(body):
         raise BadValue("The body isn't JSON: %s." % error) from None
 
 
+def _refuse_more_values(count, sent):
+    if count > max(_MOST_VALUES, sent):
+        raise BadValue(
+            "The body has %d arrays, objects or texts, more than its %d compressed bytes may make; send it as it is."
+            % (count, sent)
+        )
+
+
 def _no_constant(constant):
     raise ValueError("JSON has no %s; binary tensor data can carry it" % constant)
 
 
-def inference(body, length, inputs):
-    """The ``Inference`` of a request's body; ``length`` is its Inference-Header-Content-Length, "" for none. Raises
-    ``BadValue``."""
+def inference(body, length, inputs, sent=None):
+    """The ``Inference`` of a request's body; ``length`` is its Inference-Header-Content-Length, "" for none; ``sent``
+    as in ``loads``. Raises ``BadValue``."""
     if not length:
-        message, binary = loads(body), None
+        message, binary = loads(body, sent), None
     elif not _LENGTH.match(length) or int(length) > len(body):
         raise BadValue("%s is %r, and the body has %d bytes." % (LENGTH, length[:80], len(body)))
     elif int(length) == 0:
         return _raw(body, inputs)
     else:
-        message, binary = loads(body[: int(length)]), body[int(length) :]
+        message, binary = loads(body[: int(length)], sent), body[int(length) :]
     if type(message) is not dict:
         raise BadValue('The request must be an object as {"inputs": […]}.')
     identity = message.get("id")
     if identity is not None and not isinstance(identity, str):
         raise BadValue('The "id" must be a string.')
     all_binary = _flag(_parameters(message, "the request"), "binary_data_output", False)
-    arrays = _arrays(message, binary, inputs)
+    arrays = _arrays(message, binary, inputs, sent)
     return Inference(identity, arrays, _outputs(message, all_binary), all_binary)
 
 
@@ -84,7 +103,7 @@ def _raw(body, inputs):
     return Inference(None, {tensor.name: tensors.from_bytes(tensor, body, shape)}, None, True)
 
 
-def _arrays(message, binary, inputs):
+def _arrays(message, binary, inputs, sent):
     given = message.get("inputs")
     if type(given) is not list or not all(type(item) is dict for item in given):
         raise BadValue('The request must have "inputs", an array of objects.')
@@ -110,6 +129,8 @@ def _arrays(message, binary, inputs):
                 "The input %r has %d bytes of binary data, but only %d are left in the body."
                 % (name, size, len(binary) - place)
             )
+        if sent is not None and tensor.datatype == "BYTES":
+            _refuse_more_values(tensors.elements(shape), sent)
         arrays[name] = tensors.from_bytes(tensor, binary[place : place + size], shape)
         place += size
     if binary is not None and place != len(binary):
@@ -156,8 +177,11 @@ def _outputs(message, all_binary):
         return None
     if type(given) is not list or not all(type(item) is dict and type(item.get("name")) is str for item in given):
         raise BadValue('"outputs" must be an array of objects with a "name".')
-    wanted = []
+    wanted, names = [], set()
     for item in given:
+        if item["name"] in names:
+            raise BadValue("The output %s is asked for twice." % _shown(item["name"]))
+        names.add(item["name"])
         parameters = _parameters(item, "the output %r" % item["name"])
         for parameter in _NOT_OFFERED:
             if parameter in parameters:

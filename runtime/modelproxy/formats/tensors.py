@@ -212,7 +212,7 @@ def _check_unicode(tensor, flat):
 
 def _texts(tensor, raw, count):
     found, place = [], 0
-    while place < len(raw):
+    while place < len(raw) and len(found) <= count:
         if len(raw) - place >= 4:
             (size,) = struct.unpack_from("<I", raw, place)
         if len(raw) - place < 4 or len(raw) - place - 4 < size:
@@ -228,7 +228,8 @@ def _texts(tensor, raw, count):
             ) from None
         place += 4 + size
     if len(found) != count:
-        raise BadValue("The input %r has %d elements; its shape needs %d." % (tensor.name, len(found), count))
+        has = "more" if len(found) > count else "%d" % len(found)
+        raise BadValue("The input %r has %s elements; its shape needs %d." % (tensor.name, has, count))
     return numpy.array(found, "O")
 
 

@@ -157,7 +157,8 @@ class Service:
     # --- predictions ----------------------------------------------------------------------------------------------
 
     def _infer(self, request):
-        wanted = open_inference.inference(_body(request), request.header(open_inference.LENGTH.lower()), self._inputs)
+        length = request.header(open_inference.LENGTH.lower())
+        wanted = open_inference.inference(_body(request), length, self._inputs, _packed(request))
         asked = wanted.outputs or [(name, wanted.binary) for name in self._outputs]
         for name, _ in asked:
             if name not in self._outputs:
@@ -189,7 +190,7 @@ class Service:
             name = self._picture_named("")
             arrays = {name: image_tensor.array_of(self._pictures[name], _body(request))}
         else:
-            arrays = self._from_json(open_inference.loads(_body(request)))
+            arrays = self._from_json(open_inference.loads(_body(request), _packed(request)))
         values = self._run(list(self._kinds), arrays)
         texts = [
             "%s:%s" % (json.dumps(name), tensors.json_of(name, value, "double" not in self._kinds[name]))
@@ -242,7 +243,7 @@ class Service:
                 _refuse_twice(arrays, [name])
                 arrays[name] = image_tensor.array_of(self._pictures[name], part.content)
             elif part.name == "inputs" or part.name in known:
-                value = open_inference.loads(part.content)
+                value = open_inference.loads(part.content, _packed(request))
                 given = self._from_json({"inputs": value if part.name == "inputs" else {part.name: value}})
                 _refuse_twice(arrays, given)
                 arrays.update(given)
@@ -323,6 +324,11 @@ def _example(tensor):
     for size in reversed(shape):
         value = [value] * size
     return value
+
+
+def _packed(request):
+    """The length of a compressed body, None of one that isn't."""
+    return len(request.body) if request.header("content-encoding") else None
 
 
 def _body(request):
