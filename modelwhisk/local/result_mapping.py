@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from modelwhisk.charsets import codec
 from modelwhisk.local import messages
+from modelwhisk.local.executables import looks_like_base64
 from modelwhisk.local.grammar import Mismatch, field_value
 from modelwhisk.local.http_messages import Headers, HttpResponse, Rejected, error, json_response, negotiated
 from modelwhisk.local.media_types import (
@@ -28,9 +29,6 @@ from modelwhisk.local.media_types import (
 from modelwhisk.local.negotiation import Preferences
 from modelwhisk.local.spray_json import MAX_PRETTY, Json, TooLong, number_text, pretty, utf_8, utf_16_order
 
-# core/entity/Exec.scala, `isBinaryCode`
-_LOOKS_LIKE_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)")
-_JAVA_TRIMS = "".join(map(chr, range(0x21)))
 _BASE64 = re.compile(r"([A-Za-z0-9+/]*)(={0,2})")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
@@ -125,7 +123,7 @@ def _stated_type(stated: str | None, default: ContentType) -> ContentType:
 def _text_body(stated: str | None, text: str) -> tuple[ContentType, bytes]:
     media = _stated_type(stated, HTML).media_type
     content_type = ContentType(media, UTF_8 if media.kind is Kind.OPEN_CHARSET else None)
-    if media.binary or (media.is_json and _looks_like_base64(text)):
+    if media.binary or (media.is_json and looks_like_base64(text)):
         return content_type, _base64_decoded(text)
     return content_type, utf_8(text)
 
@@ -140,10 +138,6 @@ def _json_body(stated: str | None, value: Json) -> tuple[ContentType, bytes]:
     if media.main == "multipart":  # the library makes no fixed-charset type of it, which counts as an invalid result
         raise _Invalid(messages.invalid_media("message/http"))
     return ContentType(MediaType(media.main, media.sub, Kind.FIXED_UTF_8)), utf_8(pretty(value))
-
-
-def _looks_like_base64(text: str) -> bool:
-    return _LOOKS_LIKE_BASE64.fullmatch(text.strip(_JAVA_TRIMS)) is not None
 
 
 def _base64_decoded(text: str) -> bytes:

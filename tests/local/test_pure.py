@@ -6,6 +6,7 @@ import base64
 import encodings
 import json
 import math
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelwhisk.local import request_mapping, spray_json
+from modelwhisk.local.executables import looks_like_base64
 from modelwhisk.local.grammar import Mismatch, Scanner
 from modelwhisk.local.header_models import normalise
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, Rejected, render
@@ -314,6 +316,28 @@ def test_statuses_that_are_some(status: Any, is_: int) -> None:
 def test_what_java_does_not_decode(text: str) -> None:
     response = response_of({"body": text, "headers": {"content-type": "image/png"}})
     assert (response.status, b"did not match" in response.body) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_"),
+    [
+        ("", False), (" ", False), ("=", False), ("====", False), ("A", False), ("AA==", True), ("AAA=", True),
+        ("AAAA", True), ("AAAAA===", False), ("AAAAAA==", True), ("AA=A", False), (" \x00AA==\n", True),
+        ("\xa0AAAA", False), ("AAAA\u00e9AAA", False), ("AA-_", False), ("AAAA\nAAA", False),
+    ],
+)  # fmt: skip
+def test_what_the_platform_takes_for_base64(text: str, is_: bool) -> None:
+    assert looks_like_base64(text) is is_
+
+
+def test_code_of_any_length_takes_its_own_memory() -> None:
+    code = "A" * 4_000_000
+    for text in (code, code[:-1] + "!"):
+        tracemalloc.start()
+        looks_like_base64(text)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < 2 * len(text)
 
 
 @given(st.binary(min_size=1))
