@@ -109,7 +109,13 @@ class LocalPlatform:
         catalogue = Catalogue(store, self._images, self._retire)
         for action in self._offered:
             catalogue.offer(action)
-        activations = Activations(catalogue, self._throttle, self._ended, self._new_invoker)
+        activations = Activations(
+            catalogue,
+            self._throttle,
+            self._ended,
+            self._new_invoker,
+            sequence_length=self._limits.sequence_length,
+        )
         rest = RestApi(
             catalogue=catalogue,
             activations=activations,

@@ -88,25 +88,36 @@ class ActionsApi:
         _check_parameter_sizes(self.limits, put.parameters, put.annotations)
 
     def _check_sequence(self, id: EntityId, components: Sequence[str]) -> None:
+        if not components:
+            raise Terminated(400, messages.SEQUENCE_EMPTY)
         try:
-            count = self._atoms(id, components)
+            count = self._atoms(components, {id: None})
         except LookupError as problem:
             raise Terminated(400, messages.SEQUENCE_COMPONENT_MISSING) from problem
-        if count == 0:
-            raise Terminated(400, messages.SEQUENCE_EMPTY)
         if count > self.limits.sequence_length:
             raise Terminated(400, messages.SEQUENCE_TOO_LONG)
 
-    def _atoms(self, id: EntityId, components: Sequence[str]) -> int:
-        """How many actions a sequence runs in the end."""
-        count = 0
+    def _atoms(self, components: Sequence[str], known: dict[EntityId, int | None]) -> int:
+        """How many actions a sequence runs in the end.
+
+        `known` has those of what was looked at, as often as it may come, and None for what is being looked at.
+        """
+        if len(components) > self.limits.sequence_length:
+            raise Terminated(400, messages.SEQUENCE_TOO_LONG)
+        total = 0
         for component in components:
             entity = self.catalogue.resolve(EntityId.parse(component)).entity
-            if entity.id == id:
+            if entity.id not in known:
+                inner = entity.exec
+                known[entity.id] = None
+                known[entity.id] = (
+                    self._atoms(inner.components, known) if isinstance(inner, executables.Sequence) else 1
+                )
+            count = known[entity.id]
+            if count is None:
                 raise Terminated(400, messages.SEQUENCE_CYCLIC)
-            inner = entity.exec
-            count += self._atoms(id, inner.components) if isinstance(inner, executables.Sequence) else 1
-        return count
+            total += count
+        return total
 
 
 @dataclass(frozen=True)

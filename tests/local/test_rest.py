@@ -14,8 +14,10 @@ from raw_http import message, send
 from rest_client import BLACK_BOX, IMAGE, Desk, a_desk, basic, echo
 from running_platform import wait_until
 
+from modelwhisk.local.catalogue import Catalogue, Resolved
 from modelwhisk.local.credentials import GUEST_KEY
 from modelwhisk.local.limits import PlatformLimits
+from modelwhisk.local.names import EntityId
 
 NO_ROUTE = "The requested resource could not be found."
 NOT_FOUND = "The requested resource does not exist."
@@ -504,10 +506,56 @@ def test_a_sequence() -> None:
             (["/_/nope"], "Sequence component does not exist."),
             (["/_/both"], "Sequence may not refer to itself."),
             (["/_/one"] * 51, "Too many actions in the sequence."),
+            (["/_/nope"] * 51, "Too many actions in the sequence."),
         ):
             put = {"exec": {"kind": "sequence", "components": components}}
             refused = desk.ask("PUT", "actions/both?overwrite=true", put)
             assert (refused.status, refused.error) == (400, error)
+
+
+def test_sequences_of_sequences_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of twelve is ten times the next, made before that became a sequence: in the end 10**12 actions."""
+
+    def sequence(*components: str) -> dict[str, Any]:
+        return {"exec": {"kind": "sequence", "components": components}}
+
+    with a_desk() as desk:
+        desk.create("s12")
+        for level in reversed(range(12)):
+            desk.create(f"s{level}")
+        for level in range(12):
+            assert desk.create(f"s{level}", **sequence(*[f"/_/s{level + 1}"] * 10)).status == 200
+        looked_up: list[EntityId] = []
+        resolve = Catalogue.resolve
+
+        def counted(catalogue: Catalogue, id: EntityId) -> Resolved:
+            looked_up.append(id)
+            assert len(looked_up) < 1000
+            return resolve(catalogue, id)
+
+        with monkeypatch.context() as watched:
+            watched.setattr(Catalogue, "resolve", counted)
+            refused = desk.create("all", **sequence("/_/s0"))
+        assert (refused.status, refused.error) == (400, "Too many actions in the sequence.")
+        done = desk.invoke("s0")
+        assert (done.status, done.json) == (502, {"error": "Too many actions in the sequence."})
+        assert len(desk.factory.runs) == 50
+        assert desk.invoke("s11").status == 200
+
+
+def test_a_sequence_that_is_its_own_by_a_binding_is_refused() -> None:
+    with a_desk() as desk:
+        for package in ("one", "other"):
+            desk.ask("PUT", f"packages/{package}", {})
+        desk.ask("PUT", "packages/bound", {"binding": {"namespace": "_", "name": "one"}})
+        desk.create("one/a")
+        desk.create("b", exec={"kind": "sequence", "components": ["/_/bound/a"]})
+        desk.create("other/a", exec={"kind": "sequence", "components": ["/_/b"]})
+        desk.ask("PUT", "packages/bound?overwrite=true", {"binding": {"namespace": "_", "name": "other"}})
+        refused = desk.create("c", exec={"kind": "sequence", "components": ["/_/b"]})
+        assert (refused.status, refused.error) == (400, "Sequence may not refer to itself.")
+        assert desk.invoke("b").status == 500
+        assert desk.create("one/a").status == 200
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # docker's client leaves a socket
