@@ -171,5 +171,5 @@ label_context() { # TARGET
 # What prepare.py has to say to the user, once.
 show_notes() {
   local note
-  while IFS= read -r note; do say "$note"; done < <(sed -n 's/^.*modelwhisk-note: //p' "$JOB/out" | awk '!seen[$0]++')
+  while IFS= read -r note; do say "$note"; done < <(sed -n 's/^.*modelwhisk-note: //p' "$JOB/out" | awk '!seen[$0]++' | head -n "$LOG_TAIL")
 }

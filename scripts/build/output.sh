@@ -28,12 +28,20 @@ plain() {
   printf '%s' "$CLEAN"
 }
 
-# Sets CLEAN to it. A subshell for each of many words is most of what an image costs that is up to date.
+# Bytes of one word or line that are shown or kept; no path has more. An image's words may have megabytes, of which each
+# replacement in bash would be a copy.
+readonly MOST_SHOWN=4096
+
+# Sets CLEAN to it, cut. A subshell for each of many words is most of what an image costs that is up to date.
 clean() {
   CLEAN=$1
-  if [[ $CLEAN == *[[:cntrl:]]* || $CLEAN == *[$'\x80'-$'\xff']* ]]; then
-    CLEAN=$(printf '%s' "$CLEAN" | harmless)
-  fi
+  ((${#CLEAN} <= MOST_SHOWN)) || CLEAN=${CLEAN:0:MOST_SHOWN}…
+  is_ascii "$CLEAN" || CLEAN=$(printf '%s' "$CLEAN" | harmless)
+}
+
+# And without control characters.
+is_ascii() {
+  [[ $1 != *[[:cntrl:]]* && $1 != *[$'\x80'-$'\xff']* ]]
 }
 
 say() {
@@ -67,7 +75,7 @@ quoted() {
     printf '%s' "$1"
   elif is_open "$1"; then
     printf '"%s"' "$1"
-  elif clean "$1" && [[ $CLEAN != "$1" || $1 == *[[:cntrl:]]* ]]; then
+  elif ! is_ascii "$1" && [[ $1 == *[[:cntrl:]]* || $(printf '%s' "$1" | harmless) != "$1" ]]; then
     # As $'\033': without a quotation mark in it, at which a shell that doesn't know this would end the word.
     printf '%q' "$1" | sed -e 's/\\\\/\\134/g' -e "s/\\\\'/\\\\047/g"
   else

@@ -12,7 +12,7 @@ fail() {
 
 # For what a line can't explain: a build, a model that doesn't load.
 fail_with_log() {
-  if ((!VERBOSE)); then tail -n "$LOG_TAIL" "$JOB/log" | prefixed; fi
+  if ((!VERBOSE)); then tail -n "$LOG_TAIL" "$JOB/log" | cut -b "1-$((MOST_SHOWN + 1))" | prefixed; fi
   fail "$@"
 }
 
@@ -208,8 +208,8 @@ move_tags() { # DIGEST TAG...
   done
 }
 
-build() {                                          # TARGET
-  local options=() argument label started=$SECONDS # add_base_command adds to the options
+build() { # TARGET
+  local options=() argument label started=$SECONDS
   if ((!BASE_LOCAL)) && ! docker image inspect --format '{{.Id}}' -- "$BASE" >/dev/null 2>&1; then
     say "pulling $BASE"
     patiently "pulling $BASE" docker pull --platform "$PLATFORM" -- "$BASE" || fail "pulling $BASE: $(why)"
@@ -251,6 +251,7 @@ base_config() { # GO TEMPLATE
   [[ $value == '<no value>' ]] || printf '%s' "$value"
 }
 
+# Adds to the options of `build`.
 add_base_command() { # ARGUMENT Entrypoint|Cmd
   read_base_command "$2" || OPEN_WORDS+=("$1=$BASE_COMMAND")
   options+=(--build-arg "$1=$BASE_COMMAND")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from bed import build_image, run
+from fake_docker import MARKER
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from world import World, run_build
@@ -327,6 +328,23 @@ def test_what_a_model_logs_has_an_end(tmp_path: Path, stream: int) -> None:
     done = subprocess.run(["bash", "-c", script, part], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == f"it logs more to {['stdout', 'stderr'][stream - 1]} than the 10 MB that the platform keeps"
     assert (tmp_path / "log").stat().st_size == 10 * 1024**2
+
+
+@pytest.mark.parametrize("character", ["\u009b", '"'])
+def test_of_an_image_s_words_a_screen_is_shown(world: World, character: str) -> None:
+    """Each character that was replaced was a copy of the line, and a line had no end: 2 MB took minutes."""
+    long = character * 1_000_000
+    label = {"modelwhisk.adapter.digest": "x", "org.opencontainers.image.base.name": long}
+    world.publish("you/a:1", labels=label)
+    world.publish("you/b:1")
+    world.docker.stdout = f"{long}\n{MARKER}\n{long}"
+    done = world.build("you/a:1", "you/b:1", SUMMARY="s.json")
+    assert done.status == 2
+    assert max(map(len, (done.stdout + done.stderr).splitlines())) < 2 * 4096
+    reasons = [image["reason"] for image in summary_of(world)["images"]]
+    assert "is a wrapper itself" in reasons[0]
+    assert "stdout goes on after the end marker" in reasons[1]
+    assert all(reason.endswith("\u2026") and len(reason) <= 4097 for reason in reasons)
 
 
 def test_what_an_image_says_of_itself(world: World) -> None:
