@@ -23,7 +23,21 @@ def shown(text: str) -> str:
 def json_shown(value: Any, indent: int | None = None, allow_nan: bool = True) -> str:
     """JSON of `value` in which control characters are escaped, those that JSON itself would let stand too. Without
     `allow_nan`, `ValueError` for what JSON has no number for."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=allow_nan)
+    return _escaped(json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=allow_nan))
+
+
+def json_indented(value: Any, most: int) -> str | None:
+    """The same with indentation, by which each value grows with its depth; None for more than `most` characters."""
+    pieces, length = [], 0
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        pieces.append(piece)
+        length += len(piece)
+        if length > most:
+            return None
+    return _escaped("".join(pieces))
+
+
+def _escaped(text: str) -> str:
     return _CONTROLS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 

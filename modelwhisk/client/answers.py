@@ -22,6 +22,8 @@ from modelwhisk.local.media_types import parse_content_type
 
 ACTIVATION_HEADER = "x-openwhisk-activation-id"
 _LONGEST_MESSAGE = 500  # characters
+_LONGEST_HEADER = 8_192  # characters that a parameter is looked for in, which takes the square of their number
+_LONGEST_NAME, _LONGEST_ENDING = 200, 20  # bytes of a file's name; most systems have 255, for what we add, too
 _LONGEST_PAGE = 16_384  # bytes of an error that are looked at for its message
 _ACTIVATION = re.compile(r"[0-9A-Za-z-]{1,64}")
 _DURATION = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
@@ -232,14 +234,26 @@ def timing_of(header: str) -> dict[str, float]:
 
 
 def file_name_of(disposition: str) -> str:
-    """The file name in a `Content-Disposition` (RFC 6266), without folders and what hides a file; "" without one."""
+    """The file name in a `Content-Disposition` (RFC 6266), without folders and what hides a file, and cut to what any
+    file system takes; "" without one."""
     name = unquote(_parameter(disposition, "filename"))
     name = PureWindowsPath(PurePosixPath(name).name).name
-    return "".join(filter(str.isprintable, name)).lstrip(".-")
+    name = "".join(filter(str.isprintable, name)).lstrip(".-")
+    ending = ending_of(name)
+    stem = name.removesuffix(ending).encode()[: _LONGEST_NAME - len(ending.encode())]
+    return stem.decode(errors="ignore") + ending
+
+
+def ending_of(name: str) -> str:
+    """The ending of a file's name, with its point; "" for what is too long for one."""
+    ending = PurePosixPath(name).suffix
+    return ending if len(ending.encode()) <= _LONGEST_ENDING else ""
 
 
 def _parameter(header: str, name: str) -> str:
     """A parameter of a header (RFC 2231); "" where there is none that can be read."""
+    if len(header) > _LONGEST_HEADER:
+        return ""
     message = Message()
     message["header"] = header
     try:

@@ -118,6 +118,8 @@ def _with_way_back(failure: Failure, deployed: Deployed) -> Failure:
     """The failure, and how to get the former image back where an update broke what may have worked."""
     before = deployed.plan.current
     if before is not None and before.image is not None and before.image != deployed.action.image:
-        way_back = shlex.join(["modelwhisk", "deploy", before.path, before.image])
+        words = [before.path, before.image]
+        ending = ["--"] if any(word.startswith("-") for word in words) else []  # the platform's words are no options
+        way_back = shlex.join(["modelwhisk", "deploy", *ending, *words])
         failure.advice += f"\nBefore it was {before.image}: `{way_back}` goes back."
     return failure

@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 
 from modelwhisk.client.answers import Reply, unused
 from modelwhisk.invoke import terminal
-from modelwhisk.shown_text import Console, json_shown, shown
+from modelwhisk.shown_text import Console, json_indented, shown
 
 _ENDINGS = {
     "image/png": ".png",
@@ -21,7 +21,9 @@ _ENDINGS = {
     "audio/wav": ".wav",
     "application/zip": ".zip",
 }
-_PRETTY = 2_000_000  # characters of JSON that are still coloured
+# Characters of JSON that are still indented, and that are still coloured, which takes a kilobyte for each value.
+_INDENTED = 1_000_000
+_COLOURED = 50_000
 
 
 def write(reply: Reply, out: str | None, stdout: TextIO, notes: Console) -> None:
@@ -57,9 +59,9 @@ def _to_terminal(reply: Reply, stdout: TextIO) -> None:
     text = reply.body.decode("utf-8", "replace")
     if reply.is_json:
         with contextlib.suppress(ValueError, RecursionError):
-            text = json_shown(json.loads(text), indent=2)
+            text = json_indented(json.loads(text), _INDENTED) or text
         text = shown(text)
-        if len(text) < _PRETTY:
+        if len(text) < _COLOURED:
             coloured = Syntax(text, "json", theme="ansi_dark", background_color="default").highlight(text)
             # Unbroken, so that what is copied from the terminal is still JSON.
             Console(file=stdout).print(coloured, soft_wrap=True, end="")

@@ -26,6 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import PIPE
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import click
 import httpx
@@ -39,7 +40,7 @@ from modelwhisk import content_coding
 from modelwhisk.cli import main
 from modelwhisk.client import specification, swagger
 from modelwhisk.client import transport as transport_module
-from modelwhisk.client.answers import Reply, file_name_of, reply_of_response, reply_of_result, timing_of
+from modelwhisk.client.answers import Reply, ending_of, file_name_of, reply_of_response, reply_of_result, timing_of
 from modelwhisk.client.calls import Calls
 from modelwhisk.client.encoding import url_below
 from modelwhisk.client.errors import InterfaceError, ModelError
@@ -158,6 +159,27 @@ def test_a_file_name_is_one_and_shows_itself(name: str) -> None:
         assert "\\" not in found
         assert found[:1] not in (".", "-")
         assert is_harmless(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        ("a" * 300 + ".png", ".png"),
+        ("\u20ac" * 200 + ".png", ".png"),
+        ("x." + "p" * 300, ""),
+        ("x." + "\u20ac" * 7, ""),
+        ("." + "x" * 300, ""),
+    ],
+)
+def test_a_file_name_is_one_that_any_file_system_takes(name: str, ending: str, tmp_path: Path) -> None:
+    """The answer was lost, for its name."""
+    disposition = f"attachment; filename*=UTF-8''{quote(name)}"
+    named = reply(b"theirs", content_type="image/x", content_disposition=disposition)
+    for _ in range(2):
+        output.write(named, str(tmp_path), io.TextIOWrapper(io.BytesIO()), Console(file=io.StringIO()))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["theirs"] * 2
+    assert ending_of(named.file_name) == ending
+    assert all(path.name.endswith(ending) for path in tmp_path.iterdir())
 
 
 def bomb(size: int) -> bytes:
@@ -414,6 +436,8 @@ PLAN = make_plan(WISH, None, NamespaceLimits())
         lambda: timing_of("a;" * 30_000),
         lambda: timing_of("a;dur=" + "1" * 60_000),
         lambda: timing_of(",".join(["a;dur=1." + "1" * 100] * 500)),
+        lambda: reply(b"", content_disposition="attachment" + ';"' * 3_000_000, content_type="image/png").value(),
+        lambda: reply(b"", content_type="text/html; " + 'a="b";' * 1_000_000).value(),
         lambda: reply(b"<script" * 1_000_000, content_type="text/html").message(),
         lambda: reply(b"<" * 8_000_000, content_type="text/html").message(),
         lambda: reply(b"[" * 1_000_000, content_type="application/json").message(),
@@ -421,7 +445,7 @@ PLAN = make_plan(WISH, None, NamespaceLimits())
         lambda: reply(b"x" * 500_000, content_type="text/plain; charset=idna").value(),
         lambda: reply(b"x", content_type="text/plain; charset=zlib").value(),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_no_answer_takes_more_time_than_its_length(work: Callable[[], object]) -> None:
     """Each took minutes to ages; the test's own time limit tells."""
@@ -817,6 +841,11 @@ def test_a_command_that_is_advised_runs_no_other(name: str) -> None:
     plan = make_plan(Wish("me/m:2"), action, NamespaceLimits())
     deployed = Deployed(replace(action, image="me/m:2"), plan, NamespaceLimits())
     said.append(_with_way_back(Failure("", ""), deployed).advice)
+    option = make_plan(Wish("me/m:2"), replace(action, image="--host=https://evil.example"), NamespaceLimits())
+    optional = _with_way_back(Failure("", ""), replace(deployed, plan=option)).advice
+    command = re.search(r"`(modelwhisk .*)`", optional)
+    assert command
+    assert shlex.split(command[1]) == ["modelwhisk", "deploy", "--", action.path, "--host=https://evil.example"]
     with little_openwhisk() as platform:
         platform.actions["x"] = {"name": name, "namespace": "guest", "annotations": []}
         said.append(CliRunner().invoke(main, ["url", "x", "--host", platform.host, "-u", KEY]).stderr)
@@ -840,6 +869,34 @@ def test_half_a_surrogate_pair_ends_no_command(command: list[str]) -> None:
     assert ran.exit_code == 0, ran.output
     assert "\ufffd" in ran.output or "\\ud800" in ran.output
     assert ("after it" in ran.output) == (command[0] == "logs")
+
+
+def shown_on_a_terminal(body: bytes, content_type: str = "application/json") -> str:
+    """What `invoke` shows of an answer."""
+    terminal = Terminal()
+    output.write(reply(body, content_type=content_type), None, terminal, Console(file=io.StringIO()))
+    return re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+
+
+@pytest.mark.parametrize("levels", [1, 800])
+def test_an_answer_on_a_terminal_takes_no_more_than_it_is_worth(levels: int) -> None:
+    """By its indentation each number of 800 levels had 1,600 characters, and each that was coloured a kilobyte."""
+    body = b"[" * levels + b"1," * 100_000 + b"1" + b"]" * levels
+    tracemalloc.start()
+    try:
+        said = shown_on_a_terminal(body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert json.loads(said) == json.loads(body)
+    assert ("\n" in said.strip()) == (levels == 1)
+    assert len(said) < 1_000_000
+    assert peak < 60_000_000
+
+
+def test_json_on_a_terminal_is_indented() -> None:
+    assert shown_on_a_terminal(b'{"a":[1,"\xc2\x9b"]}') == '{\n  "a": [\n    1,\n    "\\u009b"\n  ]\n}\n'
+    assert shown_on_a_terminal(b"[1, 2") == "[1, 2\n"
 
 
 def test_half_a_surrogate_pair_is_shown() -> None:
