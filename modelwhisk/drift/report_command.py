@@ -185,18 +185,31 @@ def _require(found: Observations, advice: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    try:
+        if path.exists() and not path.is_file():  # such as /dev/stdout: nothing that a file could take the place of
+            path.write_text(text, encoding="utf-8")
+        else:
+            _replace(path.resolve(), text)  # a link goes on leading to the file
+    except OSError as problem:
+        raise click.ClickException(f"{path} can't be written: {problem.strerror}") from problem
+
+
+def _replace(path: Path, text: str) -> None:
     """A whole file, or what was there before; read by whom that may be, and at no time by others."""
     temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.unlink(missing_ok=True)  # of a run that was killed
-        temporary.touch(0o600 if path.exists() else 0o666)
-        temporary.write_text(text, encoding="utf-8")
-        if path.exists():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-    except OSError as problem:
-        temporary.unlink(missing_ok=True)
-        raise click.ClickException(f"{path} can't be written: {problem.strerror}") from problem
+    temporary.unlink(missing_ok=True)  # of a run that was killed
+    mode = 0o600 if path.exists() else 0o666
+    # "x": through no link that another user of the machine put there
+    with open(temporary, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        try:
+            file.write(text)
+            file.flush()
+            if path.exists():
+                shutil.copymode(path, temporary)
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def _tell(comparison: Comparison, options: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelwhisk.client.answers import Answer, Binary, Reply
+from modelwhisk.client.answers import Answer, Binary, Reply, ending_of
 from modelwhisk.client.calls import Calls
 from modelwhisk.client.errors import ClientError, ModelError
 from modelwhisk.client.transport import AsyncTransport
@@ -108,11 +108,13 @@ class Runner:
 
     def _save(self, row: Row, answer: Binary) -> Path:
         """Writes a whole file under a name that is this input's alone."""
-        ending = Path(answer.file_name).suffix or _ENDINGS.get(answer.content_type, ".bin")
+        ending = ending_of(answer.file_name) or _ENDINGS.get(answer.content_type, ".bin")
         path = self._folder / f"{row.label}{ending}"
         self._folder.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.part")
-        temporary.write_bytes(answer)
+        temporary.unlink(missing_ok=True)  # of a run that was killed
+        with temporary.open("xb") as file:  # through no link that another user of the machine put there
+            file.write(answer)
         os.replace(temporary, path)
         return path
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -68,6 +69,23 @@ def test_a_report_that_was_private_stays_so(digits: Digits, tmp_path: Path) -> N
     assert "<html" in page.read_text("utf-8")
     assert page.stat().st_mode & 0o777 == 0o600
     assert numbers.stat().st_mode & 0o777 == 0o666 & ~umask()
+
+
+def test_a_report_is_written_through_no_link_of_another_s_and_through_one_s_own(digits: Digits, tmp_path: Path) -> None:
+    victim, behind = tmp_path / "victim", tmp_path / "behind.html"
+    victim.write_text("mine")
+    (tmp_path / ".behind.html.part").symlink_to(victim)
+    (tmp_path / "report.html").symlink_to(behind)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        piped = pool.submit(pipe.read_text, "utf-8")
+        report(digits.reference, digits.usual, "-o", tmp_path / "report.html", "--json", pipe)
+        assert len(json.loads(piped.result(60))["inputs"]) == 40
+    assert "<html" in behind.read_text("utf-8")
+    assert (tmp_path / "report.html").is_symlink()
+    assert pipe.is_fifo()
+    assert victim.read_text() == "mine"
 
 
 def umask() -> int:

