@@ -30,6 +30,8 @@ except ImportError:  # Windows
 Format = Literal["jsonl", "csv"]
 COLUMNS = ("input", "status", "ms", "attempts", "activation", "cold", "answer", "file", "error", "drift")
 _JSON_COLUMNS = frozenset({"input", "answer"})
+_MOST_CELL = 2**31 - 1  # characters of a cell: an answer may be long, and the module's default is 128 KiB
+_BEYOND = 1e15  # milliseconds, or whatever a number in a line counts
 _PASSING = frozenset({None, 202, 429})  # statuses that another try may change, beside 5xx
 
 
@@ -102,8 +104,9 @@ def parse_line(data: bytes, form: Format) -> Line | None:
         text = data.decode("utf-8", "surrogatepass")
         if form == "jsonl":
             return _of_object(json.loads(text))
+        csv.field_size_limit(_MOST_CELL)
         cells = dict(zip(COLUMNS, next(csv.reader([text], strict=True)), strict=True))
-        return Line(
+        line = Line(
             input=loads(cells["input"]),
             status=int(cells["status"]) if cells["status"] else None,
             ms=float(cells["ms"]) if cells["ms"] else None,
@@ -115,6 +118,7 @@ def parse_line(data: bytes, form: Format) -> Line | None:
             error=cells["error"] or None,
             drift=cells["drift"] or None,
         )
+        return _in_bounds(line)
     except (ValueError, TypeError, KeyError, StopIteration, RecursionError, csv.Error):
         return None
 
@@ -141,6 +145,15 @@ def _of_object(value: Any) -> Line | None:
             found = getattr(line, name)
             if found is not None and (not isinstance(found, types) or (isinstance(found, bool) and types is not bool)):
                 raise ValueError(f"{name} is a {type(found).__name__}")
+        _in_bounds(line)
+    return line
+
+
+def _in_bounds(line: Line) -> Line:
+    """The line, whose numbers are some that can be counted with; raises `ValueError` for others, NaN among them."""
+    for number in (line.status, line.ms, line.attempts):
+        if number is not None and not 0 <= number < _BEYOND:
+            raise ValueError("no number of ours")
     return line
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 
@@ -32,6 +33,20 @@ def test_a_line_is_one_line_and_comes_back(form, line):
 
 
 @FORMS
+def test_a_long_answer_is_known_again(form):
+    """Python's own limit for a cell made each --resume send the input once more."""
+    csv.field_size_limit(131_072)
+    line = Line({"n": 1}, 200, 1.0, answer="y" * 200_000)
+    assert parse_line(line.render(form), form) == line
+
+
+@pytest.mark.parametrize("ms", ["nan", "inf", "1e400", "-1"])
+def test_a_row_whose_numbers_can_not_be_counted_with_is_none_of_ours(ms):
+    assert parse_line(b"1,200,%s,1,,,1,,," % ms.encode(), "csv") is None
+    assert parse_line(b"1,200,1.5,1,,,1,,,", "csv").ms == 1.5
+
+
+@FORMS
 def test_whatever_a_model_answers_results_are_text_that_steers_no_terminal(form):
     hostile = "half \ud800 a pair, \x1b]0;title\x07\x9b2J\u202e"
     answered = Line({hostile: 1}, 200, 1.0, answer={hostile: [hostile]})
@@ -52,7 +67,14 @@ def test_whatever_a_model_answers_results_are_text_that_steers_no_terminal(form)
         {"attempts": 1.5},
         {"cold": 1},
         {"file": []},
+        {"ms": float("nan")},
+        {"ms": float("inf")},
+        {"ms": 10**4_000},
+        {"ms": -1},
+        {"status": 10**4_000},
+        {"attempts": 10**16},
     ],
+    ids=range(14),
 )
 def test_a_line_whose_values_are_of_other_types_is_none_of_ours(other):
     line = {"input": {"x": "a"}, "status": 200, "ms": 1, "drift": "1; threshold=2"}
