@@ -6,6 +6,7 @@ import ast
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ Declaration = dict[str, Any]
 _METHOD = "embed"
 _CLASSES = {"predictor": "Predictor", "deployment": "Deployment"}
 _FEWEST = 2  # numbers that make a vector
+_MOST_SHOWN = 20  # vectors of an answer
+_LONGEST_POINTER = 500  # characters of one that somebody would paste
 _SIDE = 64  # of the pictures that the general embedding looks at
 
 
@@ -106,7 +109,9 @@ class Candidate:
 
 
 def candidates(value: Any, pointer: str = "") -> Iterator[Candidate]:
-    """The vectors in a model's answer."""
+    """The vectors in a model's answer, less those below a long pointer: each has all that is above it in its own."""
+    if len(pointer) > _LONGEST_POINTER:
+        return
     if isinstance(value, Mapping):
         for name, part in value.items():
             yield from candidates(part, f"{pointer}/{_escaped(name)}")
@@ -146,8 +151,11 @@ def _is_number(value: Any) -> bool:
 
 def what_there_is(answer: Any) -> str:
     """The ways to declare an embedding that are open, for people."""
+    short = (one for one in candidates(answer) if len(one.pointer) + len(one.by or "") <= _LONGEST_POINTER)
+    found = list(islice(short, _MOST_SHOWN + 1))
     lines = ["say what stands for an input:"]
-    lines += [f"  {one.options}   {one.count} numbers of the model's answer" for one in candidates(answer)]
+    lines += [f"  {one.options}   {one.count} numbers of the model's answer" for one in found[:_MOST_SHOWN]]
+    lines += ["  and more of the model's answer"] if len(found) > _MOST_SHOWN else []
     lines += [
         "  --embedding function:MODULE:FUNCTION   numbers that a function of the model's own makes of an input",
         "  --embedding method:NAME   numbers that a method of its Predictor or Deployment makes of it",

@@ -13,9 +13,10 @@ from modelwhisk.drift import header
 from modelwhisk.drift.header import Told
 from modelwhisk.drift.observations import Observation, Observations
 from modelwhisk.map.results import Format, Line, parse_line
-from modelwhisk.openwhisk import Activation, NotFound, OpenWhisk
+from modelwhisk.openwhisk import Activation, NotFound, OpenWhisk, OpenWhiskError
 
 _PAGE = 200  # activations that the platform lists at a time
+_MOST_LISTED = 100_000  # of which each of the action's own is asked for by itself
 # How far a threshold that was told may be from the reference's: a header has three digits after the point.
 _ROUNDED = 6e-4
 _EXCERPT = 200  # characters
@@ -108,12 +109,15 @@ def _told_of(record: Activation) -> Told | None:
 
 
 def _records(whisk: OpenWhisk, name: str, began: datetime) -> Iterator[Activation]:
-    """Whole records, the latest first, a page of ids at a time: a list of whole ones could be of any size."""
+    """Whole records, the latest first, a page of ids at a time: a list of whole ones could be of any size.
+
+    Raises `OpenWhiskError` for a list that has no end.
+    """
     since = int(began.timestamp() * 1000)
     short = name.rpartition("/")[2]
     seen: set[str] = set()
     upto: int | None = None
-    while True:
+    while len(seen) < _MOST_LISTED:
         page = whisk.list_activations(short, limit=_PAGE, since=since, upto=upto)
         fresh = [item for item in page if item.id not in seen]
         seen |= {item.id for item in fresh}
@@ -121,6 +125,11 @@ def _records(whisk: OpenWhisk, name: str, began: datetime) -> Iterator[Activatio
         if len(page) < _PAGE or not fresh:
             return
         upto = page[-1].start  # calls made meanwhile move what an offset would skip
+    many = f"{_MOST_LISTED:,} calls of an action {short} since {began:%Y-%m-%d %H:%M} UTC"
+    raise OpenWhiskError(
+        f"{whisk.settings.host} lists more than {many}.",
+        advice="Ask for fewer, by a shorter --since.",
+    )
 
 
 def _is_of(item: Activation, name: str) -> bool:

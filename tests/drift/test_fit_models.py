@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from modelwhisk import adapter
 from modelwhisk.cli import main
-from modelwhisk.drift.declaration import candidates
+from modelwhisk.drift.declaration import candidates, what_there_is
 
 opened = adapter.part("drift.reference")
 
@@ -151,3 +152,27 @@ def test_vectors_in_an_answer_are_found() -> None:
         ("/faces/0/embedding~1x", 2, None),
         ("/rows", 3, None),
     ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"K" * 50_000: {f"{at:x}": [1, 2] for at in range(5_000)}},
+        {"K" * 400: {f"{at:x}": [1, 2] for at in range(5_000)}},
+        {"rows": [{"n" * 100_000: at, "l" * 100_000: f"{at}"} for at in range(2)]},
+        {f"{at:x}" * 200: [1, 2] for at in range(1_000)},
+    ],
+    ids=["long key", "many", "label", "long keys"],
+)
+def test_of_an_answer_no_more_is_suggested_than_can_be_read(answer: object) -> None:
+    """Each vector's pointer has the keys above it: 134 kB became 360 MB."""
+    tracemalloc.start()
+    try:
+        said = what_there_is(answer)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "--embedding function" in said
+    assert len(said) < 20_000
+    assert peak < 2_000_000
+    assert ("and more of" in said) == (said.count("--embedding answer") == 20)

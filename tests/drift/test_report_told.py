@@ -12,7 +12,7 @@ import pytest
 from modelwhisk.drift import told
 from modelwhisk.drift.header import Told, of_header, of_headers, of_log
 from modelwhisk.map.results import Line, parse_line
-from modelwhisk.openwhisk import Activation, NotFound
+from modelwhisk.openwhisk import Activation, NotFound, OpenWhiskError
 
 STAMP = "2026-11-26T22:00:00Z stdout: "
 REFERENCE = SimpleNamespace(path="digits.drift", threshold=1.2)
@@ -161,6 +161,22 @@ def test_all_calls_of_the_action_are_looked_through_and_those_of_others_left() -
     assert found.skipped == {"without Model-Drift": 225}
     assert found.items[0].time is not None
     assert found.items[0].time.timestamp() == 10**9 + 1
+
+
+def test_a_list_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(told, "_MOST_LISTED", 1_000)
+
+    class Endless(LittlePlatform):
+        settings = SimpleNamespace(host="https://endless.example")
+        listed = 0
+
+        def list_activations(self, name: str, *, limit: int, since: int, upto: int | None) -> list[Activation]:
+            assert self.listed <= 1_000, "asked again"
+            self.listed += limit
+            return [self._record(number) for number in range(self.listed - limit, self.listed)]
+
+    with pytest.raises(OpenWhiskError, match="lists more than 1,000 calls"):
+        told.of_activations(Endless(0), "others/digits", timedelta(days=1), REFERENCE)
 
 
 def test_only_calls_since_then_are_asked_for() -> None:
