@@ -123,7 +123,7 @@ class Server:
             ready = undisturbed(self._poll.poll, timeout) or ()
             if timeout is not None and monotonic() - now > timeout / 1000 + STOPPED_SECONDS:
                 self._go_on_after_a_stop()
-            for descriptor, _ in ready:
+            for descriptor, _ in reversed(ready):  # the listener last: whose bytes are here isn't taken for idle
                 self._attend(descriptor)
             self._answer_overdue()
             self._expire()
