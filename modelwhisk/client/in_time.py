@@ -13,6 +13,8 @@ import httpx
 
 from modelwhisk.answer_time import AnswerTime, WentOn
 
+_PIECE = 64 * 1024  # bytes that are written at once: between two it is seen whether they are taken in time
+
 
 def end_answers(client: httpx.Client | httpx.AsyncClient, seconds: float) -> None:
     """Makes `client` raise `httpx.ReadTimeout` for answers that take more than `seconds` in all."""
@@ -81,7 +83,14 @@ class _Stream(httpcore.NetworkStream):
         return part
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout)
+        """All of it within `timeout`, as asyncio's: by itself each piece that is taken would have as long."""
+        taken = AnswerTime(self._seconds if timeout is None else timeout)
+        for start in range(0, len(buffer), _PIECE):
+            try:
+                left = taken.left()
+            except WentOn as problem:
+                raise httpcore.WriteTimeout("it takes the request too slowly") from problem
+            self._stream.write(buffer[start : start + _PIECE], left)
         self._time.asked()
 
     def close(self) -> None:

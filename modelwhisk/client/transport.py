@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from modelwhisk.client.errors import ClientError
 from modelwhisk.client.exchange import Ask, Send, Sent, Sleep, Step, Steps, T
 from modelwhisk.client.in_time import end_answers
 from modelwhisk.content_coding import ACCEPTED, Body, Undecodable
@@ -41,14 +42,30 @@ def _options(seconds: float, jobs: int, verify: bool) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def _proxies_of_the_environment() -> Iterator[None]:
+    """Raises `ClientError` for one that httpx can't use; without its words, which may have the proxy's password."""
+    problem = "the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names can't be used"
+    try:
+        yield
+    except ImportError as cause:
+        raise ClientError(f"{problem}: SOCKS takes `pip install 'httpx[socks]'`") from cause
+    except (httpx.InvalidURL, ValueError) as cause:
+        raise ClientError(f"{problem}: it is no http://[USER:PASSWORD@]HOST:PORT") from cause
+
+
 class SyncTransport:
-    """Blocks; may be used from several threads. `seconds` is how long an answer may take."""
+    """Blocks; may be used from several threads. `seconds` is how long an answer may take.
+
+    Raises `ClientError` where the environment's proxy can't be used.
+    """
 
     def __init__(
         self, *, seconds: float = READ_SECONDS, jobs: int = 100, verify: bool = True, on_sleep: OnSleep = _ignore
     ) -> None:
         self._on_sleep = on_sleep
-        self._http = httpx.Client(**_options(seconds, jobs, verify))
+        with _proxies_of_the_environment():
+            self._http = httpx.Client(**_options(seconds, jobs, verify))
         end_answers(self._http, seconds)
         # One line of Python is a whole program here: what isn't closed is closed with its owner.
         self._finalizer = weakref.finalize(self, self._http.close)
@@ -102,7 +119,8 @@ class AsyncTransport:
         self, *, seconds: float = READ_SECONDS, jobs: int = 100, verify: bool = True, on_sleep: OnSleep = _ignore
     ) -> None:
         self._on_sleep = on_sleep
-        self._http = httpx.AsyncClient(**_options(seconds, jobs, verify))
+        with _proxies_of_the_environment():
+            self._http = httpx.AsyncClient(**_options(seconds, jobs, verify))
         end_answers(self._http, seconds)
 
     async def close(self) -> None:

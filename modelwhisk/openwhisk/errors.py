@@ -133,10 +133,16 @@ _UNANSWERED: tuple[tuple[tuple[type[Exception], ...], str, str, str], ...] = (
         "For a platform with a certificate of its own give --insecure, or name its authority in REQUESTS_CA_BUNDLE.",
     ),
     (
-        (requests.exceptions.ProxyError,),
+        (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL),
         "",
         "The proxy on the way to {host} can't be used: {reason}",
         "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY.",
+    ),
+    (
+        (requests.exceptions.InvalidSchema,),
+        "SOCKS",
+        "The SOCKS proxy on the way to {host} can't be used.",
+        "Install what it takes: pip install 'requests[socks]'.",
     ),
     (
         (requests.exceptions.ContentDecodingError,),
@@ -159,8 +165,8 @@ _UNANSWERED: tuple[tuple[tuple[type[Exception], ...], str, str, str], ...] = (
     (
         (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema),
         "",
-        "{host} is no address of a host.",
-        "Give a name or https://NAME[:PORT].",
+        "{host} is no address of a host, or that of the proxy on the way to it is none.",
+        "Give a name or https://NAME[:PORT], and such addresses in HTTP_PROXY, HTTPS_PROXY and ALL_PROXY.",
     ),
     (
         (requests.exceptions.ConnectionError,),

@@ -15,10 +15,12 @@ from typing import Any
 
 import little_openwhisk
 import pytest
+import requests
 import trustme
 from little_openwhisk import KEY, VECTORS, LittleOpenWhisk, Outcome, failed, words
 
 from modelwhisk.openwhisk import Action, Activation, NotFound, OpenWhisk, OpenWhiskError, Settings, client
+from modelwhisk.openwhisk.errors import error_of_exception
 from modelwhisk.openwhisk.records import action_body, parameters_of
 
 
@@ -364,6 +366,18 @@ def test_a_host_that_is_not_there_is_named_as_such() -> None:
     assert f"127.0.0.1:{port} can't be reached: [Errno" in error_of(f"http://127.0.0.1:{port}")
     assert "There is no host https://no-such-host.invalid" in error_of("https://no-such-host.invalid")
     assert "is no address of a host" in error_of("https://a b")
+
+
+def test_a_proxy_that_can_not_be_used_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for proxy in ("http://u:SECRET@127.0.0.1:x", "ftp://u:SECRET@h:1"):
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        said = error_of("https://host.invalid")
+        assert "HTTPS_PROXY" in said
+        assert "SECRET" not in said
+    no_socks = requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+    assert "requests[socks]" in error_of_exception(no_socks, "https://host.invalid").advice
 
 
 def test_a_connection_that_breaks_is_told() -> None:

@@ -15,6 +15,7 @@ import shlex
 import socket
 import socketserver
 import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -43,7 +44,7 @@ from modelwhisk.client import transport as transport_module
 from modelwhisk.client.answers import Reply, ending_of, file_name_of, reply_of_response, reply_of_result, timing_of
 from modelwhisk.client.calls import Calls
 from modelwhisk.client.encoding import url_below
-from modelwhisk.client.errors import InterfaceError, ModelError
+from modelwhisk.client.errors import ClientError, InterfaceError, ModelError
 from modelwhisk.client.exchange import Policy, Send, Sent, Sleep, Step, Steps, exchange
 from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.deploy import curl_line as curl_line_module
@@ -208,8 +209,8 @@ def by_async_model(url: str, seconds: float = 30) -> bytes | str:
     return sent.response.content if sent.response is not None else str(sent.failure)
 
 
-def _sent(url: str) -> Steps[Sent]:
-    return (yield Send(httpx.Request("GET", url)))
+def _sent(url: str, method: str = "GET", body: bytes = b"") -> Steps[Sent]:
+    return (yield Send(httpx.Request(method, url, content=body)))
 
 
 def by_platform(url: str, seconds: float = 30) -> bytes | str:
@@ -368,6 +369,26 @@ def test_an_answer_in_a_trickle_is_left(
     with trickling(begin, more) as address:
         said = client(address, seconds=0.2)
     assert re.search("went on and on|came to no end|took the request but didn't answer in time", str(said))
+
+
+def test_who_takes_a_request_in_a_trickle_is_left() -> None:
+    transport = SyncTransport(seconds=0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        taker = threading.Thread(target=_take, args=(listener,))
+        taker.start()
+        sent = transport.run(_sent(address, "POST", bytes(100_000_000)))
+        transport.close()
+        taker.join()
+    assert isinstance(sent.failure, httpx.WriteTimeout)
+
+
+def _take(listener: socket.socket) -> None:
+    """All that comes of one request, slowly, but always some of it before the next write is too late."""
+    connection, _ = listener.accept()
+    with connection, contextlib.suppress(OSError):
+        while connection.recv(200_000):
+            time.sleep(0.02)
 
 
 @contextmanager
@@ -902,6 +923,20 @@ def test_json_on_a_terminal_is_indented() -> None:
 def test_half_a_surrogate_pair_is_shown() -> None:
     assert shown("half \ud800 a pair").encode() == "half \ufffd a pair".encode()
     assert json.loads(json_shown({"\ud800": "\udfff"}).encode()) == {"\ud800": "\udfff"}
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://u:SECRET@127.0.0.1:1", "http://u:SECRET@127.0.0.1:x", "ftp://u:SECRET@h:1"]
+)
+@pytest.mark.parametrize("transport_of", [SyncTransport, AsyncTransport])
+def test_a_proxy_that_can_not_be_used_is_told_without_its_password(
+    proxy: str, transport_of: type[SyncTransport] | type[AsyncTransport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ClientError, match="ALL_PROXY names can't be used") as problem:
+        transport_of()
+    assert "SECRET" not in str(problem.value)
 
 
 def test_a_curl_line_asks_for_one_url() -> None:
