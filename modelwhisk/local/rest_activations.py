@@ -18,7 +18,7 @@ from modelwhisk.local.invoker import Activation
 from modelwhisk.local.limits import PlatformLimits
 from modelwhisk.local.names import EntityId
 from modelwhisk.local.outcome import Outcome, Status
-from modelwhisk.local.rest_answers import Terminated, document, json_object, not_found
+from modelwhisk.local.rest_answers import Terminated, document, documents, json_object, not_found
 from modelwhisk.local.rest_routes import Parameters, Route, check_activation_id
 from modelwhisk.local.spray_json import Json
 from modelwhisk.local.store import Store, Window
@@ -102,7 +102,7 @@ class ActivationsApi:
             raise Terminated(400, messages.DOCS_WITH_COUNT)
         if count:
             return document(200, {"activations": self.store.count_activations(namespace, name, window)})
-        return document(200, [*self.store.activations(namespace, name, window, docs=docs)])
+        return documents(self.store.activations(namespace, name, window, docs=docs))
 
     def show(self, route: Route) -> HttpResponse:
         """An activation, its result or its log."""

@@ -6,6 +6,8 @@ MarshallingDirectives.scala.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from modelwhisk.local import messages, spray_json
 from modelwhisk.local.http_messages import Headers, HttpRequest, HttpResponse, Rejected
 from modelwhisk.local.media_types import JSON
@@ -37,6 +39,11 @@ class Terminated(Exception):
 def document(status: int, value: Json, headers: Headers = ()) -> HttpResponse:
     """A document of the API, on one line."""
     return HttpResponse(status, headers, JSON, utf_8(compact(value)))
+
+
+def documents(written: Iterable[str]) -> HttpResponse:
+    """A list of documents that are JSON already."""
+    return HttpResponse(200, (), JSON, f"[{','.join(written)}]".encode())
 
 
 def not_found() -> Terminated:

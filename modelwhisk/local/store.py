@@ -140,15 +140,18 @@ class Store:
         ).fetchone()
         return None if row is None else _document(row[0])
 
-    def activations(self, namespace: str, path: str | None, window: Window, *, docs: bool) -> list[dict[str, Json]]:
-        """What lists show of a namespace's activations, or of one action's: all of it with `docs`; the latest first."""
+    def activations(self, namespace: str, path: str | None, window: Window, *, docs: bool) -> list[str]:
+        """What lists show of a namespace's activations, or of one action's: all of it with `docs`; the latest first.
+
+        Each is the JSON that clients get, which isn't read for that: two hundred may be hundreds of megabytes.
+        """
         rows = self._database.execute(
             "SELECT CASE WHEN ? THEN document ELSE summary END FROM activations "
             "WHERE namespace = ? AND path = coalesce(?, path) "
             "AND start BETWEEN ? AND ? ORDER BY start DESC, rowid DESC LIMIT ? OFFSET ?",
             (docs, namespace, path, *window.period, window.limit or -1, window.skip),
         )
-        return [_document(row[0]) for row in rows]
+        return [row[0] for row in rows]
 
     def count_activations(self, namespace: str, path: str | None, window: Window) -> int:
         """How many records `activations` finds."""

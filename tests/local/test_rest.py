@@ -14,6 +14,7 @@ from raw_http import message, send
 from rest_client import BLACK_BOX, IMAGE, Desk, a_desk, basic, echo
 from running_platform import wait_until
 
+from modelwhisk.local import rest_answers, spray_json
 from modelwhisk.local.catalogue import Catalogue, Resolved
 from modelwhisk.local.credentials import GUEST_KEY
 from modelwhisk.local.limits import PlatformLimits
@@ -448,6 +449,25 @@ def test_activations_are_filtered() -> None:
         refused = desk.ask("GET", "activations?count=true&docs=true")
         assert (refused.status, refused.error) == (400, "The parameter 'docs' is not permitted with 'count'.")
         assert desk.ask("GET", "activations?docs=true&limit=1").json == [records[2]]
+
+
+def test_a_list_of_activations_is_sent_as_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading and writing two hundred results of a megabyte took minutes and gigabytes, while all others waited."""
+    with a_desk() as desk:
+        desk.create("a")
+        records = [desk.record(desk.invoke(value={"number": 10**20, "text": f"é{number}"})) for number in range(3)]
+        lists = {query: desk.ask("GET", f"activations{query}").json for query in ("", "?docs=true", "?limit=2&skip=9")}
+        read: list[Any] = []
+        for name in ("parse", "compact"):
+            monkeypatch.setattr(spray_json, name, read.append)
+        monkeypatch.setattr(rest_answers, "compact", read.append)
+        assert desk.ask("GET", "activations?docs=true").json == records[::-1]
+        assert [item["activationId"] for item in desk.ask("GET", "activations").json] == [
+            item["activationId"] for item in records[::-1]
+        ]
+        assert read == []
+        assert lists == {query: desk.ask("GET", f"activations{query}").json for query in lists}
+        assert lists["?limit=2&skip=9"] == []
 
 
 def test_too_many_in_a_minute() -> None:

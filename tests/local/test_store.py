@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -109,7 +110,7 @@ def test_the_oldest_activations_go_first(monkeypatch: pytest.MonkeyPatch) -> Non
     for number in range(10):
         written = {"namespace": "guest", "start": number, "text": "x" * 400}
         kept.put_activation(f"{number}", "a", written, {"id": number})
-    left = [int(str(summary["id"])) for summary in kept.activations("guest", None, Window(), docs=False)]
+    left = [json.loads(summary)["id"] for summary in kept.activations("guest", None, Window(), docs=False)]
     assert left == sorted(left, reverse=True)
     assert left[0] == 9
     assert 2 <= len(left) <= 4
