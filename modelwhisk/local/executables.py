@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from modelwhisk.local import names
@@ -35,7 +36,7 @@ class BlackBox:
 
     kind = "blackbox"
 
-    @property
+    @cached_property
     def binary(self) -> bool:
         """Whether the code looks like base64, which the platform takes for a zip file."""
         return self.code is not None and looks_like_base64(self.code)

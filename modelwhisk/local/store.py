@@ -58,7 +58,8 @@ class Store:
         self._database = _opened(folder)
         row = self._database.execute("SELECT coalesce(sum(bytes), 0) FROM activations").fetchone()
         self._bytes: int = row[0]
-        # Each call looks its action up, whose code may be many megabytes; nobody else changes the database.
+        # Each call looks its action up and each list all, whose code may be many megabytes; nobody else changes the
+        # database.
         self._known: dict[EntityId, Entity] = {}
 
     def close(self) -> None:
@@ -107,12 +108,13 @@ class Store:
 
     def _entities(self, namespace: str, package: str | None, kind: str, window: Window) -> list[Entity]:
         rows = self._database.execute(
-            "SELECT namespace, package, name, kind, document FROM entities "
+            "SELECT namespace, package, name FROM entities "
             "WHERE namespace = ? AND kind = ? AND package = coalesce(?, package) "
             "ORDER BY updated DESC, rowid DESC LIMIT ? OFFSET ?",
             (namespace, kind, package, window.limit or -1, window.skip),
-        )
-        return [_entity(row) for row in rows]
+        ).fetchall()
+        found = (self.get(EntityId(*row)) for row in rows)
+        return [entity for entity in found if entity is not None]
 
     def put_activation(self, id: str, path: str, written: Mapping[str, Json], summary: Mapping[str, Json]) -> None:
         """Stores an activation's record, and what lists show of it; `path` is `[package/]name` of its action."""

@@ -13,7 +13,7 @@ import pytest
 from little_containers import LittleFactory, reply
 from rest_client import BLACK_BOX, a_desk, echo
 
-from modelwhisk.local import Action, store, watcher
+from modelwhisk.local import Action, executables, store, watcher
 from modelwhisk.local.store import FILE, Store, StoreProblem, Window
 
 
@@ -101,6 +101,27 @@ def test_halves_of_surrogate_pairs_cost_no_record(tmp_path: Path) -> None:
     with a_desk(data=tmp_path) as desk:
         assert desk.ask("GET", f"activations/{done['activationId']}").json == done
         assert desk.ask("GET", "actions/a").json == made.json
+
+
+def test_a_list_reads_each_action_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose code may be 48 MB: neither a list nor its length reads it again, and it is looked at for base64 once."""
+    asked: list[Any] = []
+
+    def counted(work: Any) -> Any:
+        return lambda given: (asked.append(given), work(given))[1]
+
+    with a_desk(data=tmp_path) as desk:
+        for name in ("a", "b"):
+            desk.create(name, exec={**BLACK_BOX, "code": name * 8})
+    with a_desk(data=tmp_path) as desk:
+        monkeypatch.setattr(store, "_entity", counted(store._entity))
+        monkeypatch.setattr(executables, "looks_like_base64", counted(executables.looks_like_base64))
+        first = desk.ask("GET", "actions").json
+        assert [item["exec"] for item in first] == [{"binary": True}] * 2
+        assert len(asked) == 4
+        assert desk.ask("GET", "actions").json == first
+        assert desk.ask("GET", "actions?count=true").json == {"actions": 2}
+        assert len(asked) == 4
 
 
 def test_the_oldest_activations_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
