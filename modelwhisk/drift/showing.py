@@ -9,7 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from modelwhisk import adapter
-from modelwhisk.shown_text import Console, json_shown
+from modelwhisk.nested_json import TooDeep, is_too_deep
+from modelwhisk.shown_text import Console, json_indented, json_shown
+
+_INDENTED = 1_000_000  # characters: by its indentation a stranger's could grow a thousandfold
 
 
 def show_reference(path: Path, *, as_json: bool) -> int:
@@ -23,7 +26,10 @@ def show_reference(path: Path, *, as_json: bool) -> int:
         return 1
     about = reference.about
     if as_json:
-        print(json_shown(about, indent=1))
+        if is_too_deep(about):
+            notes.print(f"{path}: {TooDeep()}", style="red", highlight=False, soft_wrap=True)
+            return 1
+        print(json_indented(about, _INDENTED) or json_shown(about))
         return 0
     try:
         table = _table(reference)

@@ -58,6 +58,21 @@ def test_a_reference_steers_no_terminal_and_ends_no_command(name: str, command: 
     assert not steers(done.output)
 
 
+@pytest.mark.parametrize("levels", [1, 700, 900])
+def test_a_reference_takes_no_more_to_be_shown_than_it_is_long(levels: int, tmp_path: Path) -> None:
+    """By its indentation each number of 700 levels had 700 characters."""
+    made: Any = [1] * 5_000
+    for _ in range(levels - 1):
+        made = [made]
+    path = references.write(tmp_path / "r.drift", vectors(), made=made)
+    shown = run("show", "--json", path)
+    if levels > 800:
+        assert (shown.exit_code, "nested more than 800" in shown.output) == (1, True)
+    else:
+        assert json.loads(shown.output)["made"] == made
+    assert len(shown.output) < 100_000
+
+
 def pictures(folder: Path, *names: str) -> Path:
     folder.mkdir()
     for number, name in enumerate(names):
