@@ -27,7 +27,7 @@ _MAX_HEADER_NAME = 64
 _MAX_HEADER_VALUE = 8_192
 _MAX_HEADERS = 64
 _MAX_HEAD = (_MAX_HEADERS + 1) * (_MAX_HEADER_NAME + _MAX_HEADER_VALUE + 4) + _MAX_URI
-_IDLE = 70.0  # seconds until a silent connection is reset
+_IDLE = 70.0  # seconds until a connection is reset on which nothing comes or goes
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"})
 _WITHOUT_ENTITY = frozenset({"TRACE", "CONNECT"})
 
@@ -141,8 +141,15 @@ class Connection:
                 return event
 
     async def _write(self, data: bytes) -> None:
+        """Sends `data`, however long that takes, to a client that goes on taking it; raises `asyncio.TimeoutError`."""
         self._writer.write(data)
-        await self._writer.drain()
+        while True:
+            left = self._writer.transport.get_write_buffer_size()
+            try:
+                return await asyncio.wait_for(self._writer.drain(), _IDLE)
+            except asyncio.TimeoutError:
+                if self._writer.transport.get_write_buffer_size() >= left:
+                    raise
 
     def _reset(self) -> None:
         sock: socket.socket | None = self._writer.get_extra_info("socket")

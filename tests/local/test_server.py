@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -12,10 +14,11 @@ from urllib.parse import urlsplit
 import pytest
 from little_containers import LittleFactory, after_init, result
 from raw_http import RawResponse, message, send
-from running_platform import running
+from running_platform import running, wait_until
 
-from modelwhisk.local import Action, LocalPlatform, platform, web_annotations
+from modelwhisk.local import Action, LocalPlatform, platform, server, web_annotations
 from modelwhisk.local.platform import Exchange
+from modelwhisk.local.server import Connection
 
 KEY = "user:secret"
 BASE = "/api/v1/web/guest/default/"
@@ -280,6 +283,51 @@ def test_a_client_that_goes_away_in_the_middle_harms_nobody(site: Site) -> None:
     with connect(site) as connection:
         connection.sendall(f"POST {BASE}plain HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc".encode())
     assert site.ask("GET", f"{BASE}plain").body == b"ok"
+
+
+def test_a_client_that_does_not_take_its_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_IDLE", 0.5)
+    deep: Any = dict.fromkeys((f"{number:x}" for number in range(30_000)), 1)
+    for _ in range(150):
+        deep = {"a": deep}
+    factory = LittleFactory(after_init(lambda message: result({"body": deep})))
+    with running(Action("a", factory)) as platform, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect((urlsplit(platform.url).hostname, urlsplit(platform.url).port))
+        client.sendall(message("GET", f"{BASE}a", [("Host", "h")]))
+        wait_until(lambda: factory.runs)
+        wait_until(lambda: not platform._tasks, patience=20)
+        with client.makefile("rb") as stream, pytest.raises(ConnectionResetError):
+            stream.read()
+
+
+@pytest.mark.parametrize(("left", "waits"), [([9, 5, 5, 1, 1, 0], 2), ([9, 5, 5, 5], 2), ([9, 9], 1), ([9, 0], 0)])
+def test_a_client_that_takes_its_answer_slowly_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, left: list[int], waits: int
+) -> None:
+    """As long as some of it goes; `left` has what there is before and after each wait, 0 where all has gone."""
+    monkeypatch.setattr(server, "_IDLE", 0.001)
+    sizes, waited = iter(left), []
+
+    class Writer:
+        transport = property(lambda self: self)
+
+        def write(self, data: bytes) -> None:
+            pass
+
+        def get_write_buffer_size(self) -> int:
+            return next(sizes)
+
+        async def drain(self) -> None:
+            if left[2 * len(waited) + 1]:
+                waited.append(1)
+                await asyncio.sleep(5)
+
+    connection = Connection(None, Writer(), None)  # type: ignore[arg-type]
+    ends = contextlib.nullcontext() if left[-1] == 0 else pytest.raises(asyncio.TimeoutError)
+    with ends:
+        asyncio.run(connection._write(b"x"))
+    assert len(waited) == waits
 
 
 def test_folded_headers_and_bare_line_feeds_are_read(site: Site) -> None:
