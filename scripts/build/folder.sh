@@ -99,7 +99,7 @@ copy_list() { # FROM TO
 
 copy_model() { # FOLDER
   local target=$CONTEXT/source files left
-  list_model "$1" >"$JOB/kept" || fail "a rule of .dockerignore can't be understood: $(why)"
+  list_model "$1" >"$JOB/kept" || fail "its .dockerignore can't be used: $(why)"
   sed -n 's|/$||p' "$JOB/kept" | tr '\n' '\0' >"$JOB/folders"
   [[ ! -s $JOB/folders ]] || (cd -- "$target" && xargs -0 mkdir -p -- <"$JOB/folders")
   sed '/\/$/d' "$JOB/kept" >"$JOB/files"
@@ -121,6 +121,9 @@ list_model() { # FOLDER
   fi
   strange=$(cd -- "$1" && find . \( "${prune[@]}" \) -prune -o -name $'*\n*' -print | tr '\n' ' ')
   [[ -z $strange ]] || fail "a file's name has a line break: $strange"
+  # An environment has no more room, and a list by hand no more rules.
+  [[ ! -f $1/.dockerignore ]] || (($(wc -c <"$1/.dockerignore") <= MOST_WORDS)) ||
+    fail "its .dockerignore has more than $MOST_WORDS bytes"
   : >"$JOB/left"
   { sed -e '/^\.$/d' -e 's|$|/|' "$JOB/folders" && cat "$JOB/others"; } |
     RULES="$(ignore_rules "$1")" LEFT="$JOB/left" awk -f "$HERE/ignore.awk" 2>"$JOB/out" | sort

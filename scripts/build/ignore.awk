@@ -14,13 +14,12 @@ function end_of_set(pattern, place,    from, end) {
   return end ? from + end - 1 : 0
 }
 
-# Takes a pattern apart: its characters, its sets of characters, and its stars, of which it returns the number.
-function read_pattern(rule, pattern,    n, i, c, end, stars) {
+# Takes a pattern apart: its characters, its sets of characters, and its stars.
+function read_pattern(rule, pattern,    n, i, c, end) {
   n = length(pattern)
   for (i = 1; i <= n; i++) {
     c = substr(pattern, i, 1)
     if (c == "*") {
-      stars++
       if (substr(pattern, i, 3) == "**/") { i += 2; add(rule, "**/") }
       else if (substr(pattern, i, 2) == "**") { i++; add(rule, "**") }
       else add(rule, "*")
@@ -34,7 +33,17 @@ function read_pattern(rule, pattern,    n, i, c, end, stars) {
     }
   }
   add(rule, "end")
-  return stars + 0
+}
+
+# Whether some awks, which try one way after the other to share a path out among the stars, take no more steps than the
+# path's length times the pattern's: one star, or one within a name below any folder. By far most rules are such.
+function is_simple(rule,    i, stars, in_names) {
+  for (i = 1; i <= parts[rule]; i++)
+    if (kind[rule, i] ~ /^\*/) {
+      stars++
+      if (kind[rule, i] == "*") in_names++
+    }
+  return stars <= 1 || stars == 2 && in_names == 1 && kind[rule, 1] == "**/"
 }
 
 function expression(rule,    i, what, c, result) {
@@ -52,9 +61,20 @@ function expression(rule,    i, what, c, result) {
   return "^" result "(/|$)"
 }
 
+# The characters of each set in the pattern: which set has one is asked often, and some awks look for an expression among
+# all that they have seen.
+function read_sets(rule,    i, set, code, c) {
+  for (i = 1; i <= parts[rule]; i++) {
+    set = piece[rule, i]
+    if (kind[rule, i] != "set" || set in members) continue
+    members[set] = ""
+    for (code = 1; code < 256; code++)
+      if ((c = sprintf("%c", code)) ~ set) members[set] = members[set] c
+  }
+}
+
 # The same as the expression says, in no more steps than the path's length times the pattern's: goes along the path with
-# all places of the pattern at which a match can be. Some awks try one after the other, which for each more star in the
-# pattern takes as often as the path is long as much time.
+# all places of the pattern at which a match can be.
 function fits(rule, path,    j, c, side, other, i, place, what) {
   side = 0
   size[side] = 0
@@ -65,6 +85,7 @@ function fits(rule, path,    j, c, side, other, i, place, what) {
     other = 1 - side
     size[other] = 0
     step++
+    work(size[side] * 200) # each takes so much longer than a step of an expression
     for (i = 1; i <= size[side]; i++) {
       place = places[side, i]
       what = kind[rule, place]
@@ -75,7 +96,7 @@ function fits(rule, path,    j, c, side, other, i, place, what) {
       else if (what == "**/") {
         stay(place, other)
         if (c == "/") reach(rule, place + 1, other)
-      } else if (what == "set" ? c ~ piece[rule, place] : c == piece[rule, place]) reach(rule, place + 1, other)
+      } else if (what == "set" ? index(members[piece[rule, place]], c) : c == piece[rule, place]) reach(rule, place + 1, other)
     }
     side = other
   }
@@ -96,6 +117,17 @@ function stay(place, side) {
   if (reached[place] != step) places[side, ++size[side]] = place
 }
 
+# All rules and paths together: these take minutes, and a folder of half a million files with our own rules has no more.
+function work(steps) {
+  worked += steps
+  if (worked > 20000000000) refuse("its rules would take too long, for so many or such long paths")
+}
+
+function refuse(why) {
+  print why >"/dev/stderr"
+  exit 1
+}
+
 function read_rules(    lines, n, i, line, negative) {
   n = split(ENVIRON["RULES"], lines, "\n")
   for (i = 1; i <= n; i++) {
@@ -107,12 +139,10 @@ function read_rules(    lines, n, i, line, negative) {
     gsub(/\/+$/, "", line)
     gsub(/\/\/+/, "/", line)
     if (line == "" || line == ".") continue
-    if (length(line) > 4096) {
-      print "one has more than 4096 characters, which no path has" >"/dev/stderr"
-      exit 1
-    }
-    # By far most have no more.
-    if (read_pattern(++count, line) <= 2) rules[count] = expression(count)
+    if (length(line) > 4096) refuse("a rule has more than 4096 characters, which no path has")
+    read_pattern(++count, line)
+    if (is_simple(count)) rules[count] = expression(count)
+    else read_sets(count)
     takes_back[count] = negative
   }
 }
@@ -121,15 +151,22 @@ function parent(path) {
   return match(path, /\/[^\/]*$/) ? substr(path, 1, RSTART - 1) : ""
 }
 
+function matches(rule, path) {
+  # Beside the characters, each match takes as long as some thirty.
+  work(30 + length(path) * parts[rule])
+  return path ~ rules[rule]
+}
+
 function is_out(path,    i, out) {
   for (i = 1; i <= count; i++)
-    if (out == takes_back[i] && ((i in rules) ? path ~ rules[i] : fits(i, path))) out = !takes_back[i]
+    if (out == takes_back[i] && ((i in rules) ? matches(i, path) : fits(i, path))) out = !takes_back[i]
   return out
 }
 
+# A folder comes before what is in it.
 function in_environment(path) {
-  for (; path != ""; path = parent(path)) if (path in environments) return 1
-  return 0
+  if (path in environments || parent(path) in environments) environments[path] = 1
+  return path in environments
 }
 
 BEGIN { read_rules() }
@@ -145,7 +182,8 @@ BEGIN { read_rules() }
 END {
   for (i = 1; i <= NR; i++) {
     path = paths[i]
-    if (is_out(path) || in_environment(path)) out[path] = 1
+    inside = in_environment(path)
+    if (inside || is_out(path)) out[path] = 1
     else print "./" path (is_folder[i] ? "/" : "")
   }
   for (path in out) if (!(parent(path) in out)) print path >ENVIRON["LEFT"]

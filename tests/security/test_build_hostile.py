@@ -150,6 +150,25 @@ def test_no_rule_of_dockerignore_takes_for_ever(tmp_path: Path, pattern: str) ->
     assert left_out(pattern, fitting, tmp_path) == (set() if pattern == "[[]" else {fitting["x" not in pattern]})
 
 
+def test_all_rules_and_paths_together_have_an_end(tmp_path: Path) -> None:
+    """Each rule had its bound, of half a minute for one path: a hundred kilobytes of rules took days."""
+    rules = "x" * 4000 + "\n" + "*a" * 20 + "b"
+    paths = [f"{at:04}/" + "a" * 3995 for at in range(1249)]
+    assert left_out(rules, paths, tmp_path) == set()
+    with pytest.raises(subprocess.CalledProcessError) as refusal:
+        left_out(rules, [*paths, "a" * 4000], tmp_path)
+    assert refusal.value.stderr == "its rules would take too long, for so many or such long paths\n"
+    with pytest.raises(subprocess.CalledProcessError):
+        left_out(rules, [*paths, paths[0]], tmp_path)
+
+
+def test_rules_of_megabytes_are_told(world: World) -> None:
+    world.publish("python:3.13-slim")
+    (world.folder / "m").mkdir()
+    (world.folder / "m" / ".dockerignore").write_text("a\n" * 60_000)
+    assert "its .dockerignore has more than 100000 bytes" in world.build("./m").row("me/m")
+
+
 MEANINGS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "[ab]": "[ab]", "\\*": "\\*"}
 
 
