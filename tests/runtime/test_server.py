@@ -730,6 +730,24 @@ def test_a_client_that_left_before_it_was_accepted(idle):
     assert not idle._connections
 
 
+def test_whose_bytes_have_come_is_not_taken_for_idle(idle, monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 2)
+    with contextlib.ExitStack() as clients:
+        slow, asking, late = [clients.enter_context(socket.socket()) for _ in range(3)]
+        slow.connect(idle._listener.getsockname())
+        slow.sendall(b"GET")
+        idle._turn()
+        asking.connect(idle._listener.getsockname())
+        idle._turn()
+        asking.sendall(b"GET")
+        late.connect(idle._listener.getsockname())
+        idle._turn()  # which finds both
+        slow.settimeout(10)
+        assert slow.recv(1) == b""
+        for known in list(idle._connections.values()):
+            idle._close(known)
+
+
 def test_it_may_be_woken_for_nothing_and_any_number_of_times(idle):
     idle._take_back()
     with pytest.raises(BlockingIOError):
