@@ -31,15 +31,15 @@ class _Suspect(ValueError):
     """The quick parser met what the platform's may not take."""
 
 
-def parse(data: bytes | str) -> Json:
+def parse(data: bytes | str, max_depth: int = MAX_DEPTH) -> Json:
     """The value that `data` states, numbers as `Decimal`; raises `JsonError` with the platform's own words."""
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        if "\uffff" in text or text.count("[") + text.count("{") >= MAX_DEPTH:
+        if "\uffff" in text or text.count("[") + text.count("{") >= max_depth:
             raise _Suspect
         value: Json = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        value = explain(data, MAX_DEPTH, MAX_NUMBER_CHARACTERS)
+        value = explain(data, max_depth, MAX_NUMBER_CHARACTERS)
     return value
 
 

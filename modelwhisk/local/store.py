@@ -30,6 +30,7 @@ CREATE INDEX activations_by_start ON activations (namespace, start);
 _KEPT_BYTES = 512 * 1_048_576  # of activations' documents; the oldest go first
 _PRUNED_AT_ONCE = 100
 _END_OF_TIME = 2**63 - 1
+_LEVELS_OF_OURS = 8  # and more than a document has around a result or a parameter, which may be as deep as JSON goes
 
 
 class StoreProblem(Exception):
@@ -220,7 +221,7 @@ def _explained(path: str) -> Iterator[None]:
 def _entity(row: tuple[str, ...]) -> Entity:
     namespace, package, name, kind, document = row
     made = ActionEntity if kind == ActionEntity.kind else PackageEntity
-    return made.stored(EntityId(namespace, package, name), spray_json.parse(document))
+    return made.stored(EntityId(namespace, package, name), _read(document))
 
 
 def _text(document: Json) -> str:
@@ -229,6 +230,10 @@ def _text(document: Json) -> str:
 
 
 def _document(text: str) -> dict[str, Json]:
-    parsed = spray_json.parse(text)
+    parsed = _read(text)
     assert isinstance(parsed, dict)
     return parsed
+
+
+def _read(text: str) -> Json:
+    return spray_json.parse(text, spray_json.MAX_DEPTH + _LEVELS_OF_OURS)

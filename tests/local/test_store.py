@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import stat
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from little_containers import LittleFactory, reply
 from rest_client import BLACK_BOX, a_desk, echo
 
-from modelwhisk.local import Action, executables, store, watcher
+from modelwhisk.local import Action, executables, spray_json, store, watcher
 from modelwhisk.local.store import FILE, Store, StoreProblem, Window
 
 
@@ -88,6 +89,17 @@ def test_other_users_of_the_machine_can_not_read_it(tmp_path: Path) -> None:
         again.close()
     finally:
         os.umask(before)
+
+
+def test_what_is_as_deep_as_json_goes_is_read_again() -> None:
+    deepest = spray_json.parse('{"a":' + "[" * 998 + "]" * 998 + "}")
+    written = {"namespace": "guest", "start": 1, "response": {"result": deepest}}
+    kept = Store()
+    kept.put_activation("1", "a", written, {})
+    again = kept.activation("guest", "1")
+    assert again is not None
+    assert spray_json.compact(again) == spray_json.compact({**written, "start": Decimal(1)})
+    kept.close()
 
 
 def test_halves_of_surrogate_pairs_cost_no_record(tmp_path: Path) -> None:
