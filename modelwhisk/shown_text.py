@@ -50,6 +50,10 @@ class Console(rich.console.Console):
     def render(
         self, renderable: rich.console.RenderableType, options: rich.console.ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """The segments of what is to be printed."""
+        """The segments of what is to be printed; what the output's encoding lacks as its number."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(shown(segment.text), segment.style)
+            yield segment if segment.control else Segment(self._writable(shown(segment.text)), segment.style)
+
+    def _writable(self, text: str) -> str:
+        encoding = getattr(self.file, "encoding", None) or "utf-8"  # not rich's, which doesn't know stdout's
+        return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from modelwhisk.local import messages
 from modelwhisk.local.actions import Action
@@ -33,6 +33,8 @@ from modelwhisk.local.uri import parse_target
 from modelwhisk.local.web_actions import Invocation, route
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _ID_CHARACTERS = string.ascii_letters + string.digits
 
@@ -168,10 +170,10 @@ class LocalPlatform:
             _log.exception("a request failed in the platform itself: %s %s", request.method, path)
             response = plain(500, messages.INTERNAL_ERROR)
         elapsed = (asyncio.get_running_loop().time() - start) * 1000
-        self._on_exchange(Exchange(request, response.status, elapsed, started[0] if started else None))
+        _tell(self._on_exchange, Exchange(request, response.status, elapsed, started[0] if started else None))
         for activation in started:
             if (ended := self._unanswered.pop(activation.id)) is not None:
-                self._on_activation(ended)
+                _tell(self._on_activation, ended)
         return response
 
     def _ended(self, activation: Activation) -> None:
@@ -179,7 +181,7 @@ class LocalPlatform:
         if activation.id in self._unanswered:
             self._unanswered[activation.id] = activation
         else:
-            self._on_activation(activation)
+            _tell(self._on_activation, activation)
 
     async def restart(self, factory: ContainerFactory) -> None:
         """Has new containers of `factory` made, for instance because what they run has changed."""
@@ -244,6 +246,14 @@ class _Running:
     catalogue: Catalogue
     activations: Activations
     rest: RestApi
+
+
+def _tell(listener: Callable[[T], None], what: T) -> None:
+    """Passes on what has happened; a listener that fails, as one may that writes to a full disk, costs no answer."""
+    try:
+        listener(what)
+    except Exception:
+        _log.exception("what has happened could not be passed on")
 
 
 def _transaction_id() -> str:

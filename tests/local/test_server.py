@@ -360,6 +360,18 @@ def test_what_fails_in_the_platform_itself_has_an_answer(
     assert site.ask("GET", f"{BASE}plain").body == b"ok"
 
 
+def test_who_is_told_of_an_exchange_costs_no_answer_by_failing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(what: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(site.platform, "_on_exchange", fail)
+    monkeypatch.setattr(site.platform, "_on_activation", fail)
+    assert site.ask("GET", f"{BASE}plain").body == b"ok"
+    wait_until(lambda: caplog.text.count("no space left") >= 2)
+
+
 def test_the_callers_transaction_id_is_kept(site: Site) -> None:
     response = site.ask("GET", f"{BASE}plain", ("X-Request-ID", "mine"))
     assert dict(response.headers)["X-Request-ID"] == "mine"

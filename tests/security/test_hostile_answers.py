@@ -112,6 +112,18 @@ def test_what_a_model_logs_and_what_its_error_says(monkeypatch: pytest.MonkeyPat
     assert is_harmless(told.getvalue())
 
 
+@pytest.mark.parametrize(("encoding", "written"), [("latin-1", b"\xe9\\u96ea\n"), ("utf-8", "é雪\n".encode())])
+def test_what_an_output_s_encoding_lacks_ends_no_command(
+    encoding: str, written: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+    console = Console()
+    console.print("é雪")
+    sys.stdout.flush()
+    assert raw.getvalue() == written
+
+
 def test_the_emulator_s_report_takes_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     report = TextReport()
     report.removed([1], [f"[/]{STEERING}"])
