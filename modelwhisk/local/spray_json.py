@@ -7,6 +7,7 @@ duplicate keys the last one wins (JsonParser.scala, PrettyPrinter.scala, Compact
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn, TypeAlias
@@ -19,6 +20,8 @@ MAX_DEPTH = 1000
 MAX_NUMBER_CHARACTERS = 100
 # Ours alone: a result of 1 MiB that is nested deeply enough becomes 900 times as long by its indentation.
 MAX_PRETTY = 16 * 1_048_576  # characters
+
+_STRUCTURE = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 
 __all__ = ["Json", "JsonError", "TooLong", "compact", "parse", "pretty", "utf_8"]
 
@@ -35,12 +38,30 @@ def parse(data: bytes | str, max_depth: int = MAX_DEPTH) -> Json:
     """The value that `data` states, numbers as `Decimal`; raises `JsonError` with the platform's own words."""
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        if "\uffff" in text or text.count("[") + text.count("{") >= max_depth:
+        if "\uffff" in text or _is_deep(text, max_depth):
             raise _Suspect
         value: Json = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         value = explain(data, max_depth, MAX_NUMBER_CHARACTERS)
     return value
+
+
+def _is_deep(text: str, max_depth: int) -> bool:
+    """Whether a JSON text has `max_depth` levels; whatever of a text that is none."""
+    if text.count("[") + text.count("{") < max_depth:
+        return False
+    depth, in_string = 0, False
+    for found in _STRUCTURE.finditer(text):
+        mark = found[0]
+        if mark == '"':
+            in_string = not in_string
+        elif not in_string and mark in "[{":
+            depth += 1
+            if depth >= max_depth:
+                return True
+        elif not in_string and mark in "]}":
+            depth -= 1
+    return False
 
 
 def _number(text: str) -> Decimal:

@@ -167,6 +167,22 @@ def test_a_limit_is_the_low_bits_of_its_number_however_large(text: str, is_: int
     assert read_limits({"timeout": Counted(value)}) == {"timeout": is_}
 
 
+@pytest.mark.parametrize("text", ["[" + "{}," * 5000 + "[]]", json.dumps('{["\\' * 5000), '{"a\\"[{": ' + '"[" }'])
+def test_json_that_is_long_and_not_deep_is_read_quickly(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As source code is, of which an action may have 48 MB: step by step it takes a minute."""
+    monkeypatch.setattr(spray_json, "explain", lambda *given: pytest.fail("read step by step"))
+    assert spray_json.parse(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("inner", ["", '"]"', '"\\"]"', "{}"])
+def test_levels_are_counted_whatever_is_between_them(inner: str) -> None:
+    before = f"[{inner}," if inner else "["
+    deepest = before * 998 + "[]" + "]" * 998
+    assert spray_json.compact(spray_json.parse(deepest)) == deepest
+    with pytest.raises(JsonError, match="nested too deeply"):
+        spray_json.parse(f"[[{deepest}]]")
+
+
 def test_limits_of_json() -> None:
     deepest = "[" * 1000 + "]" * 1000
     assert spray_json.compact(spray_json.parse("[" * 999 + "]" * 999)) == "[" * 999 + "]" * 999
