@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 _PADDING = "binascii takes more padding than there must be"
+_OF_ONE = "a tuple of one"
 _SOONER = "# which leaves nothing of nearly all, much sooner than to look at each"
 _BUFFER = "how much is taken at a time is a matter of speed"
 
@@ -171,4 +172,116 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         ): "a matter of speed: the others are counted one by one"
         for few in ("<= 9", ">= 9", "< 10", "< 8")
     },
+    (
+        "formats/web_values",
+        'return binascii.a2b_base64(digits + "=" * (-len(digits) % 4))',
+        'return binascii.a2b_base64(digits + "=" * (+len(digits) % 4))',
+    ): _PADDING,
+    (
+        "formats/web_values",
+        'value["__ow_body"] = body[0]',
+        'value["__ow_body"] = body[ -1]',
+    ): _OF_ONE,
+    (
+        "formats/returned",
+        "except Unserialisable:",
+        "except CosmicRayTestingException:",
+    ): "what would be caught after it is of other types",
+    **{
+        ("formats/msgpack", line, line.replace("[0]", "[ -1]")): _OF_ONE
+        for line in (
+            "return form.unpack_from(data, at)[0], at + form.size",
+            "size = form.unpack_from(data, at)[0]",
+            "code = _NUMBERS[0xD0].unpack_from(data, at)[0]",
+            "return Timestamp(_U32.unpack(raw)[0], 0)",
+            "both = _U64.unpack(raw)[0]",
+        )
+    },
+    **{
+        (
+            "formats/msgpack",
+            "seconds, nanoseconds = _NUMBERS[0xD3].unpack_from(raw, 4)[0], _U32.unpack_from(raw)[0]",
+            f"seconds, nanoseconds = _NUMBERS[0xD3].unpack_from(raw, 4)[{first}], _U32.unpack_from(raw)[{second}]",
+        ): _OF_ONE
+        for first, second in ((" -1", "0"), ("0", " -1"))
+    },
+    **{
+        ("formats/msgpack", "if first < 0xC0:", f"if first {otherwise}:"): "0xC0 is one of the constants"
+        for otherwise in ("<= 0xC0", "< 193")
+    },
+    **{
+        (
+            "formats/msgpack",
+            "size = first & (0x1F if first >= 0xA0 else 0x0F)",
+            f"size = first & (0x1F if first {otherwise} else 0x0F)",
+        ): "of 0xA0 either leaves nothing"
+        for otherwise in ("> 0xA0", ">= 161")
+    },
+    (
+        "formats/msgpack",
+        "return first - (0x100 if first >= 0xE0 else 0), at",
+        "return first - (0x100 if first >= 223 else 0), at",
+    ): "what is no less than 0x80 is no less than 0xE0 there",
+    **{
+        (
+            "formats/msgpack",
+            'return msgpack if getattr(msgpack, "version", (0,)) >= (1, 0) else None',
+            f'return msgpack if getattr(msgpack, "version", {none}) >= {first} else None',
+        ): "no version is between them"
+        for none, first in (("( -1,)", "(1, 0)"), ("( 1,)", "(1, 0)"), ("(0,)", "(1, -1)"))
+    },
+    **{
+        (
+            "formats/msgpack",
+            "for code in (0xCC, 0xCD, 0xCE, 0xCF) if value >= 0 else (0xD0, 0xD1, 0xD2, 0xD3):",
+            f"for code in (0xCC, 0xCD, 0xCE, 0xCF) if value {otherwise} else (0xD0, 0xD1, 0xD2, 0xD3):",
+        ): "0 and -1 are written before"
+        for otherwise in ("> 0", ">= 1", ">= -1")
+    },
+    **{
+        (
+            "formats/msgpack",
+            line % "(0, 0)",
+            line % otherwise,
+        ): "no size is below 0"
+        for line in (
+            "found = _head(len(raw), %s, (0xC4, 0xC5, 0xC6)) + raw",
+            "head = bytes((fixed,)) if fixed else _head(size, %s, (0xC7, 0xC8, 0xC9))",
+        )
+        for otherwise in ("( 1, 0)", "( -1, 0)", "(0, -1)")
+    },
+    (
+        "formats/tensors",
+        "shape.append(len(level[0]))",
+        "shape.append(len(level[ -1]))",
+    ): "all are as long",
+    (
+        "formats/tensors",
+        "index = next(place for place, item in enumerate(flat) if abs(item) > 1e308)",
+        "index = next(place for place, item in enumerate(flat) if abs(item) > 1e+308)",
+    ): "the same number, to which 1 is nothing",
+    (
+        "formats/tensors",
+        "if len(raw) - place < 4 or len(raw) - place - 4 < size:",
+        "if len(raw) + place < 4 or len(raw) - place - 4 < size:",
+    ): "behind another text the second half says so as well",
+    **{
+        (
+            "formats/tensors",
+            "if array.dtype.itemsize == 8 or not array.size:",
+            f"if array.dtype.itemsize == {number} or not array.size:",
+        ): "a matter of speed: numpy writes a double as Python does"
+        for number in (7, 9)
+    },
+    (
+        "formats/tensors",
+        'has = "more" if len(found) > count else "%d" % len(found)',
+        'has = "more" if len(found) >= count else "%d" % len(found)',
+    ): "they aren't as many there",
+    ("formats/tensors", "return texts[0]", "return texts[ -1]"): "a list of one",
+    (
+        "formats/tensors",
+        "keys = list(rows[0]) if rows else []",
+        "keys = list(rows[ -1]) if rows else []",
+    ): "where they differ there is no table, whichever they are compared with",
 }

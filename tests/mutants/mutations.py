@@ -8,6 +8,7 @@ and a cache of another size, or none, answers the same.
 
 from __future__ import annotations
 
+import builtins
 import difflib
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import parso  # noqa: F401  before cosmic_ray, whose own import of it is circular
 from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.exceptions import CosmicRayTestingException
 from cosmic_ray.mutating import mutate_code
 
 OPERATORS = (
@@ -31,6 +33,9 @@ OPERATORS = (
     *("ReplaceFalseWithTrue", "ReplaceAndWithOr", "ReplaceOrWithAnd", "ReplaceBreakWithContinue"),
     *("ReplaceContinueWithBreak", "ExceptionReplacer", "NumberReplacer", "RemoveDecorator", "ZeroIterationForLoop"),
 )
+
+# What ExceptionReplacer's mutants catch: were the name unknown, whatever is raised there would end in a NameError.
+vars(builtins)[CosmicRayTestingException.__name__] = CosmicRayTestingException
 
 _CACHE = re.compile(r"(@|\w+ = )(lru_cache|remembered)\(")
 _SHOWN = re.compile(r"\[: ?(39|40|41|79|80|81)\]")

@@ -46,4 +46,8 @@ TARGETS = (
     Target("remembered", ("remembered",)),
     Target("charsets", ("charsets",)),
     Target("base64_codec", ("base64_codec",)),
+    Target("formats/web_values", ("web_values",)),
+    Target("formats/returned", ("returned",)),
+    Target("formats/msgpack", ("msgpack",)),
+    Target("formats/tensors", ("open_inference",)),
 )

@@ -101,6 +101,10 @@ def test_timestamps(moment):
     [
         b"\xc7\x03\xff123",  # a timestamp of three bytes
         b"\xd7\xff\xff\xff\xff\xff\xff\xff\xff\xff",  # with too many nanoseconds
+        b"\xd7\xff" + (10**9 << 34).to_bytes(8, "big"),  # with one too many
+        b"\xc7\x0c\xff" + (10**9).to_bytes(4, "big") + bytes(8),
+        b"\xd4\xfe\0",  # an extension of a type that is reserved
+        b"\xd4\x80\0",
         b"\x81\x90\x01",  # an array as a key
         b"\xa1\xff",  # text that isn't UTF-8
         b"\xc1",
@@ -128,13 +132,59 @@ def test_what_cannot_be_written(writer, value, error):
     assert writer([{1}], list) == b"\x91\x91\x01"
 
 
+def test_what_is_wrong_is_said():
+    with pytest.raises(ValueError, match=r"^2 bytes follow its end$"):
+        msgpack.read(b"\x93\1\2\3\4\5")
+    with pytest.raises(TypeError, match=r"^can not serialize 'set' object$"):
+        msgpack.write([{1}])
+
+
 def test_a_part_that_is_too_large():
     class Huge(list):
+        size = 2**32
+
         def __len__(self):
-            return 2**32
+            return self.size
 
     with pytest.raises(ValueError, match="4294967296"):
         msgpack.write(Huge())
+    Huge.size -= 1
+    assert msgpack.write(Huge()) == b"\xdd\xff\xff\xff\xff"
+
+
+def test_with_the_package_binary_is_of_the_binary_type():
+    assert msgpack.pack([b"\0", "\0"]) == msgpack.write([b"\0", "\0"]) == b"\x92\xc4\1\0\xa1\0"
+
+
+@pytest.mark.parametrize(
+    ("version", "used"),
+    [((0, 6, 2), False), ((0, 99), False), ((1, 0), True), ((1, 0, 0), True), ((1, 1, 0), True), ((2, 0), True)],
+)
+def test_the_package_is_used_from_its_first_version_on(monkeypatch, version, used):
+    class Package:
+        @staticmethod
+        def packb(value, **options):
+            return b"packed"
+
+        @staticmethod
+        def unpackb(data, **options):
+            return "unpacked"
+
+    Package.version = version
+    monkeypatch.setitem(sys.modules, "msgpack", Package)
+    assert (msgpack.pack(1), msgpack.unpack(b"\2")) == ((b"packed", "unpacked") if used else (b"\1", 2))
+
+
+@pytest.mark.parametrize(
+    ("error", "says"), [(KeyError(), "KeyError"), (BufferError("no buffer"), "no buffer"), (ValueError(), "ValueError")]
+)
+def test_whatever_the_package_raises_is_one_error(monkeypatch, error, says):
+    def unpackb(data, **options):
+        raise error
+
+    monkeypatch.setattr(package, "unpackb", unpackb)
+    with pytest.raises(ValueError, match="^%s$" % says):
+        msgpack.unpack(b"\1")
 
 
 @pytest.mark.parametrize("there", [None, type(sys)("msgpack")])

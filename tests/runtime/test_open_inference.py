@@ -4,6 +4,7 @@ import io
 import json
 import struct
 import sys
+import tracemalloc
 import warnings
 
 import pytest
@@ -48,6 +49,8 @@ def test_the_least_and_the_largest_of_each_datatype_go_in_and_out(datatype, dtyp
     assert raw == numpy.array(values, "<" + dtype.replace("?", "u1")).tobytes()
     again = tensors.from_bytes(tensor, raw, [2])
     assert again.dtype == array.dtype and again.tolist() == array.tolist()
+    for item in values:
+        assert numpy.array_equal(tensors.from_json(tensor, [item, item], [2]), numpy.array([item, item], dtype))
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,22 @@ def test_a_value_that_the_datatype_cant_hold_is_named_with_its_place(datatype, v
     good = {"BOOL": True, "BYTES": "a"}.get(datatype, 1)
     with refused("The input 'x'", *words):
         tensors.from_json(Tensor("x", datatype, [None]), [good, value], [2])
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data", "place"),
+    [
+        ("UINT8", [0, 255, 256, 0], 2),
+        ("UINT8", [255, 0, -1, 300], 2),
+        ("INT8", [-128, 127, -129], 2),
+        ("FP16", [65504.0, -65504.0, 65520.0, 1], 2),
+        ("FP64", [1e308, -1, 10**400, 10**401], 2),
+        ("FP64", [10**308, -(10**400)], 1),
+    ],
+)
+def test_the_first_number_that_is_too_large_is_the_one_that_is_named(datatype, data, place):
+    with refused("The input 'x' is %s" % datatype, "got %s at .%d" % (str(data[place])[:40], place)):
+        tensors.from_json(Tensor("x", datatype, [None]), data)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +138,7 @@ def test_scalars_and_empty_tensors():
     assert tensors.json_of("y", numpy.zeros((0, 3), "f4")) == "[]"
     assert tensors.from_json(Tensor("x", "INT8", [None]), []).shape == (0,)
     assert tensors.from_json(Tensor("x", "BYTES", [None]), []).shape == (0,)
+    assert tensors.from_json(Tensor("x", "FP32", ["n", "m", 2, None]), []).shape == (0, 0, 2, 0)
 
 
 def test_a_tensor_without_dims_takes_any_shape_but_an_absurd_one():
@@ -129,6 +149,16 @@ def test_a_tensor_without_dims_takes_any_shape_but_an_absurd_one():
             tensors.from_json(tensor, [], shape)
 
 
+def test_how_large_a_shape_may_be():
+    tensor = Tensor("x", "FP32", [])
+    for shape in ([2**31 - 1], [1, 0, 2**31 - 1], [1] * 32, [0] * 32):
+        tensors.check_shape(tensor, shape)
+    for shape in ([2**31], [2, 2**30], [0, 2**31], [1] * 33, [0] * 33, [2**62] * 33):
+        with pytest.raises(BadValue) as error:
+            tensors.check_shape(tensor, shape)
+        assert str(error.value) == "The shape %s of the input 'x' is too large." % str(shape)[:200]
+
+
 def test_a_size_with_a_name_is_the_same_everywhere():
     a, b = Tensor("a", "FP32", ["n", None]), Tensor("b", "FP32", ["n", 2])
     arrays = {"a": numpy.zeros((2, 5)), "b": numpy.zeros((2, 2))}
@@ -136,6 +166,9 @@ def test_a_size_with_a_name_is_the_same_everywhere():
     arrays["b"] = numpy.zeros((3, 2))
     with refused("The size 'n' is 2 in the input 'a' and 3 in 'b'"):
         tensors.check_together([a, b], arrays)
+    other = Tensor("a", "FP32", [None, 7, "n"])
+    with refused("The size 'n' is 5 in the input 'a' and 3 in 'b'"):
+        tensors.check_together([other, b], {"a": numpy.zeros((1, 7, 5)), "b": arrays["b"]})
     with refused("The input 'a' is missing", '"datatype": "FP32"'):
         tensors.check_together([a, b], {"b": arrays["b"]})
 
@@ -146,6 +179,18 @@ def test_a_size_with_a_name_is_the_same_everywhere():
 def test_bytes_must_be_as_many_as_the_shape_says():
     with refused(r"has 11 bytes; FP32 of the shape \[1, 3\] has 12"):
         tensors.from_bytes(X, b"\0" * 11, [1, 3])
+
+
+def test_numbers_are_copied_no_more_than_they_must():
+    tensor, raw = Tensor("x", "FP32", [None]), bytes(4000000)
+    tracemalloc.start()
+    try:
+        array = tensors.from_bytes(tensor, raw, [1000000])
+        assert tracemalloc.get_traced_memory()[1] < 1000000
+        assert tensors.bytes_of(array) == raw
+        assert tracemalloc.get_traced_memory()[1] < 5000000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_bool_is_any_byte_but_zero():
@@ -159,14 +204,20 @@ def test_texts_are_utf_8_behind_their_lengths():
     assert raw == b"\2\0\0\0\xc3\xa9\0\0\0\0\3\0\0\0a\0b"
     assert tensors.from_bytes(tensor, raw, [3]).tolist() == ["é", "", "a\0b"]
     assert json.loads(tensors.json_of("y", array)) == ["é", "", "a\0b"]
+    assert tensors.from_bytes(tensor, bytes(4), [1]).tolist() == [""]
+    assert tensors.from_bytes(tensor, bytes(8), [2]).tolist() == ["", ""]
 
 
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
         (b"\2\0\0\0a", "end within element 0"),
+        (b"\1\0\0", "end within element 0"),
+        (b"\1\0\0\0", "end within element 0"),
         (b"\1\0\0\0a\1\0", "end within element 1"),
+        (b"\1\0\0\0a\3\0\0\0bc", "end within element 1"),
         (b"\1\0\0\0\xff", "Element 0 of the input 'x' isn't UTF-8"),
+        (b"", "has 0 elements; its shape needs 1"),
         (b"\1\0\0\0a\1\0\0\0b", "has more elements; its shape needs 1"),
     ],
 )
@@ -202,8 +253,11 @@ def test_lists_maps_and_missing_optionals_have_a_json_form():
 
 def test_maps_with_the_same_keys_are_a_table():
     assert tensors.table_of([{1: 0.5, 2: 0.25}, {1: 1.0, 2: 0.0}]) == ([1, 2], [[0.5, 0.25], [1.0, 0.0]])
+    assert tensors.table_of([{"a": 0.5}]) == (["a"], [[0.5]])
     assert tensors.table_of([]) == ([], [])
     assert tensors.table_of([{1: 0.5}, {2: 0.5}]) is None
+    assert tensors.table_of([{1: 0.5, 2: 0.5}, {2: 0.5, 1: 0.5}]) is None
+    assert tensors.table_of([{1: 0.5}, {}]) is tensors.table_of([{}, {1: 0.5}]) is None
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------

@@ -123,10 +123,44 @@ def test_headers_that_no_response_may_carry_are_left_out():
     ]
 
 
-@pytest.mark.parametrize("constant", [b"NaN", b"-Infinity"])
+@pytest.mark.parametrize(
+    ("status", "answered"),
+    [(199, 400), (200, 200), (200.0, 200), (200.5, 400), ("200", 200), (599, 599), (600, 400), (True, 400)],
+)
+def test_the_statuses_that_an_answer_can_have(status, answered):
+    response = response_of({"statusCode": status, "body": "x"})
+    assert (response.status, web_values.INVALID in response.body.decode("ascii")) == (answered, answered == 400)
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+def test_an_answer_without_a_body_loses_it(status):
+    response = response_of({"statusCode": status, "headers": {"X-A": "1", "Content-Type": "text/plain"}, "body": "x"})
+    assert (response.status, response.headers, response.body) == (status, [("X-A", "1")], b"")
+
+
+@pytest.mark.parametrize("digits", ["QUJD", "QUJDRA==", "QUJDRA", "QUJDREU=", "QUJDREU"])
+def test_base64_with_its_padding_or_with_none(digits):
+    response = response_of({"headers": {"Content-Type": "image/png"}, "body": digits})
+    assert (response.status, response.body) == (200, b"ABCDEF"[: len(digits.rstrip("=")) * 3 // 4])
+
+
+@pytest.mark.parametrize("digits", ["QUJDR", "QUJDR===", "QUJD=", "QUJDRA=", "QUJDRUY==", "QU=JD", "QU JD", "QUJ-"])
+def test_what_is_no_base64(digits):
+    response = response_of({"headers": {"Content-Type": "image/png"}, "body": digits})
+    assert (response.status, web_values.MISMATCH in response.body.decode("ascii")) == (400, True)
+
+
+@pytest.mark.parametrize("constant", ["NaN", "-Infinity"])
 def test_json_that_is_none(constant):
-    request = Request("POST", "/", headers=[("content-type", "application/json")], body=constant)
-    with pytest.raises(BadValue, match="The request content was malformed: "):
+    body = ("[%s]" % constant).encode("ascii")
+    request = Request("POST", "/", headers=[("content-type", "application/json")], body=body)
+    with pytest.raises(BadValue, match=r"^The request content was malformed: %s is no JSON$" % constant):
+        value_of(request)
+
+
+def test_json_of_more_levels_than_python_reads():
+    request = Request("POST", "/", headers=[("content-type", "application/json")], body=b"[" * 100000)
+    with pytest.raises(BadValue, match=r"^The request content was malformed: maximum recursion"):
         value_of(request)
 
 
