@@ -3,7 +3,8 @@
 #
 # bash (3.2 will do, which is what macOS has) and the docker command are all it needs. The parts, by what they know:
 # options, reference (names of images), sources (what to wrap), folder (models that are no image yet), drift (what they
-# were trained on), wrap (one image's way), registry, question (what an image's own Python is asked), smoke, sbom, output.
+# were trained on), wrap (one image's way), registry, within (what others could keep from ending), question (what an
+# image's own Python is asked), smoke, sbom, output.
 set -Eeuo pipefail
 set -f # no word here is ever a pattern for file names
 
@@ -31,6 +32,8 @@ source "$HERE/sources.sh"
 source "$HERE/folder.sh"
 # shellcheck source=scripts/build/registry.sh
 source "$HERE/registry.sh"
+# shellcheck source=scripts/build/within.sh
+source "$HERE/within.sh"
 # shellcheck source=scripts/build/question.sh
 source "$HERE/question.sh"
 # shellcheck source=scripts/build/smoke.sh
@@ -88,13 +91,18 @@ find_proxies() {
 }
 
 # shellcheck disable=SC2317 # called by a trap
+groups_within() {
+  [[ ! -e $WORK/groups ]] || ls -- "$WORK/groups"
+}
+
+# shellcheck disable=SC2317 # called by a trap
 clean_up() {
   local status=$? signal group try
   trap - EXIT INT TERM HUP
   # Each job is a process group of its own (set -m), so its docker commands end with it. What a job still has to write
   # must be written before its folder goes.
   for signal in TERM KILL; do
-    for group in $(jobs -p); do kill "-$signal" -- "-$group" 2>/dev/null || true; done
+    for group in $(jobs -p) $(groups_within); do kill "-$signal" -- "-$group" 2>/dev/null || true; done
     for try in 1 2 3 4 5 6 7 8 9 10; do
       [[ -n $(jobs -pr) ]] || break 2
       sleep 0.2
@@ -186,7 +194,7 @@ main() {
   # By which this run's containers are known. Its process's number may be another's too, where many machines or
   # containers share an engine.
   RUN=${WORK##*.}
-  mkdir -- "$WORK/unreachable"
+  mkdir -- "$WORK/unreachable" "$WORK/groups"
   [[ -z $SBOM ]] || ((DRY_RUN)) || mkdir -p -- "$SBOM" || die "--sbom: the folder can't be made: $SBOM"
   find_proxies
   ((NO_PUSH)) || ecr_login "${REGISTRY%%/*}"

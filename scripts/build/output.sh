@@ -89,15 +89,20 @@ show() {
   printf '%s\n' "${line# }"
 }
 
-# Runs a command for the image in hand. Its words go to the image's log; `why` finds the reason of a failure in them.
+# Of each command, as of each stream that a model logs to, of which the platform keeps no more for an activation.
+readonly MOST_LOG=$((10 * 1024 * 1024)) # bytes
+
+# Runs a command for the image in hand. Its words go to the image's log; `why` finds the reason of a failure in them. One
+# that has more of them is ended by head.
 logged() {
   local status=0
   if ((VERBOSE)); then
-    "$@" 2>&1 | tee "$JOB/out" | prefixed || status=$?
+    { "$@" 2>&1 | tee /dev/fd/4 | prefixed; } 4>&1 | head -c "$MOST_LOG" >"$JOB/out" || status=$?
   else
-    "$@" >"$JOB/out" 2>&1 || status=$?
+    "$@" 2>&1 | head -c "$MOST_LOG" >"$JOB/out" || status=$?
   fi
   cat "$JOB/out" >>"$JOB/log"
+  (($(wc -c <"$JOB/out") < MOST_LOG)) || printf 'it wrote more than %d bytes\n' "$MOST_LOG" >"$JOB/out"
   return "$status"
 }
 

@@ -8,29 +8,20 @@ readonly QUESTION_SECONDS=600 # for one that reads the model's files
 # errors into JOB/out. Where it says more than BYTES or takes longer, the container is ended, since it goes on when
 # nobody listens any more, and UNANSWERED says what was wrong.
 ask() { # CONTAINER SECONDS BYTES PROGRAM FILE COMMAND...
-  local container=$1 seconds=$2 most=$3 program=$4 file=$5 asking status=0
+  local container=$1 seconds=$2 most=$3 program=$4 file=$5 status=0
   shift 5
   UNANSWERED=''
   : >"$WORK/containers"
-  [[ -p $JOB/asking ]] || mkfifo -- "$JOB/asking"
-  exec 7<>"$JOB/asking"
-  # head ends a command that writes without end.
-  {
-    { "$@" <"$program" 2>&1 >&6 | head -c "$((MOST_WORDS + 1))" >"$JOB/out"; } 6>&1 | head -c "$((most + 1))" >"$file" || status=$?
-    printf '%d\n' "$status" >&7
-  } &
-  asking=$!
-  IFS= read -r -t "$seconds" status <&7 || UNANSWERED="gave no answer in $seconds s"
-  exec 7>&-
-  if [[ -z $UNANSWERED ]]; then
-    (($(wc -c <"$file") <= most)) || UNANSWERED="wrote more than $most bytes"
-    (($(wc -c <"$JOB/out") <= MOST_WORDS)) || UNANSWERED="wrote more than $MOST_WORDS bytes of errors"
+  kept_apart "$most" "$file" within "$seconds" "$@" <"$program" || status=$?
+  if ((status == NO_END)); then
+    UNANSWERED="gave no answer in $seconds s"
+  elif (($(wc -c <"$file") > most)); then
+    UNANSWERED="wrote more than $most bytes"
+  elif (($(wc -c <"$JOB/out") > MOST_WORDS)); then
+    UNANSWERED="wrote more than $MOST_WORDS bytes of errors"
   fi
-  if [[ -n $UNANSWERED ]]; then
-    UNANSWERED="the image's Python $UNANSWERED"
-    docker kill "$container" >/dev/null 2>&1 || true
-    wait "$asking" || true
-    return 1
-  fi
-  return "$status"
+  [[ -n $UNANSWERED ]] || return "$status"
+  UNANSWERED="the image's Python $UNANSWERED"
+  docker kill "$container" >/dev/null 2>&1 || true
+  return 1
 }

@@ -6,6 +6,10 @@ REFUSED='denied|unauthorized|authentication required|no basic auth|manifest unkn
 REFUSED+='|not found|does not exist|no matching manifest|invalid reference'
 readonly REFUSED
 
+# For a manifest, of which a registry takes 4 MB, and an index names some.
+readonly ANSWER_SECONDS=60 MOST_MANIFESTS=$((32 * 1024 * 1024))
+readonly MOST_MEMORY=$((4 * 1024 * 1024)) # kB of addresses, of which programs in Go take one at their start
+
 # Prints "digest os/arch" for each image of what `docker manifest inspect -v` printed: one for a plain image, several
 # for an index. Only the descriptors count; the manifests quoted after them have digests of their own.
 descriptors() {
@@ -20,10 +24,16 @@ descriptors() {
     END { flush() }'
 }
 
+# The docker command itself reads all that a registry sends. Not every system has this limit.
+with_little_memory() { # COMMAND...
+  ulimit -v "$MOST_MEMORY" 2>/dev/null || true
+  "$@"
+}
+
 # Sets REMOTE_DIGEST to the digest of a reference's image for our platform, without pulling it. Returns 1 where the
 # registry says that there is none, and 2 where it couldn't be asked; REMOTE_ERROR has the reason.
 remote_digest() { # REFERENCE
-  local registry flags=(-v) digest platform seen=''
+  local registry flags=(-v) digest platform seen='' status=0
   registry=$(registry_of "$1")
   REMOTE_DIGEST='' REMOTE_ERROR=''
   if [[ -e $WORK/unreachable/$registry ]]; then
@@ -33,8 +43,11 @@ remote_digest() { # REFERENCE
   # Plain HTTP, as docker itself takes for granted on the loopback.
   if is_loopback "$registry"; then flags+=(--insecure); fi
   # The list and the reasons are apart: the CLI may add warnings.
-  if ! docker manifest inspect "${flags[@]}" -- "$1" >"$JOB/manifest" 2>"$JOB/out" </dev/null; then
+  kept_apart "$MOST_MANIFESTS" "$JOB/manifest" within "$ANSWER_SECONDS" with_little_memory \
+    docker manifest inspect "${flags[@]}" -- "$1" </dev/null || status=$?
+  if ((status != 0)); then
     REMOTE_ERROR=$(why)
+    ((status != NO_END)) || REMOTE_ERROR="no answer in $ANSWER_SECONDS s"
     if grep -Eqi "$REFUSED" "$JOB/out"; then return 1; fi
     # Found out once, not for each of forty images: looking up a name that doesn't answer can take seconds.
     printf '%s' "$REMOTE_ERROR" >"$WORK/unreachable/$registry"

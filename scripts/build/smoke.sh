@@ -1,7 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
 # Tries a wrapper as the platform will use it, and says from that which limits its action needs.
 
-readonly MOST_LOG=$((10 * 1024 * 1024)) # bytes of each stream; the platform keeps no more of an activation
 readonly MARKER='XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX'
 
 # The Python that the client runs on inside the container: any that the image has will do.

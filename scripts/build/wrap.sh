@@ -1,6 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared with the other parts
 # One image from its base to the registry: resolve, compare, build, test, push. Runs in a job of its own.
 
+# Ends of builds: byte-code is made in seconds, also where the engine has to get the base itself; packages may be compiled.
+readonly IMAGE_SECONDS=1800 FOLDER_SECONDS=14400
+
 # Ends the job, not the run: each image has a row of its own in the table.
 fail() {
   say "failed: $*"
@@ -237,12 +240,24 @@ build() { # TARGET
     while IFS= read -r label; do options+=(--label "$label"); done < <(labels_of "$1")
   fi
   say "building on $BASE"
-  act docker build --platform "$PLATFORM" --file "$CONTEXT/Dockerfile" --tag "$UNTESTED" "${options[@]}" -- "$CONTEXT" ||
-    fail_with_log "docker build: $(why)"
+  run_build docker build --platform "$PLATFORM" --file "$CONTEXT/Dockerfile" --tag "$UNTESTED" "${options[@]}" -- "$CONTEXT"
   if ((!DRY_RUN)); then
     [[ -z $MODEL_DIGEST ]] || show_notes
     say "built in $((SECONDS - started)) s"
   fi
+}
+
+# It runs the image's own Python, or what a folder's requirements name.
+run_build() { # COMMAND...
+  local status=0 seconds=$IMAGE_SECONDS
+  if ((DRY_RUN)); then
+    show "$@"
+    return
+  fi
+  [[ -z $MODEL_DIGEST ]] || seconds=$FOLDER_SECONDS
+  logged within "$seconds" "$@" || status=$?
+  ((status != NO_END)) || fail_with_log "docker build: it hadn't ended after $seconds s"
+  ((status == 0)) || fail_with_log "docker build: $(why)"
 }
 
 base_config() { # GO TEMPLATE

@@ -632,18 +632,21 @@ def test_colours_are_for_terminals_that_want_them(world: World) -> None:
         assert ("\x1b[" in seen.stdout) is coloured
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_nothing_behind(world: World, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "command"),
+    [(signal.SIGINT, "exec"), (signal.SIGTERM, "exec"), (signal.SIGINT, "build"), (signal.SIGTERM, "manifest")],
+)
+def test_an_interrupted_run_leaves_nothing_behind(world: World, number: int, command: str) -> None:
     world.publish("codait/max-a:latest", "codait/max-b:latest")
-    world.docker.delays = {"exec": 30}
+    world.docker.delays = {command: 30}
     process = world.start("--jobs", "2", "max-a", "max-b", USERNAME="me")
     deadline = time.monotonic() + 30
-    while world.docker.running.count("exec") < 2 and time.monotonic() < deadline:
+    while world.docker.running.count(command) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     os.kill(process.pid, number)
     done = world.finish(process)
     assert done.status == 128 + number
-    assert done.docker("ps")
+    assert bool(done.docker("ps")) is (command == "exec")
     assert not list((world.folder / "tmp").iterdir())
     left = subprocess.run(["pgrep", "-f", str(world.folder)], capture_output=True, text=True, check=False)
     assert left.stdout == ""

@@ -303,8 +303,10 @@ def test_what_an_image_s_python_prints_has_an_end(world: World) -> None:
 ENDLESS = """
 set -Eeuo pipefail
 JOB=$PWD WORK=$PWD
+mkdir groups
 docker() { kill "$(cat pid)"; printf '%s ' "$@" >>killed; }
-source "$0"
+source "$0/within.sh"
+source "$0/question.sh"
 ask the-container "$1" 1000 /dev/null answer bash -c "echo \\$\\$ >pid; $2" || printf '%s' "$UNANSWERED"
 """
 
@@ -321,7 +323,7 @@ ask the-container "$1" 1000 /dev/null answer bash -c "echo \\$\\$ >pid; $2" || p
 )
 def test_an_image_s_python_that_has_no_end(tmp_path: Path, seconds: str, command: str, reason: str) -> None:
     done = subprocess.run(
-        ["bash", "-c", ENDLESS, str(PARTS_FOLDER / "question.sh"), seconds, command],
+        ["bash", "-c", ENDLESS, str(PARTS_FOLDER), seconds, command],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -333,18 +335,77 @@ def test_an_image_s_python_that_has_no_end(tmp_path: Path, seconds: str, command
     assert (tmp_path / "killed").exists() is bool(reason)
 
 
+# The parts of build.sh, with ends that come sooner.
+SOONER = """
+set -Eeuo pipefail
+WORK=$PWD/work JOB=$PWD/work/0 DRY_RUN=0 FAIL_FAST=1 PREFIX=x WIDTH=1 COLOUR_ON= COLOUR_OFF=
+SECONDS_EACH=$1 VERBOSE=$2 MODEL_DIGEST=$3
+mkdir -p "$JOB" "$WORK/groups" "$WORK/unreachable"
+for part in output reference registry within question wrap; do
+  sed -E -e "s/(ANSWER|IMAGE|FOLDER)_SECONDS=[0-9]+/\\\\1_SECONDS=$SECONDS_EACH/g" -e 's/10 \\* 1024 \\* 1024/99999/' \\
+    "$0/$part.sh" >"$part.sh"
+  source "./$part.sh"
+done
+fail_with_log() { printf '%s\n' "$1"; exit 1; }
+"""
+FOR_EVER = "docker() { bash -c 'sleep 1000 & echo $! >child; echo $$ >parent; exec sleep 1000'; }\n"
+BUILD = "run_build docker build"
+ASK = 'remote_digest 127.0.0.1:1/a || printf "%s\\n" "$REMOTE_ERROR"'
+
+
+def sooner(folder: Path, script: str, seconds: int = 600, verbose: int = 0, digest: str = "") -> str:
+    command = ["bash", "-c", SOONER + script, str(PARTS_FOLDER), str(seconds), str(verbose), digest]
+    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=False).stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "digest", "reason"),
+    [
+        (BUILD, "", "docker build: it hadn't ended after 1 s"),
+        (BUILD, "sha256:1", "docker build: it hadn't ended after 1 s"),
+        (ASK, "", "no answer in 1 s"),
+    ],
+    ids=["image", "folder", "registry"],
+)
+def test_what_says_nothing_is_ended(tmp_path: Path, script: str, digest: str, reason: str) -> None:
+    """With what it started: a plug-in of docker's goes on without it."""
+    assert sooner(tmp_path, FOR_EVER + script, seconds=1, digest=digest) == f"{reason}\n"
+    for name in ("parent", "child"):
+        assert not Path("/proc", (tmp_path / name).read_text().strip()).exists()
+    assert not list((tmp_path / "work" / "groups").iterdir())
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_what_a_build_prints_has_an_end(tmp_path: Path, verbose: int) -> None:
+    """It filled the disk of the machine that builds, with --verbose the screen too."""
+    said = sooner(tmp_path, "docker() { yes $(seq 9999); }\n" + BUILD, verbose=verbose)
+    assert said == "docker build: it wrote more than 99999 bytes\n"
+    assert (tmp_path / "work" / "0" / "log").stat().st_size == 99999
+
+
+def test_what_a_registry_sends_has_an_end(tmp_path: Path) -> None:
+    """The docker command keeps all of it."""
+    script = "docker() { python3 -c 'bytearray(5 * 1024**3)'; }\n" + ASK
+    assert sooner(tmp_path, script) == "MemoryError\n"
+    (tmp_path / "b").mkdir()
+    assert sooner(tmp_path / "b", "docker() { yes; }\n" + ASK)
+    assert (tmp_path / "b" / "work" / "0" / "manifest").stat().st_size == 32 * 1024**2 + 1
+
+
 @pytest.mark.parametrize("stream", [1, 2])
 def test_what_a_model_logs_has_an_end(tmp_path: Path, stream: int) -> None:
     script = f"""
     set -Eeuo pipefail
     JOB=$PWD
     docker() {{ cat /dev/zero >&{stream}; }}
-    source "$0"
+    source "$0/output.sh"
+    source "$0/smoke.sh"
     collect_logs the-container 1
     log_fault good
     """
-    part = str(PARTS_FOLDER / "smoke.sh")
-    done = subprocess.run(["bash", "-c", script, part], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["bash", "-c", script, str(PARTS_FOLDER)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert done.stdout == f"it logs more to {['stdout', 'stderr'][stream - 1]} than the 10 MB that the platform keeps"
     assert (tmp_path / "log").stat().st_size == 10 * 1024**2
 
