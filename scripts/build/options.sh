@@ -205,6 +205,7 @@ check_options() {
   [[ -z $DRIFT || $DRIFT == [./]* ]] || DRIFT=./$DRIFT
   # A path, whatever it begins with.
   [[ -z $SBOM || $SBOM == [./]* ]] || SBOM=./$SBOM
+  [[ -z $SUMMARY || $SUMMARY == [./]* ]] || SUMMARY=./$SUMMARY
   [[ -z $TEST_PATH ]] || matches "$TEST_PATH" '/[A-Za-z0-9._~/%-]*' ||
     die "--test-path is the path of a URL, as /model/metadata, not: $TEST_PATH"
   [[ $REGISTRY != *://* ]] || die "--registry is HOST[:PORT], without http:// or https://: $REGISTRY"

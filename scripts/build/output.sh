@@ -215,22 +215,42 @@ json_field() { # INDEX KEY [number]
 }
 
 # Written beside its place and moved there, so that a reader never sees half of it, and nobody who might not read it before.
+# What stands there already may be another's link, in a folder that others may write to: `set -C` follows none. A device or
+# a pipe stays what it is.
 write_summary() { # FILE FAILURES
-  local i key
-  [[ ! -f $1 ]] || cp -p -- "$1" "$1.part"
-  {
-    printf '{\n  "failures": %d,\n  "images": [' "$2"
-    for ((i = 0; i < ${#SOURCES[@]}; i++)); do
-      ((i == 0)) || printf ','
-      printf '\n    {"model": %s, "image": %s' \
-        "$(json_string "$(plain "${SOURCES[i]}")")" "$(json_string "${TARGETS[i]}")"
-      for key in status reason digest base_name base_digest tags sbom; do printf ', %s' "$(json_field "$i" "$key")"; done
-      for key in added_bytes seconds init_ms memory_mb limit_memory limit_timeout; do
-        printf ', %s' "$(json_field "$i" "$key" number)"
-      done
-      printf '}'
-    done
-    printf '\n  ]\n}\n'
-  } >"$1.part"
+  if [[ $1 == /dev/* || (-e $1 && ! -f $1) ]]; then
+    summary "$2" >"$1"
+    return
+  fi
+  rm -f -- "$1.part"
+  (
+    set -C
+    [[ ! -f $1 ]] || umask "$(umask_of "$1")"
+    summary "$2" >"$1.part"
+  ) || die "--summary: $1 can't be written"
   mv -f -- "$1.part" "$1"
+}
+
+# What no more may be done with a new file than with this one.
+umask_of() { # FILE
+  local bit mask=0
+  for bit in 400 200 040 020 004 002; do
+    [[ -n $(find -L "$1" -prune -perm "-$bit") ]] || mask=$((mask | 8#$bit))
+  done
+  printf '%03o' "$mask"
+}
+
+summary() { # FAILURES
+  local i key
+  printf '{\n  "failures": %d,\n  "images": [' "$1"
+  for ((i = 0; i < ${#SOURCES[@]}; i++)); do
+    ((i == 0)) || printf ','
+    printf '\n    {"model": %s, "image": %s' "$(json_string "$(plain "${SOURCES[i]}")")" "$(json_string "${TARGETS[i]}")"
+    for key in status reason digest base_name base_digest tags sbom; do printf ', %s' "$(json_field "$i" "$key")"; done
+    for key in added_bytes seconds init_ms memory_mb limit_memory limit_timeout; do
+      printf ', %s' "$(json_field "$i" "$key" number)"
+    done
+    printf '}'
+  done
+  printf '\n  ]\n}\n'
 }

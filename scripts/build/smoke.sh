@@ -17,11 +17,12 @@ smoke_test() { # IMAGE
   [[ -n $MODEL_DIGEST ]] || look_up "${SOURCES[INDEX]}"
   [[ -n $memory ]] || memory=${CATALOGUE_MEMORY:-2048}
   ((DRY_RUN)) || touch "$WORK/containers"
-  # The invoker's own options (openwhisk: core/invoker/.../docker/DockerContainer.scala); no swap, as there.
+  # The invoker's own options (openwhisk: core/invoker/.../docker/DockerContainer.scala); no swap, as there. The engine writes a
+  # log line as JSON, which is some times as long; of two files it keeps at least one whole.
   act docker run --detach --name "$container" --label "modelwhisk.smoke=$RUN" --platform "$PLATFORM" \
     --cpu-shares 256 --memory "${memory}m" --memory-swap "${memory}m" --network bridge \
     --cap-drop NET_RAW --cap-drop NET_ADMIN --ulimit nofile=1024:1024 --pids-limit 1024 --log-driver json-file \
-    --env __OW_API_HOST=http://localhost -- "$1" || fail "the container doesn't start: $(why)"
+    --log-opt max-size=200m --log-opt max-file=2 --env __OW_API_HOST=http://localhost -- "$1" || fail "the container doesn't start: $(why)"
   client=(docker exec --interactive "$container" /bin/sh -c "$IN_CONTAINER" sh "${path:-/model/metadata}" "$INIT_TIMEOUT" "$wanted")
   if ((DRY_RUN)); then
     printf '%s <%s\n' "$(show "${client[@]}")" "$(quoted "$HERE/smoke.py")"

@@ -376,13 +376,32 @@ def test_control_characters_of_a_program_reach_neither_terminal_nor_summary(worl
     assert image["reason"] == 'docker build: error: ?[31m"boom" \\ ? tab'
 
 
-def test_a_summary_that_was_private_stays_so(world: World) -> None:
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_a_summary_that_was_private_stays_so(world: World, mode: int) -> None:
     summary = world.folder / "s.json"
-    summary.touch(0o600)
+    summary.touch()
+    summary.chmod(mode)
     world.publish("codait/max-a:latest")
     assert world.build("--summary", "s.json", MODELS="max-a").status == 0
     assert json.loads(summary.read_text())["failures"] == 0
-    assert summary.stat().st_mode & 0o777 == 0o600
+    assert summary.stat().st_mode & 0o777 == mode
+
+
+def test_a_summary_goes_through_nobody_s_link(world: World) -> None:
+    """Who may write to the folder can tell the name of the file that is written first."""
+    (world.folder / "mine").write_text("mine")
+    (world.folder / "-s.json.part").symlink_to("mine")
+    assert world.build("--summary=-s.json", MODELS="max-a").status == 1
+    assert (world.folder / "mine").read_text() == "mine"
+    assert json.loads((world.folder / "-s.json").read_text())["failures"] == 1
+
+
+def test_a_summary_leaves_a_pipe_in_its_place(world: World) -> None:
+    os.mkfifo(world.folder / "pipe")
+    reader = os.open(world.folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert world.build("--summary", "pipe", MODELS="max-a").status == 1
+    assert json.loads(os.read(reader, 65536))["failures"] == 1
+    os.close(reader)
 
 
 # Failures
@@ -472,7 +491,8 @@ def test_the_container_is_started_as_the_platform_does(world: World) -> None:
     world.publish("codait/max-ocr:latest")
     (run,) = world.build(MODELS="max-ocr").docker("run")
     text = " ".join(run)
-    for part in ("--memory 2048m --memory-swap 2048m", "--network bridge", "--cap-drop NET_RAW --cap-drop NET_ADMIN"):
+    parts = ["--memory 2048m --memory-swap 2048m", "--network bridge", "--cap-drop NET_RAW --cap-drop NET_ADMIN"]
+    for part in (*parts, "--log-opt max-size=200m --log-opt max-file=2"):
         assert part in text
     assert "--publish" not in run
     assert run[-1].startswith("me/max-ocr:untested-")

@@ -221,6 +221,7 @@ def test_secrets_history_and_caches_stay_out(world: World, make: Make, contexts:
             "._app.py",
         ),
         *(".env", "sub/.env.local", "tls/server.pem", "id_rsa", ".ssh/id_ed25519.pub", ".aws/credentials", ".netrc"),
+        *(".pgpass", "sub/kaggle.json", "service-account-1.json", "infra/x.tfstate", ".streamlit/secrets.toml"),
         *(".ipynb_checkpoints/n-checkpoint.ipynb", ".dockerignore"),
     }
     kept = {
