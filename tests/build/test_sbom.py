@@ -116,6 +116,23 @@ def test_no_two_images_get_one_file(world: World) -> None:
     assert told[0]["sbom"] == "./out/127.0.0.1+9_me_a_b.cdx.json"
 
 
+def test_a_bill_goes_through_nobody_s_link(world: World) -> None:
+    """Who may write to the folder can tell beforehand what it will be called."""
+    world.publish("you/a:1", "you/b:1")
+    (world.folder / "mine").write_text("mine")
+    out, folder = world.folder / "out", world.folder / "folder"
+    out.mkdir()
+    folder.mkdir()
+    (out / "me_a.cdx.json").symlink_to("../mine")
+    (out / "me_b.cdx.json").symlink_to("../folder")
+    assert world.build("you/a:1", "you/b:1", "--sbom", "out").status == 0
+    assert (world.folder / "mine").read_text() == "mine"
+    assert not list(folder.iterdir())
+    for name in ("me_a.cdx.json", "me_b.cdx.json"):
+        assert not (out / name).is_symlink()
+        assert json.loads((out / name).read_text()) == json.loads(world.docker.sbom)
+
+
 @pytest.mark.parametrize("said", ["", "Traceback", "$(touch pwned)"])
 def test_an_image_that_writes_none_is_a_row(world: World, said: str) -> None:
     world.publish("you/a:1")
