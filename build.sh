@@ -111,7 +111,7 @@ clean_up() {
   if [[ -n $WORK ]]; then
     if [[ -e $WORK/containers ]]; then
       docker ps --all --quiet --filter "label=modelwhisk.smoke=$RUN" 2>/dev/null |
-        while IFS= read -r container; do docker rm --force "$container" >/dev/null 2>&1 || true; done
+        while IFS= read -r container; do docker rm --force --volumes "$container" >/dev/null 2>&1 || true; done
     fi
     rm -rf -- "$WORK"
   fi
@@ -146,7 +146,8 @@ end_job() { # STARTED
 
 run_jobs() {
   local i place
-  # As many places as jobs may run; bash 3.2 can't wait for whichever job ends first.
+  # As many places as jobs may run, which a pipe must hold; bash 3.2 can't wait for whichever job ends first.
+  ((JOBS <= ${#SOURCES[@]})) || JOBS=${#SOURCES[@]}
   mkfifo -- "$WORK/places" "$WORK/builds"
   exec 9<>"$WORK/places" 8<>"$WORK/builds"
   for ((i = 0; i < JOBS; i++)); do printf '.' >&8 && printf '.' >&9; done

@@ -27,7 +27,7 @@ smoke_test() { # IMAGE
   if ((DRY_RUN)); then
     printf '%s <%s\n' "$(show "${client[@]}")" "$(quoted "$HERE/smoke.py")"
     show docker logs "$container"
-    show docker rm --force "$container"
+    show docker rm --force --volumes "$container"
     return
   fi
   # The client's own times are the image's word, too.
@@ -50,7 +50,7 @@ smoke_test() { # IMAGE
 # Takes the engine a moment, in which the image gets its tags.
 remove() { # CONTAINER
   local words
-  words=$(docker rm --force "$1" 2>&1) || say "the container $1 stays: $words"
+  words=$(docker rm --force --volumes "$1" 2>&1) || say "the container $1 stays: $words"
 }
 
 # Why the model's predictions aren't compared with its reference, or nothing.

@@ -41,9 +41,14 @@ def test_a_published_model_is_pulled_by_digest_built_tested_and_pushed(world: Wo
     assert done.row("me/max-a").endswith("built")
     assert "wsk action create max-a --docker me/max-a:0.1.0 --web raw -m 512 -t 60000" in done.stdout
     # Nothing is left but the result.
-    assert [call[2] for call in done.docker("rm")] == [done.docker("run")[0][3]]
+    assert done.docker("rm") == [["rm", "--force", "--volumes", done.docker("run")[0][3]]]
     assert not [name for name in world.docker.local if "untested" in name]
     assert not list((world.folder / "tmp").iterdir())
+
+
+def test_more_jobs_than_a_pipe_has_places(world: World) -> None:
+    world.publish("codait/max-a:latest", "codait/max-b:latest")
+    assert world.build("--jobs", "70000", MODELS="max-a max-b").status == 0
 
 
 def test_the_second_run_only_asks_the_registry(world: World) -> None:
@@ -552,7 +557,7 @@ def test_a_run_removes_no_container_but_its_own(world: World) -> None:
         names += [label, test[test.index("--name") + 1]]
         assert [call[call.index("--filter") + 1] for call in done.docker("ps")] == [f"label={label}"]
         assert label != f"modelwhisk.smoke={process.pid}"
-        assert {call[-1] for call in done.docker("rm")} == {names[-1]}
+        assert {tuple(call[1:]) for call in done.docker("rm")} == {("--force", "--volumes", names[-1])}
     assert len(set(names)) == 4
 
 
