@@ -519,6 +519,18 @@ def test_a_real_base_with_onbuild(base_image: Callable[[str], str], tmp_path: Pa
 
 
 @pytest.mark.docker
+def test_a_real_python_that_writes_without_end_in_the_build(base_image: Callable[[str], str], tmp_path: Path) -> None:
+    shim = tmp_path / "python3"
+    shim.write_text("#!/bin/sh\nexec yes $(seq 9999)\n")
+    shim.chmod(0o755)
+    (tmp_path / "Dockerfile").write_text(f"FROM {base_image('debian-python3')}\nCOPY python3 /usr/local/bin/python3\n")
+    image = build_image("modelwhisk-test/security-flood:1", tmp_path)
+    done = run_build("--local", "--no-push", "--username", "modelwhisk-test", image, TMPDIR=str(tmp_path))
+    assert "docker build: it wrote more than 10485760 bytes" in done.stdout
+    assert not run("docker", "images", "--quiet", "modelwhisk-test/security-flood-action").split()
+
+
+@pytest.mark.docker
 def test_a_real_python_that_writes_without_end(base_image: Callable[[str], str], tmp_path: Path) -> None:
     """A container goes on when nobody reads any more, and keeps what it writes in its log."""
     shim = tmp_path / "python3"
