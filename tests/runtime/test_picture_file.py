@@ -82,6 +82,9 @@ def test_a_tile_larger_than_its_picture():
     count = struct.unpack_from("<H", content, entries)[0]
     tile = b"".join(struct.pack("<HHII", tag, 4, 1, 8192) for tag in (322, 323))  # TileWidth and TileLength
     told = bytes(content[entries + 2 : entries + 2 + 12 * count]) + tile
+    for strip, of_tile in ((273, 324), (279, 325)):  # where it starts, and its length
+        told = told.replace(struct.pack("<HH", strip, 4), struct.pack("<HH", of_tile, 4))
+        told = told.replace(struct.pack("<HH", strip, 3), struct.pack("<HH", of_tile, 3))
     content[4:8] = struct.pack("<I", len(content))
     content += struct.pack("<H", count + 2) + told + b"\0\0\0\0"
     assert opened(bytes(content).replace(struct.pack("<I", 8192), struct.pack("<I", 4096))).size == (8, 8)

@@ -51,10 +51,14 @@ def tiff(entries, rest=b"", order="<"):
     return b"".join(made) + b"\0\0\0\0" + rest
 
 
+STRIP, TILE = (273, 279), (324, 325)
+
+
 def grey(*more, **options):
-    """A TIFF of 16 x 16 grey pixels, with more entries."""
-    entries = {256: (4, 1, 16), 257: (4, 1, 16), 258: (3, 1, 8), 262: (3, 1, 1), 273: (4, 1, "rest"), 279: (4, 1, 256)}
-    entries = [(tag,) + entry for tag, entry in entries.items()]
+    """A TIFF of 16 x 16 grey pixels, with more entries, in one strip or what ``part`` says."""
+    part = options.pop("part", STRIP)
+    entries = [(256, 4, 1, 16), (257, 4, 1, 16), (258, 3, 1, 8), (262, 3, 1, 1)]
+    entries += [(part[0], 4, 1, "rest"), (part[1], 4, 1, 256)]
     return tiff(sorted(entries + list(more), key=lambda entry: entry[0]), bytes(bytearray(range(256))), **options)
 
 
@@ -136,7 +140,10 @@ def test_of_other_formats_none_is_shown_to_pillow(content, monkeypatch):
         (grey((259, 3, 1, 6)), "it is a TIFF of compression 6, which"),  # old JPEG
         (grey((259, 4, 1, 5)), "it is a TIFF of compression 5, which"),  # of two words, of which one is looked at
         (grey((320, 3, 2**18, 0)), "it is a TIFF whose tag 320 has 262144 values of type 3"),
-        (grey((322, 12, 1, 0)), "it is a TIFF whose tag 322 has 1 values of type 12"),  # a double
+        (grey((322, 12, 1, 0), part=TILE), "it is a TIFF whose tag 322 has 1 values of type 12"),  # a double
+        (grey((278, 4, 0, 0)), "it is a TIFF whose tag 278 has 0 values of type 4"),
+        (grey((278, 4, 1, 0)), "it is broken or cut off"),  # strips of no rows
+        (grey(part=TILE), "it is broken or cut off"),  # no TileWidth
         (b"\x89PNG\r\n\x1a\n", "it can't be read as PNG: "),
         (b"GIF89a", "it is broken or cut off"),
         (b"BM", "it is broken or cut off"),
@@ -217,7 +224,71 @@ def test_nothing_beside_the_pixels_is_given_to_pillow():
 def test_of_a_tag_that_is_there_twice_the_first_counts():
     tiles = [(259, 3, 1, 8)] + [(tag, 4, 1, side) for side in (30000, 16) for tag in (322, 323)]
     with pytest.raises(picture_file.TooLarge, match="it has 16 x 16 pixels, for which 900 MB"):
-        picture_file.opened(grey(*tiles))
+        picture_file.opened(grey(*tiles, part=TILE))
+
+
+def in_parts(starts, *more, **options):
+    """A grey TIFF, 16 pixels wide, whose strips or tiles start there in its ``content``, each of that ``length``."""
+    offsets, lengths = options.pop("part", STRIP)
+    content, count = options.pop("content", bytes(bytearray(range(256))) * 4), len(starts)
+    entries = {256: (4, 1, 16), 257: (4, 1, options.pop("rows", 16)), 258: (3, 1, 8), 262: (3, 1, 1)}
+    entries.update({entry[0]: entry[1:] for entry in more})
+    start = 8 + 2 + 12 * (len(entries) + 2) + 4
+    entries[offsets] = (4, count, start + len(content))
+    entries[lengths] = (4, count, start + len(content) + 4 * count)
+    numbers = [start + one for one in starts] + [options.pop("length", 16)] * count
+    made = [(tag,) + entry for tag, entry in sorted(entries.items())]
+    return tiff(made, content + struct.pack("<%dI" % len(numbers), *numbers))
+
+
+ROWS_OF_FOUR, TILES_OF_EIGHT = [(278, 3, 1, 4)], [(322, 3, 1, 8), (323, 3, 1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("content", "first", "last"),
+    [
+        (in_parts([192, 128, 64, 0], *ROWS_OF_FOUR), 192, 63),
+        (in_parts([0, 64, 128], *ROWS_OF_FOUR, rows=10), 0, 159),
+        (in_parts([0, 64, 128, 192], *TILES_OF_EIGHT, part=TILE), 0, 255),
+        (in_parts([0, 64, 128, 192], *TILES_OF_EIGHT, part=TILE, rows=9), 0, 199),
+        (in_parts([0, 64, 128, 192], *(ROWS_OF_FOUR + TILES_OF_EIGHT)), 0, 255),  # which are strips, to all who read
+        (in_parts([0, 64, 128, 192], *(ROWS_OF_FOUR + TILES_OF_EIGHT), part=TILE), 0, 255),
+    ],
+)
+def test_strips_and_tiles(content, first, last):
+    image = picture_file.opened(content)
+    assert (image.getpixel((0, 0)), image.getpixel((15, image.height - 1))) == (first, last)
+
+
+def test_bands_that_lie_apart():
+    each = [(258, 3, 1, 8), (262, 3, 1, 2), (277, 3, 1, 3), (284, 3, 1, 2)]
+    image = picture_file.opened(in_parts([0, 256, 512], *each))
+    assert image.getpixel((7, 2)) == (39, 39, 39)
+
+
+ROW = zlib.compress(bytes(16))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (in_parts([0, 64] * 100, *ROWS_OF_FOUR, rows=8), "it is a TIFF of 2 strips or tiles that has 200"),
+        (in_parts([0, 64] * 100), "it is a TIFF of 1 strips or tiles that has 200"),
+        (in_parts([0, 64], *ROWS_OF_FOUR), "it is a TIFF of 4 strips or tiles that has 2"),
+        (in_parts([0] * 5, *TILES_OF_EIGHT, part=TILE), "it is a TIFF of 4 strips or tiles that has 5"),
+        (in_parts([0] * 4, (277, 3, 1, 3), (284, 3, 1, 2)), "it is a TIFF of 3 strips or tiles that has 4"),
+        (in_parts([0, 1], *ROWS_OF_FOUR, rows=8), "it is a TIFF whose strips or tiles share their bytes"),
+        (in_parts([0, 15], (258, 3, 1, 16), (278, 3, 1, 8)), "it is a TIFF whose strips or tiles share their bytes"),
+        (in_parts([0, 7], *TILES_OF_EIGHT, rows=8, part=TILE), "it is a TIFF whose strips or tiles share their bytes"),
+        (
+            in_parts([0] * 16, (259, 3, 1, 8), (278, 3, 1, 1), content=ROW * 9, length=len(ROW) * 9),
+            "it is a TIFF whose strips or tiles share their bytes",
+        ),
+    ],
+)
+def test_no_part_of_a_tiff_is_unpacked_more_often_than_it_is_there(content, reason):
+    with pytest.raises(ValueError, match=reason):
+        picture_file.opened(content)
 
 
 def test_what_all_tags_share_is_copied_for_none():

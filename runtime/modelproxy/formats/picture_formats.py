@@ -22,9 +22,11 @@ _PNM = re.compile(rb"P4|P[56]" + _NUMBERS + _SPACE + rb"255\s|P5" + _NUMBERS + _
 _PNM_HEADER = 1024  # bytes, of comments mostly
 _ORIENTATION = 0x0112
 _COMPRESSION = 259
+_STRIPS = {273, 278, 279}  # StripOffsets, RowsPerStrip, StripByteCounts
+_TILES = {322, 323, 324, 325}  # TileWidth, TileLength, TileOffsets, TileByteCounts
 _COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)  # none, fax, LZW, JPEG, deflate, PackBits
-_INTEGERS = (1, 3, 4)  # BYTE, SHORT and LONG; 5 is RATIONAL, 7 is UNDEFINED
-_PARTS = 2**18  # strips or tiles
+_INTEGERS = {1: "B", 3: "H", 4: "I"}  # BYTE, SHORT and LONG; 5 is RATIONAL, 7 is UNDEFINED
+_PARTS = 2**16  # strips or tiles
 # What of a TIFF is kept (TIFF 6.0): the types and the most values that each tag may have.
 _TIFF_TAGS = {
     tag: (kinds, most)
@@ -47,7 +49,7 @@ def bare(content):
         if begins.match(content):
             try:
                 file, orientation = read(content)
-            except (IndexError, struct.error):
+            except (LookupError, ZeroDivisionError, struct.error):
                 raise ValueError("it is broken or cut off") from None
             file.seek(0)
             return name, file, orientation
@@ -138,21 +140,55 @@ def _webp(content):
 def _tiff(content):
     """With a directory of its own at the end, so that all who read it see the same. Further pages aren't in it."""
     order, entries = _entries(content)
-    kept = []
-    for tag in sorted(set(entries) & set(_TIFF_TAGS)):
+    kept = {}
+    for tag in sorted(set(entries) & set(_TIFF_TAGS) - (_TILES if 273 in entries else _STRIPS)):
         kind, count, short = struct.unpack_from(order + "2xHIH", entries[tag])
         kinds, most = _TIFF_TAGS[tag]
-        if kind not in kinds or count > most:
+        if kind not in kinds or not 0 < count <= most:
             raise ValueError("it is a TIFF whose tag %d has %d values of type %d" % (tag, count, kind))
         if tag == _COMPRESSION and (kind != 3 or short not in _COMPRESSIONS):
             raise ValueError("it is a TIFF of compression %d, which isn't taken" % short)
-        kept.append(entries[tag])
+        kept[tag] = entries[tag]
     odd = len(content) % 2
     file = BytesIO()
     file.write(content[:4] + struct.pack(order + "I", len(content) + odd))
     file.write(memoryview(content)[8:])
-    file.write(b"\0" * odd + struct.pack(order + "H", len(kept)) + b"".join(kept) + b"\0\0\0\0")
+    file.write(b"\0" * odd + struct.pack(order + "H", len(kept)) + b"".join(kept.values()) + b"\0\0\0\0")
+    _check_parts(file.getbuffer(), order, kept)
     return file, _turn(order, entries)
+
+
+def _check_parts(content, order, entries):
+    """Raises ``ValueError`` for strips or tiles that are more than the picture has, or that share their bytes: of each
+    that is listed Pillow and libtiff unpack all it is said to have."""
+
+    def values(tag, *default):
+        return default if default and tag not in entries else _integers(content, order, entries[tag])
+
+    (width,), (height,), (samples,) = values(256), values(257), values(277, 1)
+    if 273 in entries:
+        across, (down,), offsets, lengths = width, values(278, height), values(273), values(279, 0)
+    else:
+        (across,), (down,), offsets, lengths = values(322), values(323), values(324), values(325, 0)
+    is_planar = values(284, 1) == (2,)
+    parts = -(-width // across) * -(-height // down) * (samples if is_planar else 1)
+    if len(offsets) != parts:
+        raise ValueError("it is a TIFF of %d strips or tiles that has %d" % (parts, len(offsets)))
+    if values(_COMPRESSION, 1) == (1,):  # where Pillow doesn't ask for lengths, and reads as far as to the next part
+        row = across * max(values(258, 1)) * (1 if is_planar else samples) // 8
+        starts = sorted(set(offsets))
+        shared = any(after - before < row for before, after in zip(starts, starts[1:]))
+    else:
+        shared = sum(lengths) > len(content)
+    if shared:
+        raise ValueError("it is a TIFF whose strips or tiles share their bytes, which isn't taken")
+
+
+def _integers(content, order, entry):
+    """An entry's values, which are in it where four bytes are enough for them."""
+    kind, count, start = struct.unpack_from(order + "2xHII", entry)
+    form = "%s%d%s" % (order, count, _INTEGERS[kind])
+    return struct.unpack_from(form, *((entry, 8) if struct.calcsize(form) <= 4 else (content, start)))
 
 
 def _ppm(content):
