@@ -182,11 +182,6 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         'value["__ow_body"] = body[0]',
         'value["__ow_body"] = body[ -1]',
     ): _OF_ONE,
-    (
-        "formats/returned",
-        "except Unserialisable:",
-        "except CosmicRayTestingException:",
-    ): "what would be caught after it is of other types",
     **{
         ("formats/msgpack", line, line.replace("[0]", "[ -1]")): _OF_ONE
         for line in (
@@ -255,11 +250,6 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         "shape.append(len(level[0]))",
         "shape.append(len(level[ -1]))",
     ): "all are as long",
-    (
-        "formats/tensors",
-        "index = next(place for place, item in enumerate(flat) if abs(item) > 1e308)",
-        "index = next(place for place, item in enumerate(flat) if abs(item) > 1e+308)",
-    ): "the same number, to which 1 is nothing",
     (
         "formats/tensors",
         "if len(raw) - place < 4 or len(raw) - place - 4 < size:",

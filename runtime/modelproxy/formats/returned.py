@@ -55,8 +55,6 @@ def _listed(value):
 def _second_try(write, value, for_json):
     try:
         return write(_plain(value, for_json))
-    except Unserialisable:
-        raise
     except RecursionError:
         raise Unserialisable("nested too deeply, or holds itself") from None
     except (TypeError, ValueError, OverflowError) as error:

@@ -13,6 +13,7 @@ import numpy
 
 from ..messages import BadValue
 
+_BEYOND_DOUBLE = 2**1024 - 2**970  # halfway from the largest double to where the next would be (IEEE 754, 4.3.1)
 _NUMPY = {
     "BOOL": "?",
     "UINT8": "<u1",
@@ -188,7 +189,7 @@ def _floats(tensor, flat, shape, dtype):
             return array
         index = int(finite.argmin())
     except OverflowError:  # a whole number beyond the largest double
-        index = next(place for place, item in enumerate(flat) if abs(item) > 1e308)
+        index = next(place for place, item in enumerate(flat) if abs(item) >= _BEYOND_DOUBLE)
     raise _wrong(tensor, flat, shape, "numbers up to %r" % float(numpy.finfo(dtype).max), index)
 
 
