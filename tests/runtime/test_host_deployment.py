@@ -559,6 +559,13 @@ def test_fields_that_are_missing_unknown_or_given_twice(package):
     assert "those that there are: none" in value_of(ask(none, {"a": 1}), 400)["error"]
 
 
+def test_what_a_deployment_puts_into_a_default_is_in_no_other_call(package):
+    fields = [field("who", "string"), field("seen", "dict", default={"by": []})]
+    host = package(SPECIFIED + "[data['seen']['by'].append(data['who']), data['seen']][1]", input_fields=fields)
+    for who in ("alice", "bob"):
+        assert value_of(ask(host, {"who": who})) == {"by": [who]}
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status", "why"),
     [

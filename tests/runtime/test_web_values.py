@@ -144,6 +144,25 @@ def test_base64_with_its_padding_or_with_none(digits):
     assert (response.status, response.body) == (200, b"ABCDEF"[: len(digits.rstrip("=")) * 3 // 4])
 
 
+@pytest.mark.parametrize(
+    ("text", "body"), [("QUI=", b"AB"), ("QQ==", b"A"), ("  ", b"  "), ("QUI", b"QUI"), ("12=4", b"12=4")]
+)
+def test_json_s_text_is_decoded_where_it_can_be_base64(text, body):
+    response = response_of({"headers": {"Content-Type": "application/json"}, "body": text})
+    assert (response.status, response.body) == (200, body)
+
+
+def test_to_look_at_a_long_text_takes_no_memory_for_each_of_its_letters():
+    text = "QUJD" * 250000
+    tracemalloc.start()
+    try:
+        response = response_of({"headers": {"Content-Type": "application/json"}, "body": text})
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(text)  # by an expression that repeats a group 33 times
+    finally:
+        tracemalloc.stop()
+    assert response.body == b"ABC" * 250000
+
+
 @pytest.mark.parametrize("digits", ["QUJDR", "QUJDR===", "QUJD=", "QUJDRA=", "QUJDRUY==", "QU=JD", "QU JD", "QUJ-"])
 def test_what_is_no_base64(digits):
     response = response_of({"headers": {"Content-Type": "image/png"}, "body": digits})

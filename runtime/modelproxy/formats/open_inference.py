@@ -19,7 +19,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}\Z")  # no body has more bytes, and beyond 430
 _NOT_OFFERED = ("classification", "shared_memory_region", "shared_memory_byte_size", "shared_memory_offset")
 
 # What of compressed JSON is read, since each bracket may take 250 bytes of memory and each number 40: as much as the
-# platform's megabyte may make, or 8 times what was sent; so many arrays, objects or binary texts, or one for each byte.
+# platform's megabyte may make, or 8 times what was sent; so many arrays, objects or texts, or one for each byte.
 _MOST_JSON = 8 * 1024 * 1024
 _MOST_RATIO = 8
 _MOST_VALUES = 100000
@@ -44,7 +44,7 @@ def loads(body, sent=None):
     if sent is not None:
         if len(body) > max(_MOST_JSON, _MOST_RATIO * sent):
             raise BadValue("The body's %d bytes of JSON are more than %d bytes may make." % (len(body), sent))
-        _refuse_more_values(body.count(b"[") + body.count(b"{"), sent)
+        _refuse_more_values(body.count(b"[") + body.count(b"{") + body.count(b'"') // 2, sent)
     try:
         return json_text.loads(body.decode("utf-8"), parse_constant=_no_constant)
     except RecursionError:
@@ -130,6 +130,7 @@ def _arrays(message, binary, inputs, sent):
                 % (name, size, len(binary) - place)
             )
         if sent is not None and tensor.datatype == "BYTES":
+            tensors.check_shape(tensor, shape)  # of which any number of sizes would be multiplied
             _refuse_more_values(tensors.elements(shape), sent)
         arrays[name] = tensors.from_bytes(tensor, binary[place : place + size], shape)
         place += size

@@ -80,9 +80,14 @@ def check_shape(tensor, shape):
     )
     if not fits:
         wanted = ", ".join("any" if size is None else str(size) for size in tensor.dims)
-        raise BadValue("The input %r must have the shape [%s]; this one has %s." % (tensor.name, wanted, list(shape)))
+        raise BadValue("The input %r must have the shape [%s]; this one has %s." % (tensor.name, wanted, _shown(shape)))
     if len(shape) > _MOST_DIMENSIONS or elements(size for size in shape if size) > _MOST_ELEMENTS:
-        raise BadValue("The shape %s of the input %r is too large." % (str(list(shape))[:200], tensor.name))
+        raise BadValue("The shape %s of the input %r is too large." % (_shown(shape), tensor.name))
+
+
+def _shown(shape):
+    """A screen of it: a caller may write any number of sizes."""
+    return str(list(shape))[:200]
 
 
 def check_together(tensors, arrays):
@@ -116,7 +121,7 @@ def from_json(tensor, data, shape=None):
     elif nested != list(shape) and len(nested) != 1:
         raise BadValue(
             "The data of the input %r is nested as %s, but its shape is %s; nest it so, or give one flat array."
-            % (tensor.name, nested, shape)
+            % (tensor.name, nested, _shown(shape))
         )
     check_shape(tensor, shape)
     if len(flat) != elements(shape):

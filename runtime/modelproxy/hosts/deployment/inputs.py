@@ -9,6 +9,7 @@ Plain input: text of any type, a JSON string, or the field ``data`` of an object
 requests.
 """
 
+import copy
 import re
 
 from ...charsets import codec_of
@@ -206,7 +207,7 @@ def _structured(value, side, files):
                 got="null" if field.name in given else "nothing",
             )
         else:
-            data[field.name] = field.default
+            data[field.name] = copy.deepcopy(field.default)  # which the deployment may fill in
     return data
 
 
