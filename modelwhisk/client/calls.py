@@ -16,7 +16,15 @@ from modelwhisk.client.answers import Answer, Reply
 from modelwhisk.client.checking import Inputs, check
 from modelwhisk.client.encoding import request
 from modelwhisk.client.endpoint import Endpoint, resolve
-from modelwhisk.client.errors import ClientError, InputError, InterfaceError, ModelError, NoDescription, Unreachable
+from modelwhisk.client.errors import (
+    ClientError,
+    InputError,
+    InterfaceError,
+    ModelError,
+    NoDescription,
+    Unreachable,
+    listed,
+)
 from modelwhisk.client.exchange import Ask, Policy, Steps, exchange
 from modelwhisk.client.interface import Interface
 from modelwhisk.nested_json import loads
@@ -82,6 +90,8 @@ class Calls:
         """Where the model is."""
         if self._endpoint is None:
             found: Endpoint = yield Ask(partial(resolve, self.name, self._platform))
+            if found.withheld and "authorization" not in map(str.lower, self._headers):
+                raise ClientError(found.withheld)
             self._endpoint = replace(found, headers={**found.headers, **self._headers})
         return self._endpoint
 
@@ -158,7 +168,7 @@ class Calls:
         interface = yield from self.interface()
         sole = interface.sole_input
         if sole is None:
-            names = ", ".join(str(field) for field in interface.inputs) or "none"
+            names = listed(interface.inputs)
             raise InputError("item", f"is no dict, and the model has no input that alone is needed: {names}")
         if sole.kind == "array" and isinstance(item, str):  # one text of a list of texts
             return {sole.name: [item]}

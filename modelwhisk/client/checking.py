@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from modelwhisk.client.errors import InputError
+from modelwhisk.client.errors import InputError, listed
 from modelwhisk.client.files import FilePart, file_part
 from modelwhisk.client.interface import Field, Interface
 from modelwhisk.nested_json import loads
@@ -77,9 +77,8 @@ def _parse_json(text: str) -> Any:
 def _unknown(name: str, interface: Interface) -> str:
     names = [field.name for field in interface.inputs]
     close = difflib.get_close_matches(name, names, n=1)
-    known = ", ".join(str(field) for field in interface.inputs) or "none"
     hint = f"; did you mean {close[0]}?" if close else "."
-    return f"the model has no such input{hint} Its inputs: {known}"
+    return f"the model has no such input{hint} Its inputs: {listed(interface.inputs)}"
 
 
 def _wanted(field: Field) -> str:
@@ -125,7 +124,7 @@ def _fits(field: Field, value: Any) -> bool:
 
 def _check_range(field: Field, name: str, value: Any) -> None:
     if field.choices and value not in field.choices:
-        raise InputError(name, f"must be one of {', '.join(map(str, field.choices))}, not {value!r:.60}")
+        raise InputError(name, f"must be one of {listed(field.choices)}, not {value!r:.60}")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise InputError(name, f"must be a finite number, not {value}")

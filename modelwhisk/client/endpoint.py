@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import httpx
@@ -12,12 +12,16 @@ import httpx
 from modelwhisk.client.encoding import MAX_REQUEST
 from modelwhisk.client.errors import ClientError, NotReady
 from modelwhisk.client.exchange import Lookup, Record
-from modelwhisk.openwhisk import Action, NoCredentials, NotFound, OpenWhisk, OpenWhiskError
+from modelwhisk.openwhisk import NoCredentials, NotFound, OpenWhisk, OpenWhiskError
 
 _PREDICT = "/model/predict"
 _WEB_ACTIONS = "/api/v1/web/"
 _PASSING = frozenset({None, 429, 500, 502, 503, 504})  # statuses of a platform that is asked again
 _DEFAULT_VERSION = "default"
+_WITHHELD = (
+    "{name} asks its callers for an OpenWhisk key, and would see it: it isn't sent, since {namespace} is another's "
+    "namespace. Call it with --plain, or send a key that you want it to have in an Authorization header"
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Endpoint:
     """A model's address without a slash at its end, and the headers that it asks for.
 
     `platform` knows its activations, where there are credentials for it; `action` is the model's name there and
-    `memory` (MB) its limit, where they are known.
+    `memory` (MB) its limit, where they are known. `withheld` says why it doesn't get the key that it asks for.
     """
 
     address: str
@@ -33,6 +37,7 @@ class Endpoint:
     platform: OpenWhisk | None = None
     action: str | None = None
     memory: int | None = None
+    withheld: str = ""
 
     @property
     def limit(self) -> int | None:
@@ -106,17 +111,17 @@ def _of_name(name: str, platform: OpenWhisk) -> Endpoint:
         raise ClientError(f"there is no action {name} at {platform.settings.host}")
     if action.web == "no":
         raise ClientError(f"{name} is no web action: deploy it with --web, or call it with --plain")
-    headers = _credentials(action, platform)
-    return Endpoint(platform.web_url(name), headers, platform, name, action.limits.memory)
-
-
-def _credentials(action: Action, platform: OpenWhisk) -> dict[str, str]:
+    found = Endpoint(platform.web_url(name), platform=platform, action=name, memory=action.limits.memory)
     if action.secret is not None:
-        return {"X-Require-Whisk-Auth": action.secret}
-    if action.web == "secure":
-        key = base64.b64encode(platform.settings.auth.encode()).decode()
-        return {"Authorization": f"Basic {key}"}
-    return {}
+        return replace(found, headers={"X-Require-Whisk-Auth": action.secret})
+    if action.needs_key and not platform.owns(action):
+        return replace(found, withheld=_WITHHELD.format(name=name, namespace=action.namespace))
+    return replace(found, headers=_key_of(platform)) if action.needs_key else found
+
+
+def _key_of(platform: OpenWhisk) -> dict[str, str]:
+    key = base64.b64encode(platform.settings.auth.encode()).decode()
+    return {"Authorization": f"Basic {key}"}
 
 
 def _record(platform: OpenWhisk, activation: str) -> Record | None:

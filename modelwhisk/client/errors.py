@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import islice
+
+# What a model's description says, it may say at any length: an error is written for each input. In characters.
+_LONGEST_NAME, _LONGEST_PROBLEM = 200, 4_000
+_MOST_LISTED, _LONGEST_LISTED = 20, 100
+
+
+def cut(text: str, most: int = _LONGEST_PROBLEM) -> str:
+    """The text, of `most` characters at most."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def listed(things: Collection[object]) -> str:
+    """A model's inputs or choices as an error lists them: the first twenty."""
+    shown = ", ".join(cut(str(thing), _LONGEST_LISTED) for thing in islice(things, _MOST_LISTED))
+    more = len(things) - _MOST_LISTED
+    return f"{shown} and {more:,} more" if more > 0 else shown or "none"
+
 
 class ClientError(Exception):
     """Any failure of a call through this package."""
@@ -11,7 +30,7 @@ class InputError(ClientError, ValueError):
     """An input isn't what the model takes; nothing was sent. `field` is its name."""
 
     def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
+        super().__init__(f"{cut(field, _LONGEST_NAME)}: {cut(problem, _LONGEST_PROBLEM)}")
         self.field = field
 
 

@@ -20,7 +20,7 @@ from modelwhisk.client.answers import Reply
 from modelwhisk.client.calls import Calls
 from modelwhisk.client.encoding import url_below
 from modelwhisk.client.endpoint import Endpoint
-from modelwhisk.client.errors import ClientError, InputError, ModelError, NoDescription
+from modelwhisk.client.errors import ClientError, InputError, ModelError, NoDescription, listed
 from modelwhisk.client.exchange import EVERY_FAILURE, Policy, Steps
 from modelwhisk.client.files import file_part
 from modelwhisk.client.interface import Interface
@@ -188,8 +188,7 @@ def _field_for(value: Any, interface: Interface) -> str:
     fields = [one for one in interface.inputs if one.kind == "file"] if isinstance(value, (Path, Pixels)) else []
     chosen = fields[0] if len(fields) == 1 else interface.sole_input
     if chosen is None:
-        names = ", ".join(str(one) for one in interface.inputs) or "none"
-        raise InputError("input", f"say with --field which one it is for; the model's: {names}")
+        raise InputError("input", f"say with --field which one it is for; the model's: {listed(interface.inputs)}")
     return chosen.name
 
 

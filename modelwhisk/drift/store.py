@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwhisk.own_folder import OwnFolder
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -41,9 +43,13 @@ class Store:
 
     def __init__(self, folder: Path, about: Mapping[str, Any], *, resume: bool) -> None:
         self._folder = folder
-        folder.mkdir(exist_ok=True)
-        self._journal = (folder / "journal").open("a+b")
-        self._vectors = (folder / "vectors").open("a+b")
+        with OwnFolder(folder) as own:
+            self._journal = own.open("journal", "a+b")
+            try:
+                self._vectors = own.open("vectors", "a+b")
+            except OSError:
+                self._journal.close()
+                raise
         self._lock()
         self.dimensions = 0
         self.rows: dict[str, int] = {}

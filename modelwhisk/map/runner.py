@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from typing import Any
 
 from modelwhisk.client.answers import Answer, Binary, Reply, ending_of
 from modelwhisk.client.calls import Calls
-from modelwhisk.client.errors import ClientError, ModelError
+from modelwhisk.client.errors import ClientError, ModelError, cut
 from modelwhisk.client.transport import AsyncTransport
 from modelwhisk.map.inputs import Row
 from modelwhisk.map.results import Line
 from modelwhisk.nested_json import is_too_deep
+from modelwhisk.own_folder import OwnFolder
 
 _ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "audio/wav": ".wav", "text/plain": ".txt"}
 Shrink = Callable[[dict[str, Any]], dict[str, Any]]
@@ -84,9 +84,9 @@ class Runner:
         except ModelError as problem:
             line = Line(shown, problem.status, activation=problem.activation, error=problem.message)
         except (ClientError, OSError) as problem:
-            line = Line(shown, None, error=str(problem))
+            line = Line(shown, None, error=cut(str(problem)))
         except Exception as problem:  # a defect of ours that one answer shows: the others' results aren't lost for it
-            line = Line(shown, None, error=f"{type(problem).__name__}: {problem}")
+            line = Line(shown, None, error=cut(f"{type(problem).__name__}: {problem}"))
         return Result(row, line)
 
     def _line(self, row: Row, shown: dict[str, Any], reply: Reply) -> Line:
@@ -110,12 +110,8 @@ class Runner:
         """Writes a whole file under a name that is this input's alone."""
         ending = ending_of(answer.file_name) or _ENDINGS.get(answer.content_type, ".bin")
         path = self._folder / f"{row.label}{ending}"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.part")
-        temporary.unlink(missing_ok=True)  # of a run that was killed
-        with temporary.open("xb") as file:  # through no link that another user of the machine put there
-            file.write(answer)
-        os.replace(temporary, path)
+        with OwnFolder(self._folder) as folder:
+            folder.put(path.name, answer)
         return path
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelwhisk.client.calls import Calls, read_specification
-from modelwhisk.client.errors import ClientError
+from modelwhisk.client.errors import ClientError, listed
 from modelwhisk.client.exchange import EVERY_FAILURE, Policy
 from modelwhisk.client.interface import Interface
 from modelwhisk.client.transport import AsyncTransport
@@ -228,15 +228,13 @@ def checked_rows(rows: list[Row], interface: Interface) -> list[Row]:
     if any("" in row.values for row in rows):
         sole = interface.sole_input
         if sole is None:
-            names = ", ".join(str(field) for field in interface.inputs)
-            raise BadInputs(f"say with --field which input the lines are for: {names}")
+            raise BadInputs(f"say with --field which input the lines are for: {listed(interface.inputs)}")
         rows = rows_of(
             {(sole.name if name == "" else name): value for name, value in row.values.items()} for row in rows
         )
     for name in dict.fromkeys(name for row in rows for name in row.values):
         if interface.input(name) is None:
-            names = ", ".join(str(field) for field in interface.inputs) or "none"
-            raise BadInputs(f"{name}: the model has no such input. Its inputs: {names}")
+            raise BadInputs(f"{name}: the model has no such input. Its inputs: {listed(interface.inputs)}")
     return rows
 
 

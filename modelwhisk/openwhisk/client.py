@@ -71,7 +71,7 @@ class OpenWhisk:
         self._session = open_session(settings, (user, key), retries)
         # A 503 of a model's is an answer, and asking again would run it again.
         self._anonymous = open_session(settings, lambda request: request, retries.new(status=0, read=False))
-        self._own_namespace: str | None = None
+        self._own_namespaces: list[str] | None = None
         if settings.insecure:  # asked for; a warning at each request would say nothing new
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
@@ -224,12 +224,19 @@ class OpenWhisk:
         """The namespace by its name; the key's own is asked for once."""
         if self.settings.namespace != OWN_NAMESPACE:
             return self.settings.namespace
-        if self._own_namespace is None:
-            names = self.namespaces()
-            if not names:
-                raise OpenWhiskError(f"{self.settings.host} has no namespace for the key.", advice="Name one yourself.")
-            self._own_namespace = names[0]
-        return self._own_namespace
+        names = self._own()
+        if not names:
+            raise OpenWhiskError(f"{self.settings.host} has no namespace for the key.", advice="Name one yourself.")
+        return names[0]
+
+    def owns(self, action: Action) -> bool:
+        """Whether an action is in a namespace of the key's own: another's must not get the key, which it would see."""
+        return action.namespace in self._own()
+
+    def _own(self) -> list[str]:
+        if self._own_namespaces is None:
+            self._own_namespaces = self.namespaces()
+        return self._own_namespaces
 
     def web_url(self, name: str) -> str:
         """The public URL of a web action, whether there is one or not."""
@@ -238,14 +245,15 @@ class OpenWhisk:
     def get_web(self, action: Action, path: str = "", seconds: float = _CALL_SECONDS) -> requests.Response:
         """GETs `path` (with its slash and query) of a web action, once; any response is one, whatever its status.
 
-        What the action asks of callers, a secret or a key, is sent along; the key only then, since the platform hands
-        it on to the model. Raises OpenWhiskError where there is no response.
+        What the action asks of callers, a secret or a key, is sent along; the key only then, and to one's own actions
+        alone, since the platform hands it on to the model. Raises OpenWhiskError where there is no response.
         """
         secret = {"X-Require-Whisk-Auth": action.secret} if action.secret is not None else {}
+        with_key = action.needs_key and self.owns(action)
         return self._send(
             "GET",
             self._web_path(action.full_name) + path,
-            session=self._session if action.needs_key else self._anonymous,
+            session=self._session if with_key else self._anonymous,
             headers={"Accept": "*/*", **secret},
             read=seconds,
         )

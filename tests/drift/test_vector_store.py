@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,24 @@ def held(folder: Path) -> tuple[dict[str, int], Any]:
     rows, vectors = dict(store.rows), np.array(store.vectors())
     store.close()
     return rows, vectors
+
+
+@pytest.mark.parametrize("name", ["journal", "vectors", ""])
+@pytest.mark.parametrize("make", [os.symlink, os.link])
+def test_nothing_is_collected_through_a_link(folder: Path, name: str, make: Callable[[Path, Path], None]) -> None:
+    """Another user of the machine can tell beforehand where a run collects; what it had there was emptied."""
+    victim = folder.with_name("victim")
+    if name:
+        folder.mkdir()
+        victim.write_text("mine")
+        make(victim, folder / name)
+    else:
+        victim.mkdir()
+        (victim / "journal").write_text("mine")
+        folder.symlink_to(victim)
+    with pytest.raises(PermissionError, match="it is a link"):
+        Store(folder, ABOUT, resume=False)
+    assert (victim if name else victim / "journal").read_text() == "mine"
 
 
 def test_all_is_there_when_it_is_opened_again(folder: Path) -> None:

@@ -10,6 +10,7 @@ from flaky_platform import CALM, flaky_platform
 
 from modelwhisk.client.answers import Binary, Reply
 from modelwhisk.client.calls import Calls
+from modelwhisk.client.errors import ClientError
 from modelwhisk.client.transport import AsyncTransport
 from modelwhisk.map.inputs import rows_of
 from modelwhisk.map.runner import Runner, _drift
@@ -48,6 +49,35 @@ def test_an_answer_is_written_through_no_link(tmp_path):
         (tmp_path / name).symlink_to(victim)
     path = runner._save(row, Binary(b"theirs", "image/png"))
     assert (path.read_text(), path.is_symlink(), victim.read_text()) == ("theirs", False, "mine")
+
+
+def test_no_answer_goes_into_a_folder_behind_a_link(tmp_path):
+    """It is the model's choice what it says and how its name ends: what one's own programs run, say."""
+    (row,) = rows_of([{"n": 1}])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "results.files").symlink_to("mine")
+    runner = Runner(Calls("http://model"), None, tmp_path / "results.files", 1)
+    with pytest.raises(PermissionError, match="it is a link"):
+        runner._save(row, Binary(b"theirs", "", "x.pth"))
+    assert not list((tmp_path / "mine").iterdir())
+
+
+def test_an_error_of_any_length_is_a_line_that_can_be_read(tmp_path, monkeypatch):
+    def refused(self, values):
+        raise ClientError("no" * 1_000_000)
+        yield
+
+    monkeypatch.setattr(Calls, "reply", refused)
+    results = []
+
+    async def run(url):
+        transport = AsyncTransport()
+        await Runner(Calls(url), transport, tmp_path, 2).run(rows_of({"n": n} for n in range(2)), results.append)
+        await transport.close()
+
+    with flaky_platform(CALM) as platform:
+        asyncio.run(run(platform.url))
+    assert {len(result.line.error) for result in results} == {4_000}
 
 
 def test_no_ending_of_an_answer_s_name_is_too_long_for_the_file(tmp_path):

@@ -27,6 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import PIPE
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import quote
 
 import click
@@ -43,9 +44,11 @@ from modelwhisk.client import specification, swagger
 from modelwhisk.client import transport as transport_module
 from modelwhisk.client.answers import Reply, ending_of, file_name_of, reply_of_response, reply_of_result, timing_of
 from modelwhisk.client.calls import Calls
+from modelwhisk.client.checking import check
 from modelwhisk.client.encoding import url_below
-from modelwhisk.client.errors import ClientError, InterfaceError, ModelError
+from modelwhisk.client.errors import ClientError, InputError, InterfaceError, ModelError
 from modelwhisk.client.exchange import Policy, Send, Sent, Sleep, Step, Steps, exchange
+from modelwhisk.client.interface import Field, Interface
 from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.deploy import curl_line as curl_line_module
 from modelwhisk.deploy import logs
@@ -843,7 +846,7 @@ def test_no_description_ends_a_deployment_that_succeeded(said: dict[str, object]
     document = {"paths": {"/model/predict": {"post": {"parameters": [field]}}}}
     action = Action.from_json({"name": "m", "namespace": "guest"})
     with answering("", json.dumps(document).encode()) as (address, _), OpenWhisk(Settings(address, KEY)) as whisk:
-        whisk._own_namespace = "guest"
+        whisk._own_namespaces = ["guest"]
         command = curl_line_module.ask(whisk, action).command
     assert shown(command).encode().startswith(b"curl ")
     with contextlib.suppress(InterfaceError):
@@ -949,6 +952,27 @@ def test_a_proxy_that_can_not_be_used_is_told_without_its_password(
     with pytest.raises(ClientError, match="ALL_PROXY names can't be used") as problem:
         transport_of()
     assert "SECRET" not in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "values", "said"),
+    [
+        ((Field("x", "string", choices=tuple(map(str, range(100_000)))),), {"x": "a"}, "19 and 99,980 more, not 'a'"),
+        ((Field("x", "string", choices=("long" * 1_000_000,)),), {"x": "a"}, "longlong"),
+        ((Field("long" * 1_000_000, "file", required=True),), {}, "is missing"),
+        (tuple(Field(f"x{place}") for place in range(100_000)), {"y": 1}, "x19 (any) and 99,980 more"),
+        ((Field("x", minimum=10**4_000),), {"x": 1}, "must be at least"),
+    ],
+    ids=["choices", "choice", "name", "names", "minimum"],
+)
+def test_what_is_wrong_with_an_input_is_said_in_a_few_words(
+    fields: tuple[Field, ...], values: dict[str, Any], said: str
+) -> None:
+    """For each input: a description of a megabyte made gigabytes of results."""
+    with pytest.raises(InputError) as refused:
+        check(Interface("POST", "/x", "json", fields), values)
+    assert said in str(refused.value)
+    assert len(str(refused.value)) < 5_000
 
 
 def test_a_curl_line_asks_for_one_url() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -19,6 +20,8 @@ from proxy_process import Proxy
 from world import World, run_build
 
 import models
+from modelwhisk.client import Client, ClientError
+from modelwhisk.openwhisk import OpenWhisk, Settings
 
 CANARY = "canary-4f1d9a"
 MARKED = f"https://user:{CANARY}@index.example/simple"
@@ -203,3 +206,55 @@ def test_the_key_of_a_namespace(tmp_path: Path, where: str, words: tuple[str, ..
     assert all(Slow.keys)
     for said in (done.stdout, done.stderr, *seen):
         assert CANARY not in said
+
+
+class Shared(BaseHTTPRequestHandler):
+    """An OpenWhisk with an action, of the namespace that its package is named after, that asks callers for a key."""
+
+    keys: ClassVar[list[str | None]] = []  # that reach the action
+
+    def do_GET(self) -> None:
+        annotations = [{"key": "web-export", "value": True}, {"key": "require-whisk-auth", "value": True}]
+        answer: object = {}
+        if self.path == "/api/v1/namespaces":
+            answer = ["guest", "team"]
+        elif "/actions/" in self.path:
+            namespace = self.path.split("/")[4]
+            answer = {"name": "model", "namespace": f"{namespace}/shared", "annotations": annotations}
+        else:
+            self.keys.append(self.headers.get("Authorization"))
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+def test_no_action_of_another_s_namespace_gets_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The platform hands all headers of a web call to the action, which would be a password in a stranger's hands."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Shared) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        monkeypatch.setattr(Shared, "keys", [])
+        host = f"http://127.0.0.1:{server.server_address[1]}"
+        key = "Basic " + base64.b64encode(f"user:{CANARY}".encode()).decode()
+        client = Client(host, f"user:{CANARY}")
+        for own in ("guest", "team"):
+            client.model(f"/{own}/shared/model").status()
+        with pytest.raises(ClientError, match="evil is another's namespace"):
+            client.model("/evil/shared/model", specification=[{"name": "x"}])(x="1")
+        assert Shared.keys == [key, key]
+        client.model("/evil/shared/model", headers={"authorization": "Basic mine"}).status()
+        assert Shared.keys.pop() == "Basic mine"
+        with OpenWhisk(Settings(host, f"user:{CANARY}", namespace="evil")) as whisk:
+            for name in ("/team/shared/model", "shared/model"):
+                whisk.get_web(whisk.get_action(name))
+        assert Shared.keys == [key, key, key, None]
+        server.shutdown()
