@@ -234,9 +234,9 @@ def in_parts(starts, *more, **options):
     entries = {256: (4, 1, 16), 257: (4, 1, options.pop("rows", 16)), 258: (3, 1, 8), 262: (3, 1, 1)}
     entries.update({entry[0]: entry[1:] for entry in more})
     start = 8 + 2 + 12 * (len(entries) + 2) + 4
-    entries[offsets] = (4, count, start + len(content))
-    entries[lengths] = (4, count, start + len(content) + 4 * count)
     numbers = [start + one for one in starts] + [options.pop("length", 16)] * count
+    entries[offsets] = (4, count, start + len(content) if count > 1 else numbers[0])
+    entries[lengths] = (4, count, start + len(content) + 4 * count if count > 1 else numbers[1])
     made = [(tag,) + entry for tag, entry in sorted(entries.items())]
     return tiff(made, content + struct.pack("<%dI" % len(numbers), *numbers))
 
@@ -266,6 +266,14 @@ def test_bands_that_lie_apart():
     assert image.getpixel((7, 2)) == (39, 39, 39)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_grey_of_sixteen_bits(order):
+    rest = struct.pack(order + "256H", *range(0, 65536, 256))
+    entries = [(256, 4, 1, 16), (257, 4, 1, 16), (258, 3, 1, 16), (262, 3, 1, 1), (273, 4, 1, "rest"), (279, 4, 1, 512)]
+    image = picture_file.opened(tiff(entries, rest, order))
+    assert picture_file.plain(image, "L").tobytes() == bytes(bytearray(range(256)))
+
+
 ROW = zlib.compress(bytes(16))
 
 
@@ -283,6 +291,10 @@ ROW = zlib.compress(bytes(16))
         (
             in_parts([0] * 16, (259, 3, 1, 8), (278, 3, 1, 1), content=ROW * 9, length=len(ROW) * 9),
             "it is a TIFF whose strips or tiles share their bytes",
+        ),
+        (
+            in_parts([0] * 16, (259, 3, 1, 8), (278, 3, 1, 1), part=(273, 280)),
+            "it is a TIFF whose strips or tiles .* lack lengths",
         ),
     ],
 )
@@ -305,6 +317,37 @@ def scanned(scans):
 
 
 OWN = scanned(b"").count(SCAN[:2])
+ARITHMETIC = file_of(noise("L"), "JPEG").replace(b"\xff\xc0", b"\xff\xc9")
+TWO_FRAMES = file_of(noise("L"), "JPEG").replace(b"\xff\xda", b"\xff\xc0\0\x0b\x08\0\1\0\1\1\1\x11\0\xff\xda")
+
+
+def in_tiff(jpeg):
+    """In its second strip, of two."""
+    jpeg = file_of(noise("L"), "JPEG") + jpeg + bytes(1000)
+    return in_parts([0, jpeg.rindex(b"\xff\xd8")], (259, 3, 1, 7), (278, 3, 1, 8), content=jpeg, length=len(jpeg) // 2)
+
+
+@pytest.mark.parametrize("jpeg", [ARITHMETIC, TWO_FRAMES, scanned(SCAN * 101)])
+def test_what_of_a_jpeg_is_not_taken_alone_nor_in_a_tiff(jpeg):
+    with pytest.raises(ValueError, match=r"it is a JPEG of (several frames, or arithmetic coded|more than 100 scans)"):
+        picture_file.opened(jpeg)
+    with pytest.raises(ValueError, match=r"it is a JPEG of (several frames, or arithmetic coded|more than 100 scans)"):
+        picture_file.opened(in_tiff(jpeg))
+    only = [(259, 3, 1, 7), (256, 4, 1, 23), (257, 4, 1, 17)]
+    for length in (0, len(jpeg)):
+        with pytest.raises(ValueError, match="it is a JPEG of "):
+            picture_file.opened(in_parts([0], *only, content=jpeg, length=length))
+
+
+@pytest.mark.parametrize("compression", [2, 3, 4])
+def test_a_fax_has_no_more_rows_than_a_page_or_bits(compression):
+    def fax(rows, more):
+        return in_parts([0], (258, 3, 1, 1), (259, 3, 1, compression), rows=rows, content=bytes(more), length=more)
+
+    assert picture_file.opened(fax(2**14, 2**11)).size == (16, 2**14)
+    for rows, more in ((2**14 + 1, 2**13), (2**14, 2**10)):
+        with pytest.raises(ValueError, match="it is a fax of %d rows, more than are taken or its bytes have" % rows):
+            picture_file.opened(fax(rows, more))
 
 
 def test_a_jpeg_has_so_many_scans_and_no_more():

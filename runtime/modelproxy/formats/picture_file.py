@@ -104,7 +104,8 @@ def plain(image, mode):
     for box in boxes(image.size):
         part = image.crop(box)
         if image.mode.startswith("I"):
-            part = part.point(lambda level: level * (1 / 256)).convert("L")  # Pillow would cut 16 bits off at 255
+            # Pillow would cut 16 bits off at 255, and has no point() for those with the highest first.
+            part = part.convert("I").point(lambda level: level * (1 / 256)).convert("L")
         elif image.mode in _ALPHA or "transparency" in image.info:
             paper = Image.new("RGBA", part.size, "white")
             part = Image.alpha_composite(paper, part.convert("RGBA"))

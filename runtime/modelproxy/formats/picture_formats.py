@@ -12,7 +12,9 @@ from io import BytesIO
 _MOST_SCANS = 100  # of a JPEG, each of which is a walk over all pixels for ten bytes; usual are one to fourteen
 _JPEG_MARKER = re.compile(b"\xff[^\x00\xff\xd0-\xd7]")  # but for those that are amid a scan's data (T.81, B.1.1)
 _JPEG_ONCE = {0xE0, 0xEE}  # by which JFIF and Adobe tell what the colours are; Pillow keeps all that there are
-_JPEG_KEPT = _JPEG_ONCE.union(range(0xC0, 0xD0), (0xDA, 0xDB, 0xDD))
+_JPEG_KEPT = _JPEG_ONCE.union(range(0xC0, 0xC8), (0xDA, 0xDB, 0xDD))
+_JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7)
+_JPEG_ARITHMETIC = range(0xC8, 0xD0)  # of which a scan needs no data to make all coefficients others
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _BMP_RUNS = (1, 2)  # run lengths, which may say to skip more than there is
 # Others than these are scaled in Python: levels from 0 to 255, grey ones to 65535. Whitespace has to end each number.
@@ -27,6 +29,8 @@ _TILES = {322, 323, 324, 325}  # TileWidth, TileLength, TileOffsets, TileByteCou
 _COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)  # none, fax, LZW, JPEG, deflate, PackBits
 _INTEGERS = {1: "B", 3: "H", 4: "I"}  # BYTE, SHORT and LONG; 5 is RATIONAL, 7 is UNDEFINED
 _PARTS = 2**16  # strips or tiles
+_FAX = (2, 3, 4)
+_FAX_ROWS = 2**14  # for each of which libtiff may write a line to stderr; a page has 7000
 # What of a TIFF is kept (TIFF 6.0): the types and the most values that each tag may have.
 _TIFF_TAGS = {
     tag: (kinds, most)
@@ -71,31 +75,46 @@ def _png(content):
 
 
 def _jpeg(content):
-    """Without what is said beside the picture, and other pictures after it, of which cameras' MPO has some. The walk is
-    libjpeg's, so that it finds no scan that isn't counted here."""
-    whole, file, exif, scans = memoryview(content), BytesIO(), b"", 0
+    """Without what is said beside the picture, and other pictures after it, of which cameras' MPO has some."""
+    whole, file, exif, is_data = memoryview(content), BytesIO(), b"", False
     kept = set(_JPEG_KEPT)
     at = file.write(whole[:2])
+    for marker, start, end in _segments(content):
+        if is_data:
+            file.write(content[at:start].rstrip(b"\xff"))  # before a marker these are filling
+        if marker in kept:
+            file.write(whole[start:end])
+            kept -= _JPEG_ONCE & {marker}
+        elif marker == 0xE1 and not exif and content[start + 4 : start + 9] == b"Exif\0":
+            exif = content[start + 10 : end]
+        is_data = is_data or marker == 0xDA
+        at = end
+    file.write(b"\xff\xd9" if marker else b"")
+    return file, _orientation(exif)
+
+
+def _segments(content):
+    """(marker, start, end) of each segment of a JPEG but its first, the last one's marker is 0xD9, or 0 where the
+    content ends without. The walk is libjpeg's, so that it finds no scan that isn't counted here. Raises
+    ``ValueError``."""
+    at, scans, frames = 2, 0, 0
     while True:
         found = _JPEG_MARKER.search(content, at)
         start = found.start() if found else len(content)
-        if scans:
-            file.write(content[at:start].rstrip(b"\xff"))  # before a marker these are filling
-        if not found or content[start + 1] == 0xD9:  # the picture's end
-            break
-        marker, at = content[start + 1], start + 2
+        marker = content[start + 1] if found else 0
+        if marker in (0, 0xD9):
+            yield marker, start, start
+            return
+        at = start + 2
         if marker not in (0x01, 0xD8):  # which have no length
             at += max(2, struct.unpack_from(">H", content, at)[0])
-        if marker in kept:
-            file.write(whole[start:at])
-            kept -= _JPEG_ONCE & {marker}
-        elif marker == 0xE1 and not exif and content[start + 4 : start + 9] == b"Exif\0":
-            exif = content[start + 10 : at]
         scans += marker == 0xDA
+        frames += marker in _JPEG_FRAMES
         if scans > _MOST_SCANS:
             raise ValueError("it is a JPEG of more than %d scans" % _MOST_SCANS)
-    file.write(b"\xff\xd9" if found else b"")
-    return file, _orientation(exif)
+        if frames > 1 or marker in _JPEG_ARITHMETIC:
+            raise ValueError("it is a JPEG of several frames, or arithmetic coded, which isn't taken")
+        yield marker, start, at
 
 
 def _gif(content):
@@ -154,34 +173,41 @@ def _tiff(content):
     file.write(content[:4] + struct.pack(order + "I", len(content) + odd))
     file.write(memoryview(content)[8:])
     file.write(b"\0" * odd + struct.pack(order + "H", len(kept)) + b"".join(kept.values()) + b"\0\0\0\0")
-    _check_parts(file.getbuffer(), order, kept)
+    _check_parts(file.getvalue(), order, kept)
     return file, _turn(order, entries)
 
 
 def _check_parts(content, order, entries):
     """Raises ``ValueError`` for strips or tiles that are more than the picture has, or that share their bytes: of each
-    that is listed Pillow and libtiff unpack all it is said to have."""
+    that is listed Pillow and libtiff unpack all it is said to have. And for what isn't taken of a JPEG or a fax."""
 
     def values(tag, *default):
         return default if default and tag not in entries else _integers(content, order, entries[tag])
 
     (width,), (height,), (samples,) = values(256), values(257), values(277, 1)
     if 273 in entries:
-        across, (down,), offsets, lengths = width, values(278, height), values(273), values(279, 0)
+        across, down, offsets, lengths = width, min(height, values(278, height)[0]), values(273), values(279, 0)
     else:
         (across,), (down,), offsets, lengths = values(322), values(323), values(324), values(325, 0)
-    is_planar = values(284, 1) == (2,)
+    (compression,), is_planar = values(_COMPRESSION, 1), values(284, 1) == (2,)
     parts = -(-width // across) * -(-height // down) * (samples if is_planar else 1)
     if len(offsets) != parts:
         raise ValueError("it is a TIFF of %d strips or tiles that has %d" % (parts, len(offsets)))
-    if values(_COMPRESSION, 1) == (1,):  # where Pillow doesn't ask for lengths, and reads as far as to the next part
+    if compression == 1:  # where Pillow doesn't ask for lengths, and reads as far as to the next part
         row = across * max(values(258, 1)) * (1 if is_planar else samples) // 8
         starts = sorted(set(offsets))
         shared = any(after - before < row for before, after in zip(starts, starts[1:]))
     else:
-        shared = sum(lengths) > len(content)
+        shared = sum(lengths) > len(content) or len(lengths) != parts
     if shared:
-        raise ValueError("it is a TIFF whose strips or tiles share their bytes, which isn't taken")
+        raise ValueError("it is a TIFF whose strips or tiles share their bytes, or lack lengths, which isn't taken")
+    if compression in _FAX and parts * down > min(_FAX_ROWS, 8 * len(content)):
+        raise ValueError("it is a fax of %d rows, more than are taken or its bytes have" % (parts * down))
+    if compression == 7:
+        for start, length in zip(offsets, lengths):
+            end = start + (length or len(content) // parts)  # of a single one libtiff takes 0 for the rest of the file
+            for _ in _segments(content[start:end]):
+                pass  # what isn't taken is refused
 
 
 def _integers(content, order, entry):
