@@ -8,12 +8,19 @@ the memory is full before anybody can count.
 from __future__ import annotations
 
 import math
+import re
 import zlib
 
 ACCEPTED = "gzip"
 # The platform passes on 1 MiB; a JSON of zeros, which is about the best that a model can do, shrinks to a hundredth.
 HARMLESS = 64 * 1024 * 1024  # bytes
 MOST_GROWTH = 100
+
+# Few bytes of gzip become the 64 MiB, and what is made of these as JSON may have 24 times their length: bytes of memory
+# for each object or list, each key, and each value beside another, at the most that they are counted as.
+_JSON = re.compile(rb"[\s\0\xef\xbb\xbf\xfe\xff]*[\[{]")
+_MEMORY = {b"[": 250, b"{": 250, b":": 100, b",": 60}
+_MOST_MEMORY = 8 * HARMLESS
 
 # Deflate is asked for by nobody here, and is what some servers choose where they are asked for gzip.
 _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
@@ -72,6 +79,10 @@ class Body:
         """All of it, when the last piece was added."""
         if self._member is not None:
             raise Undecodable("its compression ends too early")
+        if self._window_bits is not None and _JSON.match(self._content):
+            memory = sum(self._content.count(sign) * each for sign, each in _MEMORY.items())
+            if memory > max(_MOST_MEMORY, MOST_GROWTH * self._came):
+                raise Undecodable(f"{self._came:,} bytes of it hold more lists and values than any model's answer")
         return bytes(self._content)
 
 

@@ -18,6 +18,7 @@ import httpx
 from modelwhisk.charsets import codec
 from modelwhisk.client.errors import ModelError
 from modelwhisk.content_coding import inflated
+from modelwhisk.local.executables import looks_like_base64
 from modelwhisk.local.media_types import parse_content_type
 
 ACTIVATION_HEADER = "x-openwhisk-activation-id"
@@ -25,10 +26,9 @@ _LONGEST_MESSAGE = 500  # characters
 _LONGEST_HEADER = 8_192  # characters that a parameter is looked for in, which takes the square of their number
 _LONGEST_NAME, _LONGEST_ENDING = 200, 20  # bytes of a file's name; most systems have 255, for what we add, too
 _LONGEST_PAGE = 16_384  # bytes of an error that are looked at for its message
+_LONGEST_ERROR = 1_048_576  # bytes of one whose JSON is read for it
 _ACTIVATION = re.compile(r"[0-9A-Za-z-]{1,64}")
 _DURATION = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
-# core/entity/Exec.scala: a text of JSON that looks like base64 is decoded by the platform.
-_LOOKS_LIKE_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
 class Binary(bytes):
@@ -134,7 +134,7 @@ class Reply:
     def message(self) -> str:
         """What a failure says of itself, in one line."""
         text = self.body[:_LONGEST_PAGE].decode("utf-8", "replace")
-        if self.is_json:
+        if self.is_json and len(self.body) <= _LONGEST_ERROR:
             with contextlib.suppress(ValueError, RecursionError):
                 text = _stated(json.loads(self.body)) or text
         elif self.content_type == "text/html":
@@ -213,7 +213,7 @@ def _json(value: Any) -> bytes:
 
 def _decoded(body: str, content_type: str) -> bytes:
     known = parse_content_type(content_type)
-    json_in_base64 = known is not None and known.media_type.is_json and _LOOKS_LIKE_BASE64.fullmatch(body)
+    json_in_base64 = known is not None and known.media_type.is_json and looks_like_base64(body)
     if known is not None and (known.media_type.binary or json_in_base64):
         try:
             return base64.b64decode(body, validate=True)

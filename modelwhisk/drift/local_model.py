@@ -23,6 +23,7 @@ import docker
 import httpx
 
 from modelwhisk import adapter
+from modelwhisk.client.in_time import end_answers
 from modelwhisk.drift import digest
 from modelwhisk.drift.digest import ModelDigest
 from modelwhisk.local import docker_container, process_container
@@ -32,6 +33,7 @@ from modelwhisk.local.docker_container import DockerFactory, NoDocker
 from modelwhisk.local.process_container import ProcessFactory
 
 _LOAD_PATIENCE = 600.0  # seconds in which a model must have loaded
+_HEALTH_SECONDS = 10.0  # for an answer that is the model's, and may come in a trickle
 _PAUSE = 0.1
 _LINES_SHOWN = 20
 _LAYER = re.compile(r"modelproxy: drift: the layer is (.+)")
@@ -149,6 +151,7 @@ async def _loaded(container: Container) -> None:
     """Waits until the model answers for its health; raises `NoModel` with what it said where it never will."""
     deadline = asyncio.get_running_loop().time() + _LOAD_PATIENCE
     async with httpx.AsyncClient(trust_env=False) as client:
+        end_answers(client, _HEALTH_SECONDS)
         while asyncio.get_running_loop().time() < deadline:
             try:
                 async with client.stream("GET", f"{_address(container)}/healthz") as answer:
@@ -181,7 +184,7 @@ def _digest_of_image(image: str) -> ModelDigest:
                     with tarfile.open(fileobj=kept, mode="r|") as archive:
                         return digest.of_archive(archive)
             finally:
-                container.remove(force=True)
+                container.remove(force=True, v=True)
         finally:
             client.close()
     except docker.errors.DockerException as problem:

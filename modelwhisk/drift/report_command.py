@@ -104,13 +104,17 @@ def _check_usage(options: Mapping[str, Any]) -> None:
 def _opened(path: Path) -> Any:
     """The reference, all of it checked."""
     from modelwhisk import adapter  # noqa: PLC0415
+    from modelwhisk.drift.thresholds import check_told  # noqa: PLC0415
 
     module = adapter.part("drift.reference")
     try:
         reference = module.Reference(str(path), check=False)
         reference.verify()
+        check_told(reference.about)
     except module.Refused as problem:
         raise click.ClickException(str(problem)) from problem
+    except ValueError as problem:
+        raise click.ClickException(f"{path} is no reference that can be reported by: {problem}") from problem
     except OSError as problem:
         raise click.ClickException(f"{path} can't be read: {problem.strerror or problem}") from problem
     return reference

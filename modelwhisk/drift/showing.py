@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from modelwhisk import adapter
+from modelwhisk.drift.thresholds import check_told
 from modelwhisk.nested_json import TooDeep, is_too_deep
 from modelwhisk.shown_text import Console, json_indented, json_shown
 
@@ -32,6 +33,7 @@ def show_reference(path: Path, *, as_json: bool) -> int:
         print(json_indented(about, _INDENTED) or json_shown(about))
         return 0
     try:
+        check_told(about)
         table = _table(reference)
     except (AttributeError, KeyError, TypeError, ValueError) as problem:  # checksummed, but by whom?
         notes.print(f"{path} lacks what belongs into a reference: {problem!r}", style="red", highlight=False)

@@ -8,7 +8,8 @@ that, there is no threshold for q.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -49,6 +50,29 @@ def threshold_of(distances: Numbers, quantile: float) -> float | None:
     """The distance that a fresh input passes with a probability of at most 1 - quantile; None: too few distances."""
     rank = ceil((len(distances) + 1) * Fraction(str(quantile)))
     return float(np.sort(distances)[rank - 1]) if 1 <= rank <= len(distances) else None
+
+
+def check_told(about: Mapping[str, Any]) -> None:
+    """Raises `ValueError` where the thresholds that a reference tells, and how they did, can't be counted with: it is
+    checksummed, but by whom?"""
+    for entry in (about["threshold"], *_list(about, "thresholds")):
+        _check(entry, quantile=1, distance=sys.float_info.max)
+    for entry in (*_list(about, "calibration"), *_list(about, "validation")):
+        _check(entry, quantile=1, inputs=sys.maxsize, beyond=sys.maxsize)
+
+
+def _list(about: Mapping[str, Any], name: str) -> list[Any]:
+    value = about.get(name) or []
+    if not isinstance(value, list):
+        raise ValueError(f"its {name} are no list")
+    return value
+
+
+def _check(entry: Any, **most: float) -> None:
+    for name, bound in most.items():
+        value = entry.get(name) if isinstance(entry, dict) else None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= bound:
+            raise ValueError(f"its thresholds have no {name} that can be counted with")
 
 
 def needed(quantile: float) -> int:

@@ -205,11 +205,12 @@ class OpenWhisk:
         upto: int | None = None,
         docs: bool = False,
     ) -> list[Activation]:
-        """Activations, the latest first; `since` and `upto` are epoch ms, `docs` asks for whole records."""
+        """Activations, the latest first; `since` and `upto` are epoch ms, `docs` asks for whole records. No more than
+        `limit`, whatever is told."""
         params = {"limit": limit, "skip": skip, "docs": str(docs).lower()}
         optional = {"name": name, "since": since, "upto": upto}
         params |= {key: value for key, value in optional.items() if value is not None}
-        return self._told(_each(Activation.from_json), "GET", self._path("activations", ""), params=params)
+        return self._told(_each(Activation.from_json, limit), "GET", self._path("activations", ""), params=params)
 
     # The namespace
 
@@ -348,8 +349,9 @@ def _split(name: str) -> tuple[str, str]:
     return namespace, path
 
 
-def _each(make: Make[Found]) -> Make[list[Found]]:
-    return lambda value: [make(item) for item in checked(value, list, "what it lists")]
+def _each(make: Make[Found], most: int = _PAGE) -> Make[list[Found]]:
+    """The first things of a list: who is asked for so many may tell any number."""
+    return lambda value: [make(item) for item in checked(value, list, "what it lists")[:most]]
 
 
 def _keyed(make: Make[Found]) -> Make[tuple[Found, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from typing import Any
 
 import requests
 
@@ -11,6 +13,7 @@ import requests
 # (core/entitlement/RateThrottler.scala); a call in flight ends sooner.
 _RATE_WAIT_SECONDS = 60.0
 _IN_FLIGHT_WAIT_SECONDS = 1.0
+_LONGEST = 1_048_576  # bytes of an error; what is longer is one of the answers, whose values may fill the memory twice
 
 
 class OpenWhiskError(Exception):
@@ -59,10 +62,10 @@ def error_of_response(response: requests.Response, origin: str = "", malformed: 
     `origin` says where the key comes from, for the advice on a wrong one; `malformed` what is wrong with an answer that
     says that all went well.
     """
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        body = None
+    body: Any = None
+    if len(response.content) <= _LONGEST:
+        with contextlib.suppress(ValueError, RecursionError):
+            body = json.loads(response.content)
     described = not malformed and isinstance(body, dict) and isinstance(body.get("error"), str)
     message = str(body["error"]) if described else f"{response.url} answered {response.status_code} {response.reason}"
     if malformed:

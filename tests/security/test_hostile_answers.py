@@ -288,8 +288,10 @@ BOMB = gzip.compress(ZEROS)
         ("br", b"\x0b\x02\x80small\x03", "in br, where gzip alone"),
         ("gzip", SMALL[:-4], "ends too early"),
         ("gzip", SMALL + b"more", "incorrect header check"),
+        ("gzip", gzip.compress(b"\xef\xbb\xbf [" + b"{}," * 2_000_000 + b"0]"), "more lists and values"),
+        ("gzip", gzip.compress("[{'':''},0]".replace("0", "{'':''}," * 1_400_000).encode("utf-16")), "more lists"),
     ],
-    ids=["gzip", "deflate", "members", "stacked", "three", "other", "short", "more"],
+    ids=["gzip", "deflate", "members", "stacked", "three", "other", "short", "more", "objects", "keys"],
 )
 def test_no_coding_of_an_answer_fills_the_memory(
     client: Callable[[str], bytes | str], coding: str, body: bytes, problem: str
@@ -303,6 +305,52 @@ def test_no_coding_of_an_answer_fills_the_memory(
         assert isinstance(said, str)
         assert re.search(problem, said)
         assert most < 1.7 * content_coding.HARMLESS
+
+
+def test_a_map_of_millions_of_pixels_is_an_answer() -> None:
+    body = content_coding.Body("gzip")
+    body.add(gzip.compress(b"[" + b"0," * 8_294_400 + b"0]"))  # of 3840 by 2160
+    assert len(body.whole()) == 16_588_803
+
+
+def test_no_error_of_megabytes_is_read_and_base64_takes_what_it_is_long() -> None:
+    error = b"[" + b"{}," * 400_000 + b"{}]"
+    response = requests.Response()
+    response.status_code, response.url = 502, "http://x"
+    response._content = error
+    packed = {"headers": {"content-type": "application/json"}, "body": "MTIz" * 1_000_000}
+    tracemalloc.start()
+    assert error_of_response(response).message.startswith("http://x answered 502")
+    assert reply(error, content_type="application/json").message().startswith("[{},{},")
+    assert reply_of_result(packed, "a").body == b"123" * 1_000_000
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 20_000_000
+
+
+def test_no_list_is_longer_than_was_asked_for() -> None:
+    many = json.dumps([{"activationId": "a", "name": "p", "namespace": "guest"}] * 300).encode()
+    with answering("", many) as (address, _), OpenWhisk(Settings(address, KEY, namespace="_")) as whisk:
+        assert len(whisk.list_activations("x", limit=10)) == 10
+        assert len(whisk.list_activations("x", limit=200)) == 200
+        with pytest.raises(OpenWhiskError, match="lists 1 things and then the same again"):
+            whisk.list_packages()
+
+
+@pytest.mark.parametrize("more", [b"y", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_model_s_health_in_a_trickle_is_none(more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_model, "_LOAD_PATIENCE", 0.5)
+    monkeypatch.setattr(local_model, "_HEALTH_SECONDS", 0.2)
+
+    async def destroyed() -> None:
+        pass
+
+    with trickling(b"" if more[:1] == b"H" else HEAD + b"X: ", more) as address:
+        at = ("127.0.0.1", int(address.rpartition(":")[2]))
+        said = SimpleNamespace(take=list)
+        container = SimpleNamespace(address=at, ended=False, destroy=destroyed, log=said)
+        with pytest.raises(local_model.NoModel, match="the model did not load"):
+            asyncio.run(local_model._loaded(container))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("coding", ["", "gzip", "gzip, gzip"])

@@ -44,16 +44,30 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a member's name": {"extra": {STEERING + ".npy": b"x"}},
     "nothing of what is shown": {"thresholds": None, "model": {"digest": 5, "files": {}, "name": []}, "made": {}},
     "a threshold of 400 digits": {"threshold": {"distance": 10**400, "quantile": 0.99}},
+    "other thresholds of 400 digits": {"thresholds": [{"distance": 10**400, "quantile": 10**400}]},
+    "a threshold of no quantile": {"threshold": {"distance": 1.0}},
+    "a threshold of many quantiles": {"threshold": {"distance": 1.0, "quantile": [0.99]}},
+    "a calibration of nothing": {"calibration": [{}]},
+    "a calibration of texts": {"calibration": [{"quantile": 0.99, "inputs": "x", "beyond": "y"}]},
+    "a calibration of 400 digits": {"calibration": [{"quantile": 0.99, "inputs": 1, "beyond": 10**400}]},
+    "a calibration that is a text": {"calibration": "abc"},
+    "a validation that is a number": {"validation": 5},
 }
+RESULTS = "".join(
+    json.dumps({"input": {"text": f"t{i}"}, "status": 200, "ms": 1, "drift": f"distance={i / 10}, threshold=1"}) + "\n"
+    for i in range(40)
+)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("command", ["show", "show --json", "report"])
+@pytest.mark.parametrize("command", ["show", "show --json", "report", "report --json -"])
 def test_a_reference_steers_no_terminal_and_ends_no_command(name: str, command: str, tmp_path: Path) -> None:
     path = references.write(tmp_path / "r.drift", vectors(), **HOSTILE[name])
     (tmp_path / "new.txt").write_text("text\n")
-    done = run(*command.split(), path, *([tmp_path / "new.txt"] if command == "report" else []))
-    assert done.exit_code in (0, 1)
+    (tmp_path / "new.jsonl").write_text(RESULTS)
+    new = {"report": ["-o", tmp_path / "page.html", tmp_path / "new.txt"], "report --json -": [tmp_path / "new.jsonl"]}
+    done = run(*command.split(), path, *new.get(command, []))
+    assert done.exit_code in (0, 1, 3)
     assert isinstance(done.exception, (SystemExit, type(None)))
     assert not steers(done.output)
 
