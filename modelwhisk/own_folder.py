@@ -1,5 +1,5 @@
 """A folder of ours beside what a command writes. Its name, and those of its files, can be told beforehand: another user
-of the machine who may write there can put links by them, and none is followed.
+of the machine who may write there can put links by them, and none is followed but one's own to a folder.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ _BY_DESCRIPTOR = os.open in os.supports_dir_fd
 class OwnFolder:
     """The folder `path`, made where it isn't there, and files in it by their names, whatever becomes of the path.
 
-    Everything raises `OSError`, also for a link in the place of the folder or of a file. Use it as a context.
+    Everything raises `OSError`, also for another user's link in the place of the folder, and for any in that of a file.
+    Use it as a context.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        with contextlib.suppress(FileExistsError):  # also a link to nothing: opening it tells
-            path.mkdir(parents=True)
-        if path.is_symlink():
-            raise _is_a_link(path)
+        self._path = path = followed(path)
+        path.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(path, os.O_RDONLY | _FOLDER | _NO_LINK) if _BY_DESCRIPTOR else None
 
     def __enter__(self) -> OwnFolder:
@@ -74,5 +72,14 @@ class OwnFolder:
         return name if self._descriptor is not None else str(self._path / name)
 
 
+def followed(path: Path) -> Path:
+    """Where one's own link leads, to a larger disk, say; raises `OSError` for another user's."""
+    if not path.is_symlink():
+        return path
+    if hasattr(os, "geteuid") and path.lstat().st_uid != os.geteuid():
+        raise _is_a_link(path)
+    return path.resolve()
+
+
 def _is_a_link(path: Path) -> OSError:
-    return PermissionError(errno.EPERM, "it is a link, maybe another user's; remove it", str(path))
+    return PermissionError(errno.EPERM, "it is a link, and may be another user's; remove it", str(path))

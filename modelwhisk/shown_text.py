@@ -54,6 +54,10 @@ class Console(rich.console.Console):
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(self._writable(shown(segment.text)), segment.style)
 
+    def write_lines(self, lines: Iterable[str]) -> None:
+        """Writes lines without any style; rich takes so long for each that 10 MB of empty ones would be minutes."""
+        self.file.write(self._writable(shown("".join(f"{line}\n" for line in lines))))
+
     def _writable(self, text: str) -> str:
         encoding = getattr(self.file, "encoding", None) or "utf-8"  # not rich's, which doesn't know stdout's
         return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -118,6 +119,7 @@ def exchange(
         sent: Sent = yield Send(request)
         sent_times += 1
         if sent.response is not None and sent.response.status_code == 429:
+            throttled += sent.seconds  # an answer may take its time, too
             told = _told(sent.response)
             # Told to all at once, it had better not be done by all at once.
             seconds = policy.wait(sent_times - attempt, chance) if told is None else told + chance.uniform(0, _SPREAD)
@@ -158,9 +160,11 @@ def follow(reply: Reply, policy: Policy, lookup: Lookup | None) -> Steps[Reply]:
     if lookup is None:
         advice = "the platform stopped waiting; set its host and key (WHISK_APIHOST, WHISK_AUTH) to have it followed"
         raise NotReady(202, advice, reply.activation)
-    waited, pause = 0.0, policy.first_wait
-    while waited < policy.polling:
+    waited, asking, pause = 0.0, 0.0, policy.first_wait
+    while waited + asking < policy.polling:
+        began = time.monotonic()
         record: Record | None = yield Ask(partial(lookup, reply.activation))
+        asking += time.monotonic() - began
         if record is not None:
             answer = reply_of_result(record.result, reply.activation, failed=not record.success)
             cold = record.init_time is not None

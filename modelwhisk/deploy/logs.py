@@ -106,5 +106,4 @@ def _print(out: Console, activation: Activation) -> None:
     error = error_text(activation.result)
     if error:
         out.print(Text(f"  {error}", "red"), soft_wrap=True)
-    for line in log_lines(activation.logs):
-        out.print(Text(f"  {line}"), soft_wrap=True)
+    out.write_lines(f"  {line}" for line in log_lines(activation.logs))

@@ -246,6 +246,8 @@ class _FromAnswer:
             return _checked(self._pointer.vector_at(value, self.declaration["pointer"], self.declaration["by"]))
         except (ModelError, self._pointer.NotThere) as problem:
             raise NoVector(str(problem)) from problem
+        except (OverflowError, RecursionError) as problem:  # numbers of hundreds of digits, rows within each other
+            raise NoVector(f"what {self.declaration['pointer']} leads to is no vector: {problem}") from problem
 
 
 def _checked(vector: Any) -> Numbers:

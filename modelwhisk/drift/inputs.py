@@ -158,7 +158,7 @@ def _rows_of_arrays(path: Path, only: str) -> Iterator[Given]:
             if only and only not in archive.files:
                 raise BadInputs(f"{path} has no array {only}, only {', '.join(archive.files)}")
             arrays = {name: archive[name] for name in ([only] if only else archive.files)}
-    except (OSError, ValueError, zipfile.BadZipFile) as problem:
+    except (OSError, ValueError, zipfile.BadZipFile, OverflowError, MemoryError) as problem:  # any shape may be told
         if isinstance(problem, BadInputs):
             raise
         raise BadInputs(f"{path} is no file of plain arrays: {problem}") from problem

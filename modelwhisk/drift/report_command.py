@@ -8,11 +8,13 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelwhisk.own_folder import followed
 from modelwhisk.shown_text import Console, json_shown, shown
 
 if TYPE_CHECKING:
@@ -191,9 +193,9 @@ def _require(found: Observations, advice: str) -> None:
 def _write(path: Path, text: str) -> None:
     try:
         if path.exists() and not path.is_file():  # such as /dev/stdout: nothing that a file could take the place of
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, "utf-8", "backslashreplace")  # half of a surrogate pair has no bytes
         else:
-            _replace(path.resolve(), text)  # a link goes on leading to the file
+            _replace(followed(path), text)
     except OSError as problem:
         raise click.ClickException(f"{path} can't be written: {problem.strerror}") from problem
 
@@ -204,14 +206,15 @@ def _replace(path: Path, text: str) -> None:
     temporary.unlink(missing_ok=True)  # of a run that was killed
     mode = 0o600 if path.exists() else 0o666
     # "x": through no link that another user of the machine put there
-    with open(temporary, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+    opener = partial(os.open, mode=mode)
+    with open(temporary, "x", encoding="utf-8", errors="backslashreplace", opener=opener) as file:
         try:
             file.write(text)
             file.flush()
             if path.exists():
                 shutil.copymode(path, temporary)
             os.replace(temporary, path)
-        except OSError:
+        except BaseException:
             temporary.unlink(missing_ok=True)
             raise
 

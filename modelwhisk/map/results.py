@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from modelwhisk.map.inputs import Row
 from modelwhisk.nested_json import TooDeep, is_too_deep, loads
+from modelwhisk.own_folder import followed
 from modelwhisk.shown_text import json_shown, shown
 
 try:
@@ -164,10 +165,10 @@ class Results:
     """
 
     def __init__(self, path: Path, form: Format, *, anew: bool = False) -> None:
-        self.path = path.resolve()  # a link goes on leading to the file when it is replaced
+        self.path = followed(path).resolve()  # a link goes on leading to the file when it is replaced
         self.form = form
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             self._lock()
             if anew:

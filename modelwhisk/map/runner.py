@@ -59,6 +59,8 @@ class Runner:
 
     async def run(self, rows: Iterable[Row], on_result: Callable[[Result], None]) -> None:
         """Returns when all rows have a result, or those on their way after `stop`. What `on_result` raises ends it."""
+        if self._folder.exists() or self._folder.is_symlink():
+            OwnFolder(self._folder).close()  # where it can't be used, nothing is asked for
         await self._transport.run(self._calls.ready())
         waiting = iter(rows)
         workers = [asyncio.create_task(self._work(waiting, on_result)) for _ in range(self._jobs)]

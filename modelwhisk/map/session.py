@@ -34,6 +34,7 @@ _MOST_PAGES = 250
 # The platform's clock isn't ours, and lists activations by when they began.
 _CLOCK_SECONDS = 60
 _RECORDS_PATIENCE = 2.0  # seconds for the last records to appear
+_LIST_SECONDS = 60.0  # for all pages, of which each may take its time
 
 
 @dataclass(frozen=True)
@@ -206,13 +207,14 @@ class Session:
         since = int((began - _CLOCK_SECONDS) * 1000)
         name = endpoint.action.rpartition("/")[2]
         deadline = time.monotonic() + _RECORDS_PATIENCE
+        end = time.monotonic() + _LIST_SECONDS
         while True:
             records = []
             with contextlib.suppress(OpenWhiskError):
                 for page in range(_MOST_PAGES):
                     found = endpoint.platform.list_activations(name, limit=_PAGE, skip=page * _PAGE, since=since)
                     records += found
-                    if len(found) < _PAGE:
+                    if len(found) < _PAGE or time.monotonic() > end:
                         break
             self._summary.charge(records)
             if self._summary.cold_starts is not None or time.monotonic() > deadline:

@@ -218,7 +218,7 @@ json_field() { # INDEX KEY [number]
 # What stands there already may be another's link, in a folder that others may write to: `set -C` follows none. A device or
 # a pipe stays what it is.
 write_summary() { # FILE FAILURES
-  if [[ $1 == /dev/* || (-e $1 && ! -f $1) ]]; then
+  if [[ ($1 == /dev/* && $1 != /dev/shm/*) || (-e $1 && ! -f $1) ]]; then
     summary "$2" >"$1"
     return
   fi

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
+import httpx
 import pytest
 from flaky_platform import CALM, STORM, flaky_platform
 
 from modelwhisk import AsyncModel, Model
 from modelwhisk.client import ModelError, NotReady, Unreachable
+from modelwhisk.client import exchange as exchange_module
+from modelwhisk.client.answers import Reply
+from modelwhisk.client.exchange import Ask, Policy, Send, Sent, exchange, follow
 
 
 @pytest.fixture
@@ -75,3 +80,34 @@ def test_map_of_asyncio_gets_them_all(platform):
 
     assert asyncio.run(all_of_them()) == [{"square": n * n} for n in range(60)]
     assert set(platform.answered().values()) == {1}
+
+
+def carried_out(steps, kind, came):
+    """How many steps of a kind there are, each of which comes back as `came`, and what they lead to."""
+    count, back = 0, None
+    try:
+        while True:
+            step = steps.send(back)
+            count += isinstance(step, kind)
+            back = came if isinstance(step, kind) else None
+    except StopIteration as end:
+        return count, end.value
+    except NotReady as problem:
+        return count, problem
+
+
+def test_what_an_answer_takes_counts_as_waiting():
+    """Of a platform's 429s, each of which took minutes, nearly a thousand were waited for."""
+    busy = httpx.Response(429, headers={"Retry-After": "0"})
+    steps = exchange(httpx.Request("POST", "http://x"), Policy(patience=120), None)
+    sent, reply = carried_out(steps, Send, Sent(busy, None, 50.0))
+    assert (sent, reply.status) == (3, 429)
+
+
+def test_what_the_record_takes_counts_as_waiting(monkeypatch):
+    clock = itertools.count(0, 100)
+    monkeypatch.setattr(exchange_module.time, "monotonic", lambda: next(clock))
+    steps = follow(Reply(202, httpx.Headers(), b"", "a"), Policy(polling=600), lambda activation: None)
+    asked, problem = carried_out(steps, Ask, None)
+    assert asked == 6
+    assert "hasn't ended" in str(problem)

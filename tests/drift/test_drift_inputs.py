@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,12 @@ def test_values_as_a_body_of_json() -> None:
 def test_an_example_is_one_short_line() -> None:
     assert Given("a:1", {SOLE: "two\nlines " + "x" * 500}).example == ("two lines " + "x" * 500)[:200]
     assert Given("a:2", {"a": 1, "b": [2]}).example == '{"a": 1, "b": [2]}'
+
+
+@pytest.mark.parametrize("rows", [10**12, 10**30])
+def test_arrays_that_tell_of_more_than_there_is(tmp_path: Path, rows: int) -> None:
+    head = repr({"descr": "<f8", "fortran_order": False, "shape": (rows,)}).encode()
+    with zipfile.ZipFile(tmp_path / "big.npz", "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + bytes(64))
+    with pytest.raises(BadInputs, match="no file of plain arrays"):
+        read_inputs([str(tmp_path / "big.npz")])

@@ -88,6 +88,20 @@ def test_a_report_is_written_through_no_link_of_another_s_and_through_one_s_own(
     assert victim.read_text() == "mine"
 
 
+def test_a_report_goes_through_no_link_of_another_s(
+    digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / "report.html").symlink_to(victim)
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    done = report(digits.reference, digits.usual, "-o", tmp_path / "report.html")
+    assert done.exit_code == 1
+    assert "it is a link" in done.output
+    assert victim.read_text() == "mine"
+
+
 def umask() -> int:
     """The process's own, which can't be read but by setting it."""
     mask = os.umask(0o022)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 
 import pytest
@@ -171,3 +172,13 @@ def test_summary():
     summary.estimate(512)
     assert summary.gb_seconds == pytest.approx(5.0)
     assert json.loads(json.dumps(summary.as_json()))["gb_seconds_estimated"] is True
+
+
+def test_results_go_through_no_link_of_another_s(tmp_path, monkeypatch):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "results.jsonl").symlink_to("mine")
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    with pytest.raises(PermissionError, match="it is a link"):
+        Results(tmp_path / "results.jsonl", "jsonl", anew=True)
+    assert (tmp_path / "mine").read_text() == "mine"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import httpx
 import pytest
@@ -51,15 +52,22 @@ def test_an_answer_is_written_through_no_link(tmp_path):
     assert (path.read_text(), path.is_symlink(), victim.read_text()) == ("theirs", False, "mine")
 
 
-def test_no_answer_goes_into_a_folder_behind_a_link(tmp_path):
+def test_no_answer_goes_into_a_folder_behind_another_s_link(tmp_path, monkeypatch):
     """It is the model's choice what it says and how its name ends: what one's own programs run, say."""
     (row,) = rows_of([{"n": 1}])
     (tmp_path / "mine").mkdir()
     (tmp_path / "results.files").symlink_to("mine")
     runner = Runner(Calls("http://model"), None, tmp_path / "results.files", 1)
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
     with pytest.raises(PermissionError, match="it is a link"):
         runner._save(row, Binary(b"theirs", "", "x.pth"))
+    with pytest.raises(PermissionError, match="it is a link"):  # and nothing is sent
+        asyncio.run(runner.run([row], print))
     assert not list((tmp_path / "mine").iterdir())
+    monkeypatch.setattr(os, "geteuid", lambda: me)
+    assert runner._save(row, Binary(b"theirs", "", "x.pth")).read_bytes() == b"theirs"
+    assert len(list((tmp_path / "mine").iterdir())) == 1
 
 
 def test_an_error_of_any_length_is_a_line_that_can_be_read(tmp_path, monkeypatch):

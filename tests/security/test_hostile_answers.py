@@ -59,12 +59,21 @@ from modelwhisk.deploy.diagnosis import error_text, failure_of
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.deploy.plan import Wish, lowered_by_refusal, make_plan
 from modelwhisk.deploy.report import TextReport as DeployReport
-from modelwhisk.drift import local_model
+from modelwhisk.drift import embedding, local_model
 from modelwhisk.drift.declaration import Candidate
 from modelwhisk.invoke import output
 from modelwhisk.local import container_client
 from modelwhisk.local.report import TextReport
-from modelwhisk.openwhisk import Action, Limits, NamespaceLimits, OpenWhisk, OpenWhiskError, Settings, session
+from modelwhisk.openwhisk import (
+    Action,
+    Activation,
+    Limits,
+    NamespaceLimits,
+    OpenWhisk,
+    OpenWhiskError,
+    Settings,
+    session,
+)
 from modelwhisk.openwhisk.errors import error_of_response
 from modelwhisk.shown_text import Console, json_shown, shown
 
@@ -94,8 +103,6 @@ def test_a_console_passes_its_own_colours_and_nobody_else_s(width: int | None) -
 
 
 def test_what_a_model_logs_and_what_its_error_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    from modelwhisk.openwhisk import Activation
-
     record = {
         "activationId": "1" * 32,
         "name": "a",
@@ -113,6 +120,26 @@ def test_what_a_model_logs_and_what_its_error_says(monkeypatch: pytest.MonkeyPat
     told = io.StringIO()
     Failure(STEERING, STEERING, log=[STEERING], activation=STEERING).show(told)
     assert is_harmless(told.getvalue())
+
+
+def test_a_log_of_many_lines_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = {"activationId": "1", "name": "a", "namespace": "n", "start": 1, "end": 2, "logs": [""] * 100_000}
+    out, printed = Console(file=io.StringIO()), []
+    monkeypatch.setattr(Console, "print", lambda *words, **_: printed.append(words))
+    logs._print(out, Activation.from_json(record))
+    assert len(printed) == 1
+    assert out.file.getvalue() == "  \n" * 100_000  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("vector", ["[1, 2, " + "9" * 400 + "]", "[" * 700 + "1" + "]" * 700])
+def test_a_vector_that_none_is_ends_no_collection(vector: str) -> None:
+    class Answering:
+        async def reply(self, _: object) -> Reply:
+            return reply(b'{"v": %b}' % vector.encode(), content_type="application/json")
+
+    collecting = embedding._FromAnswer(Answering(), {"pointer": "/v", "by": None}, 1)  # type: ignore[arg-type]
+    with pytest.raises(embedding.NoVector, match="/v leads to is no vector"):
+        asyncio.run(collecting.vector(None))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("encoding", "written"), [("latin-1", b"\xe9\\u96ea\n"), ("utf-8", "é雪\n".encode())])

@@ -113,6 +113,15 @@ def test_no_name_of_an_input_or_of_the_training_is_markup(tmp_path: Path) -> Non
     assert "default-src 'none'" in page
 
 
+def test_half_a_surrogate_pair_ends_no_report(tmp_path: Path) -> None:
+    path = references.write(tmp_path / "r.drift", vectors())
+    (tmp_path / "new.jsonl").write_text(RESULTS.replace('"t39"', '"\\ud800"'))
+    done = run("report", path, tmp_path / "new.jsonl", "-o", tmp_path / "page.html", "--json", tmp_path / "page.json")
+    assert done.exit_code == 3, done.output
+    assert "\\ud800" in (tmp_path / "page.html").read_text()
+    assert not list(tmp_path.glob(".*.part"))
+
+
 @pytest.mark.parametrize("count", [119, 120])
 def test_each_training_input_has_its_own_name_whatever_characters_are_in_it(count: int, tmp_path: Path) -> None:
     names = [f"a\u2028b\x85c\u2029{number}" for number in range(count)]
