@@ -23,11 +23,14 @@ def file_of(image, kind="PNG", **options):
 
 def said_to_be(width, height, mode, kind="PNG"):
     """A picture file whose header announces that size."""
-    content = file_of(Image.new(mode, (8, 8)), kind)
+    content = file_of(Image.new(mode, (8, 8)), kind.split()[-1], progressive="progressive" in kind)
+    if "several" in kind:
+        scan = content.index(b"\xff\xda")
+        content = content[:scan] + b"\xff\xda\0\x08\1\1\0\0\x3f\0" + content[scan:]
     if kind == "PNG":
         header = content[:16] + struct.pack(">II", width, height) + content[24:29]
         return header + struct.pack(">I", zlib.crc32(header[12:])) + content[33:]
-    start = content.index(b"\xff\xc0") + 5  # of a baseline JPEG's frame
+    start = content.index(b"\xff\xc2" if "progressive" in kind else b"\xff\xc0") + 5  # of a JPEG's frame
     return content[:start] + struct.pack(">HH", height, width) + content[start + 4 :]
 
 
@@ -41,10 +44,14 @@ def said_to_be(width, height, mode, kind="PNG"):
         ("L", "PNG", {"more": 1}, 6324),
         ("L", "PNG", {"more": 24}, 2672),
         ("L", "JPEG", {}, 6324),
-        ("RGB", "JPEG", {}, 4472),  # six for the coefficients of a progressive one
-        ("CMYK", "JPEG", {}, 4082),
+        ("RGB", "JPEG", {}, 5000),
+        ("CMYK", "JPEG", {}, 5000),
         ("RGB", "JPEG", {"side": 28, "more": 12}, 3535),
-        ("RGB", "JPEG", {"side": 28}, 5743),
+        ("RGB", "JPEG", {"side": 28}, 13719),  # decoded smaller, to a 64th of its pixels
+        ("RGB", "progressive JPEG", {}, 4472),  # six for the coefficients
+        ("CMYK", "progressive JPEG", {}, 4082),
+        ("RGB", "progressive JPEG", {"side": 28}, 5743),
+        ("RGB", "several JPEG", {}, 4472),  # its scans have one band each
     ],
 )
 def test_the_largest_picture_is_as_large_as_memory_is_given_for(mode, kind, options, side):
@@ -64,32 +71,46 @@ def test_the_bound_may_be_another():
 def test_a_jpeg_is_decoded_smaller_only_where_it_is_too_large():
     content = file_of(Image.new("RGB", (640, 480)), "JPEG")
     assert opened(content, side=28).size == (640, 480)
-    assert opened(content, side=28, most=640 * 480 * 8).size == (80, 60)
-    assert opened(content, side=100, most=640 * 480 * 8).size == (320, 240)
+    assert opened(content, side=28, most=640 * 480 * 7).size == (80, 60)
+    assert opened(content, side=100, most=640 * 480 * 7).size == (320, 240)
 
 
-@pytest.mark.parametrize("size", [(1, 1000 * 1000), (1000 * 1000, 1)])
+@pytest.mark.parametrize("size", [(1, 65535), (65535, 1)])
 def test_a_narrow_picture_that_grows_when_it_is_resized(size):
     content = said_to_be(size[0], size[1], "L")
-    assert opened(content, side=48).size == size
+    assert opened(content, side=760).size == size
     with pytest.raises(TooLarge):
-        opened(content, side=64)
+        opened(content, side=764)
 
 
-def test_a_tile_larger_than_its_picture():
+@pytest.mark.parametrize("size", [(1, 65536), (65536, 1)])
+def test_no_side_is_longer_than_a_row_may_be(size):
+    """For each pixel of a row libtiff keeps 16 bytes of a fax, and Pillow of a PNG of 16 bits."""
+    with pytest.raises(TooLarge, match="it has %d x %d pixels, and no side may have more than 65535" % size):
+        opened(said_to_be(size[0], size[1], "RGB"))
+    tile = tuple(max(8, side) for side in size)
+    with pytest.raises(TooLarge, match="it has %d x %d pixels, and no side" % tile):
+        opened(with_a_tile(*tile))
+
+
+def with_a_tile(width, height):
+    """A TIFF of 8 x 8 pixels in a tile of that size."""
     content = bytearray(file_of(Image.new("RGB", (8, 8)), "TIFF"))
     entries = struct.unpack_from("<I", content, 4)[0]
     count = struct.unpack_from("<H", content, entries)[0]
-    tile = b"".join(struct.pack("<HHII", tag, 4, 1, 8192) for tag in (322, 323))  # TileWidth and TileLength
+    tile = b"".join(struct.pack("<HHII", tag, 4, 1, side) for tag, side in ((322, width), (323, height)))
     told = bytes(content[entries + 2 : entries + 2 + 12 * count]) + tile
     for strip, of_tile in ((273, 324), (279, 325)):  # where it starts, and its length
         told = told.replace(struct.pack("<HH", strip, 4), struct.pack("<HH", of_tile, 4))
         told = told.replace(struct.pack("<HH", strip, 3), struct.pack("<HH", of_tile, 3))
     content[4:8] = struct.pack("<I", len(content))
-    content += struct.pack("<H", count + 2) + told + b"\0\0\0\0"
-    assert opened(bytes(content).replace(struct.pack("<I", 8192), struct.pack("<I", 4096))).size == (8, 8)
+    return bytes(content) + struct.pack("<H", count + 2) + told + b"\0\0\0\0"
+
+
+def test_a_tile_larger_than_its_picture():
+    assert opened(with_a_tile(4096, 4096)).size == (8, 8)
     with pytest.raises(TooLarge, match="it has 8 x 8 pixels, for which 201 MB"):
-        opened(bytes(content))
+        opened(with_a_tile(8192, 8192))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])

@@ -8,8 +8,9 @@ from . import picture_formats
 # That a picture may need at once, of which a PNG of 50 kB can ask for gigabytes. As much as the photo of a camera needs
 # (24 megapixels in colour: as it is and upright), or of a phone as float32 (12 megapixels).
 MOST_BYTES = 200 * 1000 * 1000
+MOST_SIDE = 65535  # pixels, of each of which in a row decoders may keep 16 bytes or more, whatever the picture's height
 # Bytes for each pixel that a decoder needs beside what it decodes into, for each band: as measured. JPEG's are the
-# coefficients of progressive ones, which stay whole also where the picture is decoded smaller.
+# coefficients of those in several scans, which stay whole also where the picture is decoded smaller.
 _DECODERS = {"JPEG": 2, "WEBP": 4}
 _COLOURS = 4  # bytes of each pixel of Pillow's, but for the modes below
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
@@ -32,7 +33,7 @@ def opened(content, most=MOST_BYTES, more=0, side=0):
     side   the longest side, in pixels, to which the caller resizes it, 0 for none: a JPEG that is too large is decoded
            smaller, but twice as large as that.
     """
-    name, file, orientation = picture_formats.bare(content)
+    name, file, orientation, is_by_rows = picture_formats.bare(content)
     plugin = import_module("PIL.%sImagePlugin" % name)
     try:
         image = getattr(plugin, name + "ImageFile")(file)  # so no other plugin is asked
@@ -40,7 +41,13 @@ def opened(content, most=MOST_BYTES, more=0, side=0):
         raise ValueError("it can't be read as %s: %s" % (name.upper(), error or type(error).__name__)) from None
     image.info["orientation"] = orientation
     size = width, height = image.size
-    decoder = _decoder(image)
+    sides = _sides(image)
+    if max(sides) > MOST_SIDE:
+        raise TooLarge(
+            "it has %d x %d pixels, and no side may have more than %d: make it smaller" % (sides + (MOST_SIDE,))
+        )
+    # One byte for each pixel where none is kept, so that time has a bound, too: 200 megapixels are decoded in seconds.
+    decoder = width * height if is_by_rows else _decoder(image, sides)
     if side and not more and _needed(image, decoder, more, side) > most:
         image.draft(None, (2 * side, 2 * side))
     needed = _needed(image, decoder, more, side)
@@ -52,14 +59,18 @@ def opened(content, most=MOST_BYTES, more=0, side=0):
     return image
 
 
-def _decoder(image):
+def _sides(image):
+    """Those of what is decoded: a TIFF's tiles may be larger than the picture (TIFF 6.0: TileWidth, TileLength)."""
+    tags = image.tag_v2 if image.format == "TIFF" else {}
+    return max(image.width, tags.get(322, 0)), max(image.height, tags.get(323, 0))
+
+
+def _decoder(image, sides):
     """Bytes that the decoder needs beside what it decodes into."""
-    width, height = image.size
-    if image.format == "TIFF":  # whose tiles may be larger than the picture (TIFF 6.0: TileWidth, TileLength)
-        tags = image.tag_v2
-        bits = max(tags.get(258, (1,))) * tags.get(277, 1)  # BitsPerSample, SamplesPerPixel
-        return max(width, tags.get(322, 0)) * max(height, tags.get(323, 0)) * bits // 8
-    return _DECODERS.get(image.format, 0) * len(image.getbands()) * width * height
+    if image.format == "TIFF":
+        bits = max(image.tag_v2.get(258, (1,))) * image.tag_v2.get(277, 1)  # BitsPerSample, SamplesPerPixel
+        return sides[0] * sides[1] * bits // 8
+    return _DECODERS.get(image.format, 0) * len(image.getbands()) * sides[0] * sides[1]
 
 
 def _needed(image, decoder, more, side):

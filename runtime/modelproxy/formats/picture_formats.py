@@ -14,6 +14,7 @@ _JPEG_MARKER = re.compile(b"\xff[^\x00\xff\xd0-\xd7]")  # but for those that are
 _JPEG_ONCE = {0xE0, 0xEE}  # by which JFIF and Adobe tell what the colours are; Pillow keeps all that there are
 _JPEG_KEPT = _JPEG_ONCE.union(range(0xC0, 0xC8), (0xDA, 0xDB, 0xDD))
 _JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7)
+_JPEG_BY_ROWS = (0xC0, 0xC1)  # whose first scan has all bands
 _JPEG_ARITHMETIC = range(0xC8, 0xD0)  # of which a scan needs no data to make all coefficients others
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _BMP_RUNS = (1, 2)  # run lengths, which may say to skip more than there is
@@ -47,16 +48,17 @@ _TIFF_TAGS = {
 
 
 def bare(content):
-    """(name of the Pillow plugin, file for it, orientation as EXIF has it, 1 to 8) of a picture's bytes. Raises
-    ``ValueError`` for what isn't taken; what is broken may be found by Pillow only."""
+    """(name of the Pillow plugin, file for it, orientation as EXIF has it, 1 to 8, True for a JPEG that is decoded row
+    by row) of a picture's bytes. Raises ``ValueError`` for what isn't taken; what is broken may be found by Pillow
+    only."""
     for name, begins, read in _FORMATS:
         if begins.match(content):
             try:
-                file, orientation = read(content)
+                file, orientation, *by_rows = read(content)
             except (LookupError, ZeroDivisionError, struct.error):
                 raise ValueError("it is broken or cut off") from None
             file.seek(0)
-            return name, file, orientation
+            return name, file, orientation, by_rows == [True]
     raise ValueError("it is none of %s, which are taken" % ", ".join(name.upper() for name, _, _ in _FORMATS))
 
 
@@ -76,21 +78,24 @@ def _png(content):
 
 def _jpeg(content):
     """Without what is said beside the picture, and other pictures after it, of which cameras' MPO has some."""
-    whole, file, exif, is_data = memoryview(content), BytesIO(), b"", False
-    kept = set(_JPEG_KEPT)
+    whole, file, exif = memoryview(content), BytesIO(), b""
+    kept, bands, in_first = set(_JPEG_KEPT), 0, 0
     at = file.write(whole[:2])
     for marker, start, end in _segments(content):
-        if is_data:
+        if in_first:
             file.write(content[at:start].rstrip(b"\xff"))  # before a marker these are filling
         if marker in kept:
             file.write(whole[start:end])
             kept -= _JPEG_ONCE & {marker}
         elif marker == 0xE1 and not exif and content[start + 4 : start + 9] == b"Exif\0":
             exif = content[start + 10 : end]
-        is_data = is_data or marker == 0xDA
+        if marker in _JPEG_BY_ROWS:
+            bands = content[start + 9]
+        elif marker == 0xDA:
+            in_first = in_first or content[start + 4]
         at = end
     file.write(b"\xff\xd9" if marker else b"")
-    return file, _orientation(exif)
+    return file, _orientation(exif), 0 < bands == in_first  # else libjpeg keeps the whole of it
 
 
 def _segments(content):
