@@ -17,10 +17,13 @@ HARMLESS = 64 * 1024 * 1024  # bytes
 MOST_GROWTH = 100
 
 # Few bytes of gzip become the 64 MiB, and what is made of these as JSON may have 24 times their length: bytes of memory
-# for each object or list, each key, and each value beside another, at the most that they are counted as.
-_JSON = re.compile(rb"[\s\0\xef\xbb\xbf\xfe\xff]*[\[{]")
+# for each object or list, each key, and each value beside another, at the most that they are counted as. A text's
+# characters all take what its widest takes, and there are some copies of it on the way to a screen or a file.
+_JSON = re.compile(rb"[\s\0\xef\xbb\xbf\xfe\xff]*[\[{\"]")
 _MEMORY = {b"[": 250, b"{": 250, b":": 100, b",": 60}
 _MOST_MEMORY = 8 * HARMLESS
+_WIDEST = ((re.compile(rb"[\xf0-\xf4]"), 4), (re.compile(rb"[\xc4-\xef]"), 2))  # in UTF-8
+_COPIES, _MOST_TEXT = 3, 4 * HARMLESS
 
 # Deflate is asked for by nobody here, and is what some servers choose where they are asked for gzip.
 _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
@@ -80,10 +83,15 @@ class Body:
         if self._member is not None:
             raise Undecodable("its compression ends too early")
         if self._window_bits is not None and _JSON.match(self._content):
-            memory = sum(self._content.count(sign) * each for sign, each in _MEMORY.items())
-            if memory > max(_MOST_MEMORY, MOST_GROWTH * self._came):
-                raise Undecodable(f"{self._came:,} bytes of it hold more lists and values than any model's answer")
+            self._refuse_json_of_much()
         return bytes(self._content)
+
+    def _refuse_json_of_much(self) -> None:
+        values = sum(self._content.count(sign) * each for sign, each in _MEMORY.items())
+        width = next((each for wide, each in _WIDEST if wide.search(self._content)), 1)
+        text = len(self._content) * width * _COPIES
+        if values > max(_MOST_MEMORY, MOST_GROWTH * self._came) or text > max(_MOST_TEXT, MOST_GROWTH * self._came):
+            raise Undecodable(f"{self._came:,} bytes of it hold more values and text than any model's answer")
 
 
 def inflated(content: bytes) -> bytes:

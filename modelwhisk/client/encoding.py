@@ -39,7 +39,7 @@ def request(
     elif interface.form == "urlencoded":
         built = httpx.Request(interface.method, url, data=_grouped(_pairs(rest)), headers=asked)
     elif interface.form == "json":
-        content = json.dumps(_json_body(interface, rest), ensure_ascii=False, allow_nan=False).encode()
+        content = _json(_json_body(interface, rest))
         built = httpx.Request(
             interface.method, url, content=content, headers={"Content-Type": "application/json", **asked}
         )
@@ -120,6 +120,13 @@ def _json_body(interface: Interface, inputs: Inputs) -> Any:
     if interface.whole_body:
         return inputs[0][1] if inputs else None
     return {field.name: value for field, value in inputs}
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON has an escape for
+        return json.dumps(value, allow_nan=False).encode()
 
 
 def _weight(value: Any) -> int:

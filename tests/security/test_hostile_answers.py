@@ -45,7 +45,7 @@ from modelwhisk.client import transport as transport_module
 from modelwhisk.client.answers import Reply, ending_of, file_name_of, reply_of_response, reply_of_result, timing_of
 from modelwhisk.client.calls import Calls
 from modelwhisk.client.checking import check
-from modelwhisk.client.encoding import url_below
+from modelwhisk.client.encoding import request, url_below
 from modelwhisk.client.errors import ClientError, InputError, InterfaceError, ModelError
 from modelwhisk.client.exchange import Policy, Send, Sent, Sleep, Step, Steps, exchange
 from modelwhisk.client.interface import Field, Interface
@@ -315,10 +315,11 @@ BOMB = gzip.compress(ZEROS)
         ("br", b"\x0b\x02\x80small\x03", "in br, where gzip alone"),
         ("gzip", SMALL[:-4], "ends too early"),
         ("gzip", SMALL + b"more", "incorrect header check"),
-        ("gzip", gzip.compress(b"\xef\xbb\xbf [" + b"{}," * 2_000_000 + b"0]"), "more lists and values"),
-        ("gzip", gzip.compress("[{'':''},0]".replace("0", "{'':''}," * 1_400_000).encode("utf-16")), "more lists"),
+        ("gzip", gzip.compress(b"\xef\xbb\xbf [" + b"{}," * 2_000_000 + b"0]"), "more values and text"),
+        ("gzip", gzip.compress("[{'':''},0]".replace("0", "{'':''}," * 1_400_000).encode("utf-16")), "more values"),
+        ("gzip", gzip.compress(b'{"a": "' + b"A" * 23_000_000 + '\U0001f600"}'.encode()), "more values and text"),
     ],
-    ids=["gzip", "deflate", "members", "stacked", "three", "other", "short", "more", "objects", "keys"],
+    ids=["gzip", "deflate", "members", "stacked", "three", "other", "short", "more", "objects", "keys", "emoji"],
 )
 def test_no_coding_of_an_answer_fills_the_memory(
     client: Callable[[str], bytes | str], coding: str, body: bytes, problem: str
@@ -1008,6 +1009,12 @@ def test_an_answer_on_a_terminal_takes_no_more_than_it_is_worth(levels: int) -> 
 def test_json_on_a_terminal_is_indented() -> None:
     assert shown_on_a_terminal(b'{"a":[1,"\xc2\x9b"]}') == '{\n  "a": [\n    1,\n    "\\u009b"\n  ]\n}\n'
     assert shown_on_a_terminal(b"[1, 2") == "[1, 2\n"
+
+
+def test_half_a_surrogate_pair_is_sent() -> None:
+    field = Field("x", "string")
+    built = request(Interface("POST", "/x", "json", (field,)), "http://x", [(field, "a\ud83dé")])
+    assert json.loads(built.content) == {"x": "a\ud83dé"}
 
 
 def test_half_a_surrogate_pair_is_shown() -> None:
