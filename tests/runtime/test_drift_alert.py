@@ -1,9 +1,11 @@
 import base64
+import contextlib
 import http.server
 import json
 import re
 import socket
 import threading
+import time
 from random import Random
 
 import pytest
@@ -121,6 +123,57 @@ def test_what_goes_wrong_is_said_without_the_address(receiver):
     assert "secret" not in "".join(said)
 
 
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nX: "])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_answer_that_trickles_has_an_end(scheme, begun, monkeypatch):
+    monkeypatch.setattr(alerts, "_SECONDS", 0.5)
+
+    def trickle(listener):
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            # Of TLS the head of a record, to which 16 kB belong.
+            connection.sendall(b"\x16\3\3\x40\0" if scheme == "https" else begun)
+            while True:
+                connection.sendall(b"x" if begun else b"HTTP/1.1 100 C\r\n\r\n")
+                time.sleep(0.05)
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        thread = threading.Thread(target=trickle, args=(listener,))
+        thread.start()
+        said = Said()
+        alert = Alert("%s://127.0.0.1:%d" % (scheme, listener.getsockname()[1]), said)
+        alert.send({}, "", "")
+        said.wait()
+        thread.join()
+    assert len(said) == 1
+
+
+def test_one_is_sent_at_a_time():
+    said = Said()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        alert = Alert("http://127.0.0.1:%d" % listener.getsockname()[1], said)
+        alert.send({}, "", "")
+        connection, _ = listener.accept()
+        with connection:
+            alert.send({}, "", "")
+            assert said.wait() == "an alert wasn't sent: the one before it still is on its way"
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            assert said.wait() == "an alert was sent"
+            alert.send({}, "", "")
+            with listener.accept()[0]:
+                pass
+            assert said.wait().startswith("the alert couldn't be sent: ")
+
+
+def test_a_connection_that_has_ended_is_shut_without_a_word():
+    with socket.socket() as ended:
+        alerts._shut(ended)
+
+
 def test_where_no_thread_can_start(monkeypatch):
     said = Said()
 
@@ -128,8 +181,10 @@ def test_where_no_thread_can_start(monkeypatch):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(alerts.Thread, "start", refuse)
-    Alert("http://h.example", said).send({}, "", "")
-    assert said == ["the alert couldn't be sent: can't start new thread"]
+    alert = Alert("http://h.example", said)
+    alert.send({}, "", "")
+    alert.send({}, "", "")
+    assert said == ["the alert couldn't be sent: can't start new thread"] * 2
 
 
 @pytest.mark.parametrize(

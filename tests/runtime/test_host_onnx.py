@@ -305,6 +305,7 @@ def test_a_coding_that_isnt_known_or_broken_is_400(load, monkeypatch):
     assert "The Content-Encoding 'br' isn't offered" in error("br", body)
     assert "The body isn't gzip" in error("gzip", body)
     assert "gzip is cut off" in error("gzip", gzip.compress(body)[:-9])
+    assert "gzip has more after its end" in error("gzip", gzip.compress(body) * 2)
     monkeypatch.setattr(onnx_service, "_MOST_INFLATED", 50)
     monkeypatch.setattr(onnx_service, "_MOST_RATIO", 0)
     assert "or makes more than 50 bytes" in error("deflate", zlib.compress(body))

@@ -521,6 +521,7 @@ def test_the_metadata_tell_the_layout():
     assert picture([None, None, None, None], layout="NHWC", BitmapPixelFormat="Gray8").channels == 1
     assert picture([None, 4], layout="NCHW") is None
     assert picture([8, 3, 28, 28], layout="NCHW") is None
+    assert picture([1, 4, 28, 28], layout="NCHW") is None
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Tells somebody that too many inputs are unlike the training inputs: by a webhook, or an OpenWhisk trigger.
 
-Sent from a thread of its own, once each time that the share passes the bound; what goes wrong is only logged. Neither
-the address, which may hold a secret, nor the key is.
+Sent from a thread of its own, once each time that the share passes the bound, and one at a time; what goes wrong is
+only logged. Neither the address, which may hold a secret, nor the key is.
 """
 
 import base64
@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections import deque
-from threading import Lock, Thread
+from threading import Lock, Thread, Timer
 
 TRIGGER = "trigger:"
 _SECONDS = 5
@@ -30,6 +30,7 @@ class Alert:
         from urllib.parse import quote, urlsplit
 
         self._say = say
+        self._on_its_way = Lock()
         self._trigger = ""
         if target.startswith(TRIGGER):
             parts = [part for part in target[len(TRIGGER) :].split("/") if part]
@@ -48,24 +49,33 @@ class Alert:
 
     def send(self, message, api_host, api_key):
         """Begins to send; returns at once."""
+        if not self._on_its_way.acquire(False):
+            self._say("an alert wasn't sent: the one before it still is on its way")
+            return
         message = dict(message, time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         try:
             Thread(target=self._sent, args=(message, api_host, api_key), name="drift alert", daemon=True).start()
         except RuntimeError as error:
+            self._on_its_way.release()
             self._say("the alert couldn't be sent: %s" % error)
 
     def _sent(self, message, api_host, api_key):
+        try:
+            said = self._said(message, api_host, api_key)
+        finally:
+            self._on_its_way.release()
+        self._say(said)
+
+    def _said(self, message, api_host, api_key):
         try:
             status = self._status(json.dumps(message).encode("ascii"), api_host, api_key)
         except Exception as error:  # of the network, of TLS, of names that can't be looked up
             # Others than the system's may repeat what was to be sent, or where to.
             why = ": %s" % error if isinstance(error, (OSError, NoSender)) else ""
-            self._say("the alert couldn't be sent: %s%s" % (type(error).__name__, why))
-            return
+            return "the alert couldn't be sent: %s%s" % (type(error).__name__, why)
         if 200 <= status <= 299:
-            self._say("an alert was sent")
-        else:
-            self._say("the alert was refused with the status %d" % status)
+            return "an alert was sent"
+        return "the alert was refused with the status %d" % status
 
     def _status(self, body, api_host, api_key):
         headers = {"Content-Type": "application/json", "User-Agent": "modelwhisk"}
@@ -84,11 +94,23 @@ class Alert:
         secure = url.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = kind(url.hostname, url.port, timeout=_SECONDS)
-        try:
-            connection.request("POST", target, body, headers)
-            return connection.getresponse().status
-        finally:
-            connection.close()
+        http.client.HTTPConnection.connect(connection)
+        # The timeout is each read's; this is for all of them, TLS's too.
+        with connection.sock.dup() as same:
+            end = Timer(_SECONDS, _shut, (same,))
+            end.daemon = True
+            end.start()
+            try:
+                if secure:
+                    import ssl
+
+                    context = ssl.create_default_context()
+                    connection.sock = context.wrap_socket(connection.sock, server_hostname=url.hostname)
+                connection.request("POST", target, body, headers)
+                return connection.getresponse().status
+            finally:
+                end.cancel()
+                connection.close()
 
     def _address(self, api_host):
         from urllib.parse import urlsplit
@@ -98,6 +120,15 @@ class Alert:
         if not api_host:
             raise NoSender("there is no __OW_API_HOST: triggers can be fired by an action only")
         return urlsplit(api_host if "://" in api_host else "https://" + api_host), self._trigger
+
+
+def _shut(connection):
+    from socket import SHUT_RDWR
+
+    try:
+        connection.shutdown(SHUT_RDWR)
+    except OSError:
+        pass  # it has ended
 
 
 class Share:

@@ -54,6 +54,8 @@ def picture_of(tensor, metadata):
     pixels = _of(metadata, "image.bitmappixelformat", _FORMATS, "rgb8")
     channels = sizes.get("C", 1)
     picture.channels = channels if isinstance(channels, int) else _FORMATS[pixels]
+    if picture.channels not in (1, 3):
+        return None
     picture.reversed = pixels == "bgr8"
     ranges = _of(metadata, "image.nominalpixelrange", _RANGES, "normalized_0_1")
     picture.scale = _numbers(metadata, "image.scale", picture.channels, _RANGES[ranges][0])

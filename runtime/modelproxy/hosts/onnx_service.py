@@ -346,4 +346,6 @@ def _body(request):
         raise BadValue("The body isn't %s: %s." % (coding, error)) from None
     if not decoder.eof:
         raise BadValue("The body's %s is cut off, or makes more than %d bytes." % (coding, most))
+    if decoder.unused_data:
+        raise BadValue("The body's %s has more after its end; send it as one." % coding)
     return body
