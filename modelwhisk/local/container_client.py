@@ -14,6 +14,7 @@ import h11
 from modelwhisk.charsets import codec
 from modelwhisk.local.media_types import parse_content_type
 from modelwhisk.local.outcome import MAX_RESULT, TRUNCATED_RESULT, ContainerReply, Failure
+from modelwhisk.local.patience import within
 from modelwhisk.local.spray_json import Json, compact, utf_8
 
 # However busy a container's process is, its kernel connects at once; where the container is gone, docker's bridge may
@@ -33,15 +34,16 @@ class Call:
 
 
 async def post(address: tuple[str, int], path: str, message: Json, timeout: int, *, retry: bool) -> Call:
-    """Posts `message` to `path`; `timeout` is in milliseconds, for connecting and for each read.
+    """Posts `message` to `path`; `timeout` is in milliseconds, for connecting and for the whole reply.
 
+    The platform has that much for each read, and what came later than `timeout` is an error to it, whatever it was.
     With `retry`, a refused connection is tried again until `timeout` is used up; nothing else ever is.
     """
     start = time.monotonic()
     while True:
         try:
             patience = min(timeout / 1000, _CONNECT_SECONDS)
-            reader, writer = await asyncio.wait_for(asyncio.open_connection(*address), patience)
+            reader, writer = await within(patience, asyncio.open_connection(*address))
             break
         except (OSError, asyncio.TimeoutError):
             elapsed = (time.monotonic() - start) * 1000
@@ -80,23 +82,24 @@ async def _exchange(
     writer.write(request)
     sending = asyncio.ensure_future(writer.drain())  # a reply may come before the container has read it all
     try:
-        return await _read_reply(reader, timeout)
+        return await within(timeout, _read_reply(reader))
     finally:
         if not sending.done():
             sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
 
 
-async def _read_reply(reader: asyncio.StreamReader, timeout: float) -> ContainerReply | Failure:
+async def _read_reply(reader: asyncio.StreamReader) -> ContainerReply | Failure:
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_RESULT)
     connection.send(h11.Request(method="POST", target="/", headers=[("Host", "container")]))
     connection.send(h11.EndOfMessage())
     head: h11.Response | None = None
     body = bytearray()
     while True:
+        await asyncio.sleep(0)  # what has come already is read without a turn for anybody else
         event = connection.next_event()
         if event is h11.NEED_DATA:
-            connection.receive_data(await asyncio.wait_for(reader.read(_CHUNK), timeout))
+            connection.receive_data(await reader.read(_CHUNK))
         elif isinstance(event, h11.Response):
             head = event
         elif isinstance(event, h11.Data):

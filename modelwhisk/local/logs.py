@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from modelwhisk.local import messages
+from modelwhisk.local.patience import within
 
 MARKER = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX"
 
@@ -74,7 +75,7 @@ class ContainerLog:
         seconds once, and a twentieth of it from then on.
         """
         try:
-            await asyncio.wait_for(self._marked.wait(), patience / 20 if self._missing_before else patience)
+            await within(patience / 20 if self._missing_before else patience, self._marked.wait())
         except asyncio.TimeoutError:
             self._missing_before = True
         for stream in self._markers:

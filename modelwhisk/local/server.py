@@ -16,6 +16,7 @@ import h11
 
 from modelwhisk.local.header_models import is_host
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, plain, render
+from modelwhisk.local.patience import within
 from modelwhisk.local.uri import IllegalUri, parse_target
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -56,6 +57,8 @@ class Connection:
 
     async def serve(self) -> None:
         """Answers requests until either side is done."""
+        # Writing waits for all of an answer to be taken; what were left at the end would be waited for without a bound.
+        self._writer.transport.set_write_buffer_limits(0)
         try:
             while await self._one_exchange():
                 pass
@@ -131,7 +134,7 @@ class Connection:
             if event is h11.NEED_DATA:
                 if self._ended:
                     raise EOFError
-                data = await asyncio.wait_for(self._reader.read(_CHUNK), _IDLE)
+                data = await within(_IDLE, self._reader.read(_CHUNK))
                 self._ended = not data
                 self._http.receive_data(data)
             elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
@@ -146,7 +149,7 @@ class Connection:
         while True:
             left = self._writer.transport.get_write_buffer_size()
             try:
-                return await asyncio.wait_for(self._writer.drain(), _IDLE)
+                return await within(_IDLE, self._writer.drain())
             except asyncio.TimeoutError:
                 if self._writer.transport.get_write_buffer_size() >= left:
                     raise

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,18 +15,18 @@ from typing import Any
 from modelwhisk.local.actions import Action
 from modelwhisk.local.logs import MARKER, ContainerLog
 
-HttpReply = bytes
+HttpReply = bytes | Iterable[bytes]
 Answer = Callable[[str, dict[str, Any]], HttpReply | None]
 
 
-def reply(body: bytes | str, status: int = 200, headers: tuple[str, ...] = ()) -> HttpReply:
+def reply(body: bytes | str, status: int = 200, headers: tuple[str, ...] = ()) -> bytes:
     """A well-formed reply, as a container should send it."""
     data = body if isinstance(body, bytes) else body.encode()
     lines = [f"HTTP/1.1 {status} X", *headers, f"Content-Length: {len(data)}", "Content-Type: application/json"]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
 
 
-def result(value: Any) -> HttpReply:
+def result(value: Any) -> bytes:
     """A reply with `value` as the action's result."""
     return reply(json.dumps(value))
 
@@ -81,7 +82,9 @@ class LittleContainer:
         if request.path == "/run":
             self.log.add("stdout", MARKER)
             self.log.add("stderr", MARKER)
-        request.wfile.write(answered)
+        with contextlib.suppress(ConnectionError):  # the platform may have enough before there is an end
+            for piece in [answered] if isinstance(answered, bytes) else answered:
+                request.wfile.write(piece)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -111,7 +114,7 @@ class LittleContainer:
 class LittleFactory:
     """Starts `LittleContainer`s; `answer` gets the path and the message, and returns the reply, None to reset.
 
-    `answering` is the container that was asked last.
+    It may come in pieces, too, even without end. `answering` is the container that was asked last.
     """
 
     answer: Answer = lambda path, message: reply("{}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -206,6 +208,30 @@ def slowly(seconds: float, value: Any = OK) -> Any:
 
 def test_a_run_over_its_time_is_an_error_whatever_it_answers(desk: Any) -> None:
     one = desk(after_init(slowly(0.3)), timeout=100)
+    assert one.call().status == 400
+    (activation,) = one.ended(1)
+    assert activation.outcome.result == {"error": "The action exceeded its time limits of 100 milliseconds."}
+    assert one.lives() == [["destroyed"]]
+
+
+def trickle(beginning: bytes) -> Iterator[bytes]:
+    yield beginning
+    while True:
+        time.sleep(0.02)
+        yield b"1"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param(lambda: itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 100), id="more to come"),
+        pytest.param(lambda: itertools.chain([chunked({})[:-5]], itertools.repeat(b"1\r\na\r\n" * 100)), id="chunks"),
+        pytest.param(lambda: trickle(b"HTTP/1.1 "), id="a head in a trickle"),
+        pytest.param(lambda: trickle(reply("{}").replace(b"h: 2", b"h: 99999")), id="a body in a trickle"),
+    ],
+)
+def test_an_answer_that_does_not_end_is_over_its_time(desk: Any, pieces: Callable[[], Iterator[bytes]]) -> None:
+    one = desk(after_init(lambda message: pieces()), timeout=100)
     assert one.call().status == 400
     (activation,) = one.ended(1)
     assert activation.outcome.result == {"error": "The action exceeded its time limits of 100 milliseconds."}

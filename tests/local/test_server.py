@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from raw_http import RawResponse, message, send
 from running_platform import running, wait_until
 
 from modelwhisk.local import Action, LocalPlatform, platform, server, web_annotations
+from modelwhisk.local.http_messages import HttpRequest, HttpResponse, plain
 from modelwhisk.local.platform import Exchange
 from modelwhisk.local.server import Connection
 
@@ -299,6 +301,67 @@ def test_a_client_that_does_not_take_its_answer_is_left(monkeypatch: pytest.Monk
         wait_until(lambda: not platform._tasks, patience=20)
         with client.makefile("rb") as stream, pytest.raises(ConnectionResetError):
             stream.read()
+
+
+def test_a_client_that_leaves_the_end_of_its_last_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which the kernel takes some: of one of these lengths, no more is left than asyncio takes for all gone."""
+    monkeypatch.setattr(server, "_IDLE", 0.3)
+
+    async def answer(request: HttpRequest) -> HttpResponse:
+        return plain(200, "x" * int(request.target[1:]))
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        try:
+            await Connection(reader, writer, answer).serve()
+        finally:
+            left.release()
+
+    async def serve() -> None:
+        listening = await asyncio.start_server(connected, "127.0.0.1", 0)
+        with contextlib.ExitStack() as opened:
+            for length in lengths:
+                client = opened.enter_context(socket.socket())
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                client.connect(listening.sockets[0].getsockname())
+                client.sendall(message("GET", f"/{length}", [("Host", "h"), ("Connection", "close")]))
+            for _ in lengths:
+                await asyncio.wait_for(left.acquire(), 20)
+        listening.close()
+
+    lengths, left = range(20_000, 200_000, 20_000), asyncio.Semaphore(0)
+    asyncio.run(serve())
+
+
+def test_clients_that_ask_on_and_on_keep_nobody_from_ending_it() -> None:
+    def ask(client: socket.socket) -> None:
+        client.sendall(message("GET", "/api/v1", [("Host", "h")]))
+        assert client.recv(65_536)
+        answered.release()
+        reading = threading.Thread(target=read, args=(client,))
+        reading.start()
+        with contextlib.suppress(ConnectionError):
+            while True:
+                client.sendall(message("GET", "/api/v1", [("Host", "h")]) * 50)
+        reading.join()
+
+    def read(client: socket.socket) -> None:
+        with contextlib.suppress(ConnectionError):
+            while client.recv(65_536):
+                pass
+
+    answered = threading.Semaphore(0)
+    with contextlib.ExitStack() as opened:
+        with running(Action("a", LittleFactory())) as platform:
+            address = urlsplit(platform.url).hostname, urlsplit(platform.url).port
+            clients = [opened.enter_context(socket.create_connection(address, timeout=30)) for _ in range(8)]
+            asking = [threading.Thread(target=ask, args=(client,)) for client in clients]
+            for thread in asking:
+                thread.start()
+            assert all(answered.acquire(timeout=10) for _ in clients)
+        assert not platform._tasks
+        for thread in asking:
+            thread.join()
 
 
 @pytest.mark.parametrize(("left", "waits"), [([9, 5, 5, 1, 1, 0], 2), ([9, 5, 5, 5], 2), ([9, 9], 1), ([9, 0], 0)])
