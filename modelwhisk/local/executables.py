@@ -24,6 +24,9 @@ _DOMAIN = rf"(?:{_LABELS}+(?::[0-9]+)?|{_LABELS}*:[0-9]+)"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[+._-][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,}"
 _IMAGE = re.compile(rf"(?:{_DOMAIN}/)?{_PART}(?:/{_PART})*(?::{_TAG})?(?:@{_DIGEST})?")
+# No engine takes names of more than 255 characters, a tag and a digest. The platform has no bound, but it has an
+# expression that takes no memory for each part of a name.
+_LONGEST_IMAGE = 4_096
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def _read_black_box(document: dict[str, Json]) -> BlackBox:
     image = document.get("image")
     if not isinstance(image, str):
         raise Malformed("'image' must be a string defined in 'exec' for 'blackbox' actions")
-    if _IMAGE.fullmatch(image) is None:
+    if len(image) > _LONGEST_IMAGE or _IMAGE.fullmatch(image) is None:
         raise Malformed("could not parse image name")
     code = document.get("code", "")
     if not isinstance(code, str):

@@ -41,6 +41,7 @@ def shared() -> Iterator[Desk]:
         ({"exec": {}}, "'kind' must be a string defined in 'exec'"),
         ({"exec": {"kind": "blackbox"}}, "'image' must be a string defined in 'exec' for 'blackbox' actions"),
         ({"exec": {"kind": "blackbox", "image": "No/Name:"}}, "could not parse image name"),
+        ({"exec": {"kind": "blackbox", "image": "a" + "/a" * 3_000}}, "could not parse image name"),
         (
             {"exec": {**BLACK_BOX, "main": 1}},
             "if defined, 'main' be a string in 'exec' for 'blackbox' actions",
