@@ -21,6 +21,8 @@ from modelwhisk.local.outcome import ContainerReply, Failure, Outcome, developer
 from modelwhisk.local.pool import Pool, PooledContainer
 from modelwhisk.local.spray_json import Json
 
+_STANDARD_TIME = 60.0  # seconds; an action's limit by default
+_TIME_ADDED = 60.0
 _LOG_PATIENCE = 1.0  # seconds that a container's markers are waited for, after the reply has gone out
 
 
@@ -55,7 +57,7 @@ class _Elsewhere(Exception):
 
 
 class _NeverAnswered(Exception):
-    """The platform loses the activation: no record, no answer (the contract, A8)."""
+    """The platform loses the activation: no record, no answer (the contract, A8). A sequence of which it is fails."""
 
 
 class Invoker:
@@ -77,7 +79,7 @@ class Invoker:
     async def invoke(self, activation: Activation, value: Json) -> Outcome:
         """Runs the activation with `value`, which already holds the action's parameters.
 
-        Doesn't return while the platform wouldn't answer: callers limit their patience.
+        Doesn't return while the platform waits for an answer that doesn't come: callers limit their patience.
         """
         while True:
             pooled = await self._pool.acquire(activation.action)
@@ -88,7 +90,8 @@ class Invoker:
             except _NeverAnswered:
                 await self._pool.release(pooled, keep=False)
                 self._on_end(activation)
-                await asyncio.Event().wait()
+                await asyncio.sleep(_time_to_answer(activation.action))
+                return whisk_error(messages.SEQUENCE_FAILED)
             except BaseException:
                 await self._pool.release(pooled, keep=False)
                 raise
@@ -201,6 +204,14 @@ class Invoker:
         if action.namespace in self._api_keys and action.gets_api_key:
             metadata["api_key"] = self._api_keys[action.namespace]
         return metadata
+
+
+def _time_to_answer(action: Action) -> float:
+    """The seconds until the platform's controller counts an activation as over of which it hears nothing.
+
+    Source: core/controller/.../loadBalancer/CommonLoadBalancer.scala, `calculateCompletionAckTimeout`.
+    """
+    return max(action.timeout / 1000, _STANDARD_TIME) * 2 + _TIME_ADDED
 
 
 def _now() -> int:

@@ -14,8 +14,9 @@ from little_containers import Answer, LittleFactory, after_init, reply, result
 from raw_http import RawResponse, message, send
 from running_platform import running, wait_until
 
-from modelwhisk.local import Action, LocalPlatform
+from modelwhisk.local import Action, LocalPlatform, invoker
 from modelwhisk.local.invoker import Activation
+from modelwhisk.local.limits import PlatformLimits
 from modelwhisk.local.outcome import Status
 
 ERROR_PROCESSING = "There was an error processing your request."
@@ -252,6 +253,20 @@ def test_503_is_never_answered_and_the_container_goes(desk: Any) -> None:
     assert "x-openwhisk-activation-id" in dict(response.headers)
     assert one.ended(1)[0].outcome is None
     wait_until(lambda: one.lives() == [["destroyed"]])
+
+
+def test_503s_do_not_use_up_the_calls_that_may_be_at_a_time(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invoker, "_STANDARD_TIME", 0)
+    monkeypatch.setattr(invoker, "_TIME_ADDED", 0)
+    limits = PlatformLimits(concurrent_invocations=1)
+    one = desk(after_init(lambda message: reply("{}", 503)), {"blocking_wait": 0.05, "limits": limits}, timeout=100)
+    assert one.call().status == 202
+    wait_until(lambda: one.call().status == 202)
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(100, 180), (60_000, 180), (300_000, 660)])
+def test_how_long_the_platform_waits_for_what_never_comes(timeout: int, seconds: int) -> None:
+    assert invoker._time_to_answer(Action("a", LittleFactory(), timeout=timeout)) == seconds
 
 
 def test_503_after_a_pause_sends_the_call_elsewhere(desk: Any) -> None:
