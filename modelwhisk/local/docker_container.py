@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import docker
 from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import Ulimit
+from docker.types import LogConfig, Ulimit
 from docker.utils import parse_host
 
 from modelwhisk.local import messages, owner
@@ -34,6 +34,8 @@ _PORT = 8080  # of every action container
 _OUT_OF_MEMORY_PATIENCE = 2.0  # seconds in which docker may notice that the kernel killed a container
 _READ_AHEAD = 64  # pieces of a stream that may wait for the platform; then docker has to, and so the container
 _LOG_END_PATIENCE = 2.0  # seconds for the end of a removed container's output
+# What is read of a log is bounded, and so must be what the engine keeps of it on its disk, as long as we run.
+_LOG = LogConfig(type=LogConfig.types.JSON, config={"max-size": "200m", "max-file": "2"})
 _COMMAND_NOT_FOUND = ("executable file not found", "no such file or directory")
 
 
@@ -156,6 +158,7 @@ class DockerFactory:
                 pids_limit=1024,
                 ulimits=[Ulimit(name="nofile", soft=1024, hard=1024)],
                 cap_drop=["NET_RAW", "NET_ADMIN"],
+                log_config=_LOG,
             )
         except DockerException as problem:
             raise StartFailed(messages.PROVISION_ERROR, developer=False, detail=str(problem)) from problem

@@ -66,6 +66,7 @@ def test_a_wrapped_model_answers_is_paused_goes_on_and_is_removed(
         assert (settings["PidsLimit"], settings["NetworkMode"]) == (1024, "bridge")
         assert sorted(settings["CapDrop"]) == ["NET_ADMIN", "NET_RAW"]
         assert settings["Ulimits"] == [{"Name": "nofile", "Hard": 1024, "Soft": 1024}]
+        assert settings["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "200m", "max-file": "2"}}
         assert not settings["PortBindings"]
         assert {f"__OW_API_HOST={platform.url}", "FROM_US=1"} <= set(container.attrs["Config"]["Env"])
 
