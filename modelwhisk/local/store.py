@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,7 +30,6 @@ CREATE TABLE activations (
 CREATE INDEX activations_by_start ON activations (namespace, start);
 """
 _KEPT_BYTES = 512 * 1_048_576  # of activations' documents; the oldest go first
-_PRUNED_AT_ONCE = 100
 _END_OF_TIME = 2**63 - 1
 _LEVELS_OF_OURS = 8  # and more than a document has around a result or a parameter, which may be as deep as JSON goes
 
@@ -124,17 +125,15 @@ class Store:
         row = (id, written["namespace"], path, written["start"], size, _text(dict(summary)), text)
         with self._database:
             self._database.execute("INSERT OR REPLACE INTO activations VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        self._bytes += size
-        while self._bytes > _KEPT_BYTES:
-            self._prune()
+            self._bytes += size
+            while self._bytes > _KEPT_BYTES:
+                self._forget_oldest()
 
-    def _prune(self) -> None:
-        with self._database:
-            oldest = self._database.execute(
-                "SELECT id, bytes FROM activations ORDER BY start LIMIT ?", (_PRUNED_AT_ONCE,)
-            ).fetchall()
-            self._database.executemany("DELETE FROM activations WHERE id = ?", [(row[0],) for row in oldest])
-        self._bytes -= sum(row[1] for row in oldest)
+    def _forget_oldest(self) -> None:
+        """Removes the record that was written first: of long runs, the last one written began before others."""
+        oldest, size = self._database.execute("SELECT rowid, bytes FROM activations ORDER BY rowid LIMIT 1").fetchone()
+        self._database.execute("DELETE FROM activations WHERE rowid = ?", (oldest,))
+        self._bytes -= size
 
     def activation(self, namespace: str, id: str) -> dict[str, Json] | None:
         """An activation's record."""
@@ -190,13 +189,23 @@ def _opened(folder: Path | None) -> sqlite3.Connection:
 def _make_private(path: Path) -> None:
     """Keeps other users of the machine from the parameters, secrets and results that are in the file.
 
+    One that another user has put there, or a link, is refused: its owner would read it, or the link's file be changed.
     What SQLite makes beside it has its mode. One that is there isn't opened: closing it would end this process's locks.
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    for file in (path, path.with_name(f"{path.name}-wal")):  # of earlier versions
-        with suppress(FileNotFoundError, PermissionError):  # the latter where it is somebody else's
-            file.chmod(0o600)
+    for file in (path, *(path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm", "journal"))):
+        with suppress(FileNotFoundError):
+            status = file.lstat()
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1 or status.st_uid != _user():
+                raise PermissionError(f"{file.name} is a link or another user's: remove it, or name another folder")
+            if stat.S_IMODE(status.st_mode) & 0o077:  # of an earlier version
+                file.chmod(0o600)
+
+
+def _user() -> int:
+    """Whose files are ours; on Windows, all are."""
+    return os.geteuid() if sys.platform != "win32" else 0
 
 
 def _prepare(database: sqlite3.Connection, path: str) -> None:
