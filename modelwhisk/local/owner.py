@@ -11,14 +11,14 @@ _MARK = re.compile(r"(.+):([1-9][0-9]{0,9}):([0-9]*)")
 
 
 def current() -> str:
-    """The mark of this process: host, process id and, where it can be had, when the process started."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    """The mark of this process: where it is, process id and, where it can be had, when the process started."""
+    return f"{_place()}:{os.getpid()}:{_started(os.getpid())}"
 
 
 def is_gone(mark: str) -> bool:
-    """Whether the process of that mark has ended; never said of other machines' marks, nor of what is no mark."""
+    """Whether the process of that mark has ended; never said of other places' marks, nor of what is no mark."""
     found = _MARK.fullmatch(mark)
-    if found is None or found[1] != socket.gethostname():
+    if found is None or found[1] != _place():
         return False
     pid = int(found[2])
     try:
@@ -39,6 +39,14 @@ def is_named_by(mark: str, name: str) -> bool:
 def named(name: str) -> str:
     """A name that tells which process made the thing."""
     return f"{name}_{os.getpid()}"
+
+
+def _place() -> str:
+    """The host and, on Linux, the namespace of process ids: a container may have its host's name, and has other ids."""
+    try:
+        return f"{socket.gethostname()}/{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return socket.gethostname()
 
 
 def _started(pid: int) -> str:

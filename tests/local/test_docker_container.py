@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ class Engine:
         pass
 
 
-HOST, PID = socket.gethostname(), os.getpid()
+HOST, PID = owner.current().split(":")[0], os.getpid()
 GONE = f"{HOST}:{PID}:1"  # an earlier process of our id
 
 
@@ -87,6 +88,15 @@ def test_leftovers_are_what_we_have_named_and_marked(monkeypatch: pytest.MonkeyP
     users = ["their_own", f"project_web_{PID}", f"wsklocal_1_guest_a_{PID}0", "wsklocal_1_guest_a_1", f"_{PID}", ""]
     assert removed(monkeypatch, *((name, GONE) for name in [*users, *ours])) == ours
     assert removed(monkeypatch, *((name, owner.current()) for name in ours)) == []
+
+
+def test_nothing_is_known_of_another_namespace_s_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a container with its host's name and engine, say, whose process ids the host has for others, or not at all."""
+    assert owner.is_gone(GONE)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(os, "stat", lambda path: SimpleNamespace(st_ino=1))
+        assert owner.current().startswith(f"{socket.gethostname()}/1:{PID}:")
+        assert not owner.is_gone(GONE)
 
 
 @pytest.mark.parametrize(
