@@ -57,6 +57,7 @@ class Console(rich.console.Console):
     def write_lines(self, lines: Iterable[str]) -> None:
         """Writes lines without any style; rich takes so long for each that 10 MB of empty ones would be minutes."""
         self.file.write(self._writable(shown("".join(f"{line}\n" for line in lines))))
+        self.file.flush()
 
     def _writable(self, text: str) -> str:
         encoding = getattr(self.file, "encoding", None) or "utf-8"  # not rich's, which doesn't know stdout's

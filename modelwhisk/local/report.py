@@ -96,9 +96,8 @@ class TextReport(Report):
         self._console.print(line)
 
     def activation(self, activation: Activation) -> None:
-        if activation.logs:  # at once, or a long log keeps the platform from its other calls
-            name = (f"  {activation.container} ", "dim")
-            self._console.print(Text("\n").join(Text.assemble(name, log.text) for log in activation.logs))
+        # At once and as they are, or a long log keeps the platform from its other calls.
+        self._console.write_lines(f"  {activation.container} {log.text}" for log in activation.logs)
         if activation.outcome is None:
             self._console.print(f"  {activation.container} answered 503: the platform drops such a call", style="red")
         elif not activation.outcome.keeps_container:
