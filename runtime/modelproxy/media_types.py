@@ -62,9 +62,10 @@ BINARY = _listed(
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 section 5.6.2
 _QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t\x20-\x7e])*"'
-_PARAMETER = r"[ \t]*;[ \t]*%s=(?:%s|%s)" % (_TOKEN, _TOKEN, _QUOTED)
-_CONTENT_TYPE = re.compile(r"[ \t]*(%s/%s)((?:%s)*)\Z" % (_TOKEN, _TOKEN, _PARAMETER))
-_NAME_AND_VALUE = re.compile(r"(%s)=(%s|%s)" % (_TOKEN, _TOKEN, _QUOTED))
+# The platform forgives blanks after a token (pekko-http's CommonRules.scala, ``token``), which RFC 9110 doesn't.
+_PARAMETER = r"[ \t]*;[ \t]*%s[ \t]*=[ \t]*(?:%s|%s)" % (_TOKEN, _TOKEN, _QUOTED)
+_CONTENT_TYPE = re.compile(r"[ \t]*(%s)[ \t]*/(%s)((?:%s)*)\Z" % (_TOKEN, _TOKEN, _PARAMETER))
+_NAME_AND_VALUE = re.compile(r"(%s)[ \t]*=[ \t]*(%s|%s)" % (_TOKEN, _TOKEN, _QUOTED))
 _RANGE = r"(\*/\*|\*|(?!\*)%s/%s)((?:%s)*)" % (_TOKEN, _TOKEN, _PARAMETER)
 _RANGES = re.compile(r"[ \t]*(?:%s(?:[ \t]*,[ \t]*%s)*[ \t]*)?\Z" % (_RANGE, _RANGE))
 _EACH_RANGE = re.compile(_RANGE)
@@ -131,15 +132,18 @@ def parse(text):
     A trailing ``;``, which the platform refuses and servers do send, is forgiven.
     """
     match = _CONTENT_TYPE.match(text.rstrip("; \t")) if len(text) <= _LONGEST else None
-    if match is None or match.group(1).lower() == "multipart/*":
+    if match is None:
+        return None
+    essence = ("%s/%s" % match.group(1, 2)).lower()
+    if essence == "multipart/*":
         return None
     charset, parameters = "", ""
-    for name, value in _NAME_AND_VALUE.findall(match.group(2)):
+    for name, value in _NAME_AND_VALUE.findall(match.group(3)):
         if name.lower() == "charset":
             charset = value.strip('"')
         else:
             parameters += "; " + name + "=" + value
-    return MediaType(match.group(1).lower(), charset, parameters)
+    return MediaType(essence, charset, parameters)
 
 
 def pairs(parameters):

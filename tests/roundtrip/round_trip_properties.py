@@ -177,7 +177,7 @@ def _check_negotiation(sent: HttpRequest, answer: Answer, received: Received) ->
     refused = received.status == 406 and losses.is_platform_s_own(received)
     names = [name.lower() for name, _ in sent.headers]
     if names.count("accept") < 2 and "accept-charset" not in names:
-        assert any("406" in note for note in received.notes) is refused
+        assert any("the platform answers 406" in note for note in received.notes) is refused
     return refused
 
 

@@ -63,9 +63,35 @@ def test_a_range_as_the_type_of_a_request(content_type: str) -> None:
     a_cooked_exchange(sent, OK, {}, True)
 
 
+@pytest.mark.parametrize("content_type", ["! /!", "text /html", "text/plain; charset = latin1", "a/b;c\t= d"])
+def test_blanks_in_a_type_that_the_platform_forgives(content_type: str) -> None:
+    """The proxy took it for no type: an answer of octets, and 400 for a request of text."""
+    sent = asked(headers=(("Content-Type", content_type),), body=b"caf\xc3\xa9")
+    a_raw_exchange(sent, answered(b"x", content_type), {}, True)
+    a_cooked_exchange(sent, answered(b"x", content_type), {}, True)
+
+
+def test_a_header_called_406_foretells_nothing() -> None:
+    a_raw_exchange(asked(), Answer("200 Reason", (("406", "\0"),), (b"",)), {}, True)
+
+
 @pytest.mark.parametrize(
     "accept",
-    ["gzip, br;q=0", "text/html;q=2", "*/png", "text/html;level=1", "image/png;q=x", ",!/!", "a/b,", "a/b,,b/c"],
+    [
+        "text /html;q = 0.5",
+        "text/html;level\t= 1",
+        "* / *",
+        "*/* ;q=0",
+        "image /*",
+        "gzip, br;q=0",
+        "text/html;q=2",
+        "*/png",
+        "text/html;level=1",
+        "image/png;q=x",
+        ",!/!",
+        "a/b,",
+        "a/b,,b/c",
+    ],
 )
 def test_an_accept_header_is_read_as_the_platform_reads_it(accept: str) -> None:
     """The log foretold a 406 that didn't come, or not one that did."""

@@ -30,6 +30,14 @@ LEFT_OUT = (
     "id_dsa*",
     "id_ecdsa*",
     "id_ed25519*",
+    "kaggle.json",
+    "_netrc",
+    "secrets.toml",
+    "credentials.json",
+    "service-account*.json",
+    "*.tfstate",
+    "*.jks",
+    "*.kdbx",
 )
 
 
