@@ -123,7 +123,10 @@ class Waiting:
         )
 
     def _may_be_a_daemon(self):
-        return bool(self._child.family()) or (os.getpid() != 1 and monotonic() - self._child.ended < DAEMON_PATIENCE)
+        # Twice: who forked and ended while the processes were looked through may be missed, and its child with it.
+        if self._child.family() or self._child.family():
+            return True
+        return os.getpid() != 1 and monotonic() - self._child.ended < DAEMON_PATIENCE
 
     def _hint(self, said):
         if "in use" in said or "eaddrinuse" in said:
