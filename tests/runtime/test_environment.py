@@ -63,6 +63,14 @@ def test_an_activation_s_variables_are_set_and_put_back():
     assert ours == {"__OW_API_HOST": "host", "__OW_ACTIVATION_ID": "of init", "__OW_API_KEY": "secret of init"}
 
 
+def test_null_removes_what_names_the_activation_and_nothing_else():
+    os.environ["__OW_OTHER"] = os.environ["__OW_API_KEY"] = "of init"
+    entered = environment.enter({"other": None, "api_key": None})
+    assert (os.environ.get("__OW_OTHER"), os.environ.get("__OW_API_KEY")) == ("of init", None)
+    environment.leave(entered)
+    assert (os.environ.get("__OW_OTHER"), os.environ.get("__OW_API_KEY")) == ("of init", "of init")
+
+
 def test_what_the_model_removed_meanwhile_does_no_harm():
     entered = environment.enter({"activation_id": "i"})
     del os.environ["__OW_ACTIVATION_ID"]

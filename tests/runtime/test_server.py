@@ -635,6 +635,22 @@ def test_descriptors_that_the_model_gives_back_make_room(monkeypatch):
     assert refused == [1, 1]
 
 
+def test_a_connection_that_made_room_within_the_turn_is_left_alone():
+    listener = listen("127.0.0.1", 0)
+    server = Server(listener, Application(), Inbox(), 1000, 5)
+    try:
+        with socket.create_connection(listener.getsockname(), 10):
+            server._attend(listener.fileno())
+            (descriptor,) = server._connections
+            server._make_room()
+            assert not server._connections
+            server._attend(descriptor)  # the poll had told of it before
+            assert not server._connections
+    finally:
+        for one in (listener, server._waker, server._woken):
+            one.close()
+
+
 def test_the_end_waits_for_answers_and_closes_the_idle():
     running = Running(keep_alive=60)
     idle = running.connect()
