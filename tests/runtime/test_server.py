@@ -635,22 +635,6 @@ def test_descriptors_that_the_model_gives_back_make_room(monkeypatch):
     assert refused == [1, 1]
 
 
-def test_a_connection_that_made_room_within_the_turn_is_left_alone():
-    listener = listen("127.0.0.1", 0)
-    server = Server(listener, Application(), Inbox(), 1000, 5)
-    try:
-        with socket.create_connection(listener.getsockname(), 10):
-            server._attend(listener.fileno())
-            (descriptor,) = server._connections
-            server._make_room()
-            assert not server._connections
-            server._attend(descriptor)  # the poll had told of it before
-            assert not server._connections
-    finally:
-        for one in (listener, server._waker, server._woken):
-            one.close()
-
-
 def test_the_end_waits_for_answers_and_closes_the_idle():
     running = Running(keep_alive=60)
     idle = running.connect()
@@ -740,6 +724,18 @@ def idle():
     server._woken.close()
 
 
+@contextlib.contextmanager
+def taking_nothing():
+    """Our end of a connection that earlier answers have filled."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                ours.send(bytes(65536))
+        yield ours
+
+
 def test_a_client_that_left_before_it_was_accepted(idle):
     """poll() says that somebody is there, and then nobody is."""
     idle._accept()
@@ -773,6 +769,16 @@ def test_it_may_be_woken_for_nothing_and_any_number_of_times(idle):
     assert idle._woken.recv(10) == bytes(10)
 
 
+def test_a_connection_that_made_room_within_the_turn_is_left_alone(idle):
+    with socket.create_connection(idle._listener.getsockname(), 10):
+        idle._attend(idle._listener.fileno())
+        (descriptor,) = idle._connections
+        idle._make_room()
+        assert not idle._connections
+        idle._attend(descriptor)  # poll() had told of it before
+        assert not idle._connections
+
+
 def test_a_refusal_of_a_client_that_has_gone(idle):
     ours, theirs = socket.socketpair()
     theirs.close()
@@ -786,12 +792,7 @@ def test_a_refusal_of_a_client_that_has_gone(idle):
 
 def test_an_answer_to_a_client_whose_connection_takes_nothing(idle):
     """As when earlier answers fill it: all of it is written later."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            while True:
-                ours.send(bytes(65536))
+    with taking_nothing() as ours:
         connection = Connection(ours, "192.0.2.7", None, 0)
         idle.reply(connection, parse_head(b"GET / HTTP/1.1\r\nHost: x"), Reply(200, [], b"hello"))
         assert connection.state == Connection.WRITING
@@ -799,12 +800,7 @@ def test_an_answer_to_a_client_whose_connection_takes_nothing(idle):
 
 
 def test_the_end_waits_for_a_refusal_that_its_client_is_slow_to_take(idle):
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            while True:
-                ours.send(bytes(65536))
+    with taking_nothing() as ours:
         connection = Connection(ours, "192.0.2.7", None, 0)
         idle._connections[connection.descriptor] = connection
         idle._poll.register(connection.descriptor, select.POLLIN)
