@@ -111,6 +111,7 @@ def make(folder):
     made = []
 
     def host(target="", words=(), **variables):
+        variables.setdefault("port", "0")  # so any is offered: the usual ones may be those of another Python's tests
         settings = Settings({"MODELPROXY_" + name.upper(): value for name, value in variables.items()})
         settings.target = target
         settings.base_command = list(words)
@@ -592,7 +593,7 @@ def test_a_command_that_ends_says_why(make, folder):
 )
 def test_a_command_that_can_not_have_its_port_gets_a_hint(make, said, hint):
     with pytest.raises(Unloadable) as caught:
-        make(words=["/bin/sh", "-c", "echo '%s'; exit 1" % said]).load()
+        make(words=["/bin/sh", "-c", "echo '%s'; exit 1" % said], port="8080").load()
     assert hint in str(caught.value)
 
 
