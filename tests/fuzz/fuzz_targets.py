@@ -19,7 +19,16 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "runtime"))
 
 import numpy
 from modelproxy import http1, media_types, plain_action, web_action
-from modelproxy.formats import data_url, msgpack, multipart, open_inference, tensors, zip_reader
+from modelproxy.formats import (
+    data_url,
+    msgpack,
+    multipart,
+    open_inference,
+    picture_file,
+    picture_formats,
+    tensors,
+    zip_reader,
+)
 from modelproxy.messages import BadValue, Request, Response
 from modelproxy.reader import READ_AT_ONCE, Reader, Refused
 
@@ -248,10 +257,45 @@ def zip_archive(data: bytes) -> None:
         shutil.rmtree(above)
 
 
+# --- pictures -----------------------------------------------------------------------------------------------------
+
+
+def picture(data: bytes) -> None:
+    """A file is unpacked within the fuzzer's bounds of memory and time, or there is a reason; what Pillow was given of
+    it is taken again, as it is."""
+    try:
+        name, file, _, is_by_rows = picture_formats.bare(data)
+    except ValueError as error:
+        _told(error)
+        return
+    if not _unpacked(data):
+        return
+    given = file.read()
+    again, file, _, is_still_by_rows = picture_formats.bare(given)
+    assert (again, is_still_by_rows) == (name, is_by_rows)
+    # A TIFF gets a directory of its own each time.
+    assert file.read() == given or name == "Tiff"
+
+
+def _unpacked(data: bytes) -> bool:
+    try:
+        image = picture_file.opened(data, 10_000_000, side=64)
+    except ValueError as error:
+        _told(error)
+        return False
+    try:
+        image.load()
+        plain = picture_file.plain(picture_file.upright(image), "RGB")
+    except Exception:  # Pillow raises anything on a broken file
+        return False
+    assert plain.mode == "RGB"
+    return True
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
         *(http1_in_pieces, web_action_value, web_action_response, multipart_form, content_types, data_urls),
-        *(plain_call, open_inference_request, msgpack_value, zip_archive),
+        *(plain_call, open_inference_request, msgpack_value, zip_archive, picture),
     )
 }

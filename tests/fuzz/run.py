@@ -32,7 +32,7 @@ def fuzz(target: str, seconds: int, keep: bool) -> tuple[str, bool]:
         broken.mkdir()
         for number, data in enumerate([*SEEDS[target], *corpus.read(target)]):
             (found / f"{number:05}").write_bytes(data)
-        limits = [f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", "-timeout=20", "-rss_limit_mb=3000"]
+        limits = [f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", "-timeout=20", "-rss_limit_mb=1000"]
         ended = _run(target, str(found), *limits, f"-artifact_prefix={broken}/")
         runs = re.findall(r"^Done (\d+) runs", ended.stderr, re.MULTILINE)
         reached = re.findall(r"cov: (\d+) ft: (\d+)", ended.stderr)

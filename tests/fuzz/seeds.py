@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from typing import Any
+
+from PIL import Image
 
 
 def _zip(names: dict[str, bytes], method: int) -> bytes:
@@ -13,6 +16,15 @@ def _zip(names: dict[str, bytes], method: int) -> bytes:
         for name, content in names.items():
             opened.writestr(zipfile.ZipInfo(name), content, method)
     return archive.getvalue()
+
+
+def _picture(kind: str, mode: str = "RGB", **options: Any) -> bytes:
+    """Lies on its side, where the format can say so."""
+    image = Image.frombytes(mode, (9, 8), bytes(range(0, 216, 1)) if mode == "RGB" else bytes(range(72)))
+    image.getexif()[0x0112] = 6
+    file = io.BytesIO()
+    image.save(file, kind, exif=image.getexif(), **options)
+    return file.getvalue()
 
 
 _FORM = (
@@ -72,5 +84,18 @@ SEEDS: dict[str, list[bytes]] = {
     "zip_archive": [
         _zip({"a/b.py": b"x", "c": b"y"}, zipfile.ZIP_STORED),
         _zip({"a": b"x" * 99, "d/": b""}, zipfile.ZIP_DEFLATED),
+    ],
+    "picture": [
+        _picture("PNG"),
+        _picture("PNG", "P", transparency=3),
+        _picture("JPEG"),
+        _picture("JPEG", "L", progressive=True, comment=b"x"),
+        _picture("GIF", "P", transparency=3, comment=b"x"),
+        _picture("BMP", "L"),
+        _picture("WEBP"),
+        _picture("WEBP", lossless=True),
+        _picture("TIFF"),
+        *(_picture("TIFF", "L", compression=way) for way in ("tiff_lzw", "jpeg", "packbits", "tiff_adobe_deflate")),
+        _picture("PPM"),
     ],
 }
