@@ -120,11 +120,10 @@ class Server:
             if now - self._looked > STOPPED_SECONDS:
                 self._go_on_after_a_stop()
             self._pass_on()
-            ready = undisturbed(self._poll.poll, timeout) or ()
+            ready = [descriptor for descriptor, _ in undisturbed(self._poll.poll, timeout) or ()]
             if timeout is not None and monotonic() - now > timeout / 1000 + STOPPED_SECONDS:
                 self._go_on_after_a_stop()
-            for descriptor, _ in reversed(ready):  # the listener last: whose bytes are here isn't taken for idle
-                self._attend(descriptor)
+            self._attend(ready)
             self._answer_overdue()
             self._expire()
             if not self._accepting:
@@ -160,13 +159,16 @@ class Server:
             self._told = True
             self._inbox.put(ENOUGH)
 
-    def _attend(self, descriptor):
-        if descriptor == self._listener.fileno():
+    def _attend(self, ready):
+        for descriptor in ready:
+            if descriptor in self._connections:
+                self._progress(self._connections[descriptor])
+        # Those who come are last, in whatever order poll() tells of them: for them others make room, of whom none is
+        # taken for idle whose bytes are here.
+        if self._listener.fileno() in ready:
             self._accept()
-        elif descriptor == self._woken.fileno():
+        if self._woken.fileno() in ready:
             self._take_back()
-        elif descriptor in self._connections:
-            self._progress(self._connections[descriptor])
 
     def _timeout(self, most):
         """Milliseconds until something must be done unasked; ``most`` seconds at most."""

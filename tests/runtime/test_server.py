@@ -706,7 +706,7 @@ def test_a_fault_of_the_server_s_own_ends_the_process(idle, monkeypatch, capfd):
         raise SystemExit(status)  # as nothing else that the thread does
 
     monkeypatch.setattr(server_module.os, "_exit", end)
-    monkeypatch.setattr(idle, "_attend", lambda descriptor: 1 // 0)
+    monkeypatch.setattr(idle, "_attend", lambda ready: 1 // 0)
     idle._wake()
     with pytest.raises(SystemExit, match=r"^70$"):
         (idle.next_job if Running.taking_turns else idle.serve)()
@@ -742,7 +742,8 @@ def test_a_client_that_left_before_it_was_accepted(idle):
     assert not idle._connections
 
 
-def test_whose_bytes_have_come_is_not_taken_for_idle(idle, monkeypatch):
+@pytest.mark.parametrize("without_descriptors", [False, True], ids=["from the start", "after a lack of descriptors"])
+def test_whose_bytes_have_come_is_not_taken_for_idle(idle, monkeypatch, without_descriptors):
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 2)
     with contextlib.ExitStack() as clients:
         slow, asking, late = [clients.enter_context(socket.socket()) for _ in range(3)]
@@ -751,6 +752,9 @@ def test_whose_bytes_have_come_is_not_taken_for_idle(idle, monkeypatch):
         idle._turn()
         asking.connect(idle._listener.getsockname())
         idle._turn()
+        if without_descriptors:
+            idle._accept_more(False)
+            idle._accept_more(True)
         asking.sendall(b"GET")
         late.connect(idle._listener.getsockname())
         idle._turn()  # which finds both
@@ -771,11 +775,11 @@ def test_it_may_be_woken_for_nothing_and_any_number_of_times(idle):
 
 def test_a_connection_that_made_room_within_the_turn_is_left_alone(idle):
     with socket.create_connection(idle._listener.getsockname(), 10):
-        idle._attend(idle._listener.fileno())
+        idle._attend([idle._listener.fileno()])
         (descriptor,) = idle._connections
         idle._make_room()
         assert not idle._connections
-        idle._attend(descriptor)  # poll() had told of it before
+        idle._attend([descriptor])  # poll() had told of it before
         assert not idle._connections
 
 
