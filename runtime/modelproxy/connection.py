@@ -4,13 +4,14 @@ import _socket
 from time import monotonic
 
 SLOWEST_BYTES_PER_SECOND = 4096.0
+SILENT_SECONDS = 1.0  # of a client, for which it is taken neither for idle nor for slow
 
 
 class Connection:
     """``since`` is the ``monotonic()`` time at which it began what it does, or to wait; ``moved`` how many bytes came
-    or went meanwhile; ``expires`` when patience ends."""
+    or went meanwhile, and ``last`` when one did last; ``expires`` when patience ends."""
 
-    __slots__ = ("descriptor", "expires", "keep", "moved", "out", "peer", "reader", "since", "socket", "state")
+    __slots__ = ("descriptor", "expires", "keep", "last", "moved", "out", "peer", "reader", "since", "socket", "state")
 
     READING, WRITING, LINGERING = range(3)
 
@@ -26,22 +27,30 @@ class Connection:
 
     def begin(self, patience):
         """For the next request, its answer, or a wait: so many seconds, and what ``extend`` adds."""
-        self.since = monotonic()
+        self.since = self.last = monotonic()
         self.moved = 0
         self.expires = self.since + patience
 
     def extend(self, count, most):
         """More time for each byte that came or went, ``most`` seconds from now at most, so that a trickle can't hold a
         connection for ever."""
-        self.moved += count
+        now = monotonic()
+        if count:
+            self.moved += count
+            self.last = now
         more = count / SLOWEST_BYTES_PER_SECOND
-        self.expires = min(self.expires + more, monotonic() + most)
+        self.expires = min(self.expires + more, now + most)
 
     def spared_by(self, now):
-        """Larger for who makes room for others sooner: for who is idle, then for who is slowest. A second's bytes are
-        counted beforehand, so that who has just begun isn't taken for slow."""
-        idle = self.state == self.READING and self.reader.idle
-        return idle, (now - self.since) / (SLOWEST_BYTES_PER_SECOND + self.moved)
+        """Larger for who makes room for others sooner: for who is idle, then for who is slowest.
+
+        Who has just come, or just been answered, isn't idle: else those who trickle would outlast all who have yet to
+        speak. A second's bytes are counted beforehand, so that who has just begun isn't taken for slow. Who sent many
+        bytes and is silent since is as slow as who never sent any in that time."""
+        silent = now - self.last - SILENT_SECONDS
+        idle = silent > 0 and self.state == self.READING and self.reader.idle
+        slow = (now - self.since) / (SLOWEST_BYTES_PER_SECOND + self.moved)
+        return idle, max(slow, silent / SLOWEST_BYTES_PER_SECOND)
 
     def keep_rest(self, pieces, sent):
         """Keeps what of pieces is still to be written once so many of their bytes are."""

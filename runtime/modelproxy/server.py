@@ -240,8 +240,8 @@ class Server:
 
     def _make_room(self, newest=None):
         """Closes a connection for each that comes to more than there may be: the one idle longest, else the slowest,
-        whatever it does. So those who are slow can't shut out the others, however many they are. Where there is none,
-        which only the lack of descriptors brings about, no more are accepted for a while."""
+        whatever it does (``Connection.spared_by``). So those who are slow can't shut out the others, however many they
+        are. Where there is none, which only the lack of descriptors brings about, no more are accepted for a while."""
         now = monotonic()
         others = [connection for connection in self._connections.values() if connection is not newest]
         if others:

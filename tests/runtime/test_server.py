@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from modelproxy import connection as connection_module
 from modelproxy import jobs as jobs_module
 from modelproxy import lead as lead_module
 from modelproxy import server as server_module
@@ -533,19 +534,46 @@ def send_if_heard(connection, data=b"x"):
 
 def test_the_slowest_makes_room_and_who_has_just_come_does_so_last(monkeypatch):
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(connection_module, "SILENT_SECONDS", 60.0)
     with Running(read_timeout=60) as running, running.connect() as fast, running.connect() as slow:
         fast.sendall(post(b"y" * 500000)[:-1])
         slow.sendall(b"GET")
         time.sleep(0.3)
-        with running.connect() as fresh:
-            fresh.sendall(post(b"z")[:-1])
-            with running.connect() as idle:  # one too many
-                assert rest_of_reset(slow) == b""
-                with running.connect():
-                    assert rest_of(idle) == b""
-            for client, last in ((fast, b"y"), (fresh, b"z")):
-                client.sendall(last)
+        with running.connect() as fresh, running.connect():  # one too many, of whom these two have said nothing yet
+            assert rest_of_reset(slow) == b""
+            for client, rest in ((fast, b"y"), (fresh, post(b"z"))):
+                client.sendall(rest)
                 assert split(rest_of(client))[0] == 200
+
+
+def test_who_is_idle_makes_room_before_the_slowest(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(connection_module, "SILENT_SECONDS", 0.1)
+    with Running(read_timeout=60) as running, running.connect() as slow:
+        slow.sendall(b"GET")
+        time.sleep(0.1)
+        with running.connect() as idle:
+            time.sleep(0.3)
+            with running.connect():
+                assert rest_of(idle) == b""
+            slow.sendall(b" / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert split(rest_of(slow))[0] == 200
+
+
+def test_those_who_trickle_do_not_outlast_who_has_yet_to_speak(monkeypatch):
+    """Each that comes afterwards has somebody make room, who was always the one that had said nothing yet."""
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 10)
+    monkeypatch.setattr(connection_module, "SILENT_SECONDS", 60.0)
+    with Running(read_timeout=60) as running, contextlib.ExitStack() as others:
+        for _ in range(10):
+            others.enter_context(running.connect()).sendall(b"GET")
+        time.sleep(0.2)
+        with running.connect() as asking:
+            for _ in range(5):
+                others.enter_context(running.connect()).sendall(b"GET")
+            assert split(running.ask(post(b"x"))) == (200, b"1 x")
+            asking.sendall(post(b"hello"))
+            assert split(rest_of(asking)) == (200, b"5 hello")
 
 
 def test_who_asks_on_and_on_lets_no_more_in_than_there_may_be(monkeypatch):
@@ -745,6 +773,7 @@ def test_a_client_that_left_before_it_was_accepted(idle):
 @pytest.mark.parametrize("without_descriptors", [False, True], ids=["from the start", "after a lack of descriptors"])
 def test_whose_bytes_have_come_is_not_taken_for_idle(idle, monkeypatch, without_descriptors):
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(connection_module, "SILENT_SECONDS", 0.0)
     with contextlib.ExitStack() as clients:
         slow, asking, late = [clients.enter_context(socket.socket()) for _ in range(3)]
         slow.connect(idle._listener.getsockname())
