@@ -1,6 +1,7 @@
 """One connection: its socket, what is done with it at the moment, and how long it is waited for."""
 
 import _socket
+import select
 from time import monotonic
 
 SLOWEST_BYTES_PER_SECOND = 4096.0
@@ -59,6 +60,13 @@ class Connection:
             if sent < len(piece):
                 self.out.append(memoryview(piece)[sent:])
             sent = max(0, sent - len(piece))
+
+    def is_gone(self):
+        """True where the client has reset the connection. Who has closed it can't be told from who only sends no more,
+        and may read the answer."""
+        poll = select.poll()
+        poll.register(self.descriptor, 0)  # a hang-up and an error are told of unasked
+        return bool(poll.poll(0))
 
     def hang_up(self):
         """Closes the socket, and the connection too where a process that the model forked meanwhile has a copy."""

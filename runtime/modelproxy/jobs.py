@@ -108,3 +108,11 @@ class Job:
     def send(self, reply):
         """Sends the reply; only for who has claimed the job."""
         self._server.reply(self._connection, self.head, reply)
+
+    def is_forsaken(self):
+        """True where its client has gone, so that there is nobody to answer."""
+        return self._connection is not None and self._connection.is_gone()
+
+    def drop(self):
+        """In place of ``send``: ends the connection."""
+        self._server.drop(self._connection)

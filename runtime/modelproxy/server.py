@@ -346,10 +346,7 @@ class Server:
         except OSError:  # the client is gone; what it asked for has been done
             sent, connection.keep = size, False
         if sent == size and not connection.keep:
-            connection.hang_up()
-            self._away.discard(connection)
-            if not self._accepting:
-                self._wake()
+            self.drop(connection)
             return
         if sent < size:
             connection.state = Connection.WRITING
@@ -358,6 +355,13 @@ class Server:
             connection.state = Connection.READING
         self._handed_back.append(connection)  # and is away until it is taken, when it may soon be handed over again
         self._wake()
+
+    def drop(self, connection):
+        """Ends a connection from the thread that has it, whose answer is sent or will never be."""
+        connection.hang_up()
+        self._away.discard(connection)
+        if not self._accepting:
+            self._wake()
 
     def _refuse(self, connection, refused):
         """Answers a request that the application doesn't get. Where it wasn't read to its end, reads on a little

@@ -14,6 +14,8 @@ from .http1 import Reply, error_reply
 from .messages import HOP_BY_HOP, Request, error_response
 from .percent import mount_point, quoted_path
 
+WAITED_SECONDS = 0.01  # from which on it is worth a look whether the client is still there
+
 _HOP_BY_HOP = HOP_BY_HOP | {"content-length"}
 _ABSOLUTE = re.compile(r"https?://([^/?#]+)(/[^?#]*)?(?:\?([^#]*))?\Z", re.IGNORECASE)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -54,6 +56,11 @@ class WebServer:
 
     def perform(self, job):
         began = monotonic()
+        if began - job.arrived > WAITED_SECONDS and job.is_forsaken() and job.claim():
+            job.drop()
+            what = job.head.method, _loggable(quoted_path(_parted(job.head)[1])), (began - job.arrived) * 1000
+            log.line("%s %s isn't asked of the model: its client left while it waited for %d ms" % what)
+            return
         request = self._request(job)
         try:
             response = self._host.handle(request)
@@ -73,7 +80,7 @@ class WebServer:
             "%s %s %d in=%d out=%d ms=%.3f wait=%.3f model=%.3f%s"
             % (
                 request.method,
-                request.path if len(request.path) <= log.LONGEST_PATH else log.beginning(request.path),
+                _loggable(request.path),
                 response.status,
                 len(request.body),
                 len(response.body),
@@ -95,6 +102,10 @@ class WebServer:
         request = Request(job.head.method, quoted_path(path), query, fields, body, self._mount, scheme)
         request.peer = job.peer
         return request
+
+
+def _loggable(path):
+    return path if len(path) <= log.LONGEST_PATH else log.beginning(path)
 
 
 def _parted(head):

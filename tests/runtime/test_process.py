@@ -1,7 +1,9 @@
 """The whole proxy as a process around small MAX models, on the Flask, Werkzeug and maxfw of this Python's era."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -525,6 +527,28 @@ def test_failures_and_what_is_no_path(served):
     assert served.exchange("GET", "http://other.example")[0] == 200
     assert served.exchange("OPTIONS", "*")[0] in (200, 404, 405)
     assert served.exchange("POST", "/model/predict")[0] == 200
+
+
+@contextlib.contextmanager
+def asking(proxy, target):
+    """A connection on which a request has been sent."""
+    with socket.create_connection(("127.0.0.1", proxy.port), 20) as connection:
+        connection.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n" % target)
+        yield connection
+
+
+def test_nothing_is_predicted_for_who_has_gone_while_the_request_waited(served):
+    reset = b"\1\0\0\0\0\0\0\0"
+    with asking(served, b"/model/predict?do=sleep1") as first, asking(served, b"/model/predict?half") as half_closed:
+        half_closed.shutdown(socket.SHUT_WR)
+        with asking(served, b"/model/predict?gone") as gone:
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            assert served.exchange("GET", "/healthz")[0] == 200  # so its request has been read
+        assert first.recv(12) == half_closed.recv(12) == b"HTTP/1.1 200"
+    assert served.exchange("POST", "/model/predict")[0] == 200
+    told = served.out.partition("POST /model/predict isn't asked of the model: ")[2].splitlines()[0]
+    assert re.match(r"its client left while it waited for \d+ ms\Z", told)
+    assert served.out.count("isn't asked of the model") == 1
 
 
 def test_kept_connections_chunks_and_expectations(served):

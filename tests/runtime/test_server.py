@@ -209,6 +209,43 @@ def test_a_client_that_is_gone_before_the_answer_costs_nothing():
         assert split(running.ask(post(b"y"))) == (200, b"1 y")
 
 
+def test_a_request_that_is_dropped_ends_its_connection():
+    """Also where it is the last that the end waits for."""
+    running = Running(keep_alive=60)
+    running.application.perform = lambda job: time.sleep(0.3) or (job.claim() and job.drop())
+    with running.connect() as dropped, running.connect() as last:
+        dropped.sendall(post(b"x"))
+        assert rest_of(dropped) == b""
+        last.sendall(post(b"x"))
+        time.sleep(0.1)
+        with running:
+            pass
+        assert rest_of(last) == b""
+    assert not running.server._away
+
+
+def test_a_client_is_gone_once_it_has_reset_the_connection_and_not_where_it_only_sends_no_more():
+    found = []
+    with Running() as running:
+        running.application.work = lambda job: found.append(job.is_forsaken())
+        with running.connect() as connection:
+            connection.sendall(post(b"x"))
+            connection.shutdown(socket.SHUT_WR)
+            assert split(rest_of(connection))[0] == 200
+        assert found == [False]
+        left = threading.Event()
+        running.application.work = lambda job: left.wait(10) and found.append(job.is_forsaken())
+        with running.connect() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.sendall(post(b"x"))
+            while not running.server._away:
+                time.sleep(0.01)
+        left.set()
+        while len(found) < 2:
+            time.sleep(0.01)
+        assert found == [False, True]
+
+
 def test_a_half_closed_client_gets_its_answer():
     with Running() as running, running.connect() as connection:
         connection.sendall(post(b"x"))

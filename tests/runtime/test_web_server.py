@@ -32,6 +32,10 @@ class Served:
         self.host = host or Host()
         self.web = WebServer(Settings(environ), self.host)
         self.replies = []
+        self.dropped = []
+
+    def drop(self, connection):
+        self.dropped.append(connection)
 
     def reply(self, connection, head, reply):
         self.replies.append(reply)
@@ -148,9 +152,26 @@ def test_of_a_long_path_the_log_has_the_beginning(capfd):
 
 def test_who_asks_is_known():
     served = Served()
-    job = Job(served, types.SimpleNamespace(peer="192.0.2.7"), head(b"GET / HTTP/1.1"), b"")
+    known = types.SimpleNamespace(peer="192.0.2.7", is_gone=lambda: False)
+    job = Job(served, known, head(b"GET / HTTP/1.1"), b"")
     served.web.perform(job)
     assert served.host.request.peer == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("gone", "waited", "predicted"), [(False, 0, True), (True, 0, True), (False, 1, True), (True, 1, False)]
+)
+def test_a_request_that_waited_is_dropped_where_its_client_has_gone(capfd, gone, waited, predicted):
+    """Of one that didn't wait it isn't asked: its client was there just now."""
+    served = Served()
+    known = types.SimpleNamespace(peer="192.0.2.7", is_gone=lambda: gone)
+    job = Job(served, known, head(b"GET /a%20b HTTP/1.1"), b"")
+    job.arrived += -60 if waited else 60  # so that no pause of this test's makes it wait
+    served.web.perform(job)
+    assert (served.host.request is not None) == predicted
+    assert (len(served.replies), served.dropped) == ((1, []) if predicted else (0, [known]))
+    assert job.answered
+    assert ("GET /a%20b isn't asked of the model" in capfd.readouterr()[0]) != predicted
 
 
 def test_a_status_that_no_client_understands():
