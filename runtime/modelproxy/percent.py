@@ -32,6 +32,11 @@ def unquoted(path):
     return _RUN_OF_ESCAPES.sub(_unescaped, text) if "%" in text else text
 
 
+def unquoted_bytes(text):
+    """The bytes behind text of which some are escaped, and all else is UTF-8."""
+    return unquoted(text.encode("utf-8", "surrogatepass").decode("latin-1")).encode("latin-1")
+
+
 def _unescaped(match):
     return binascii.unhexlify(match.group().replace("%", "")).decode("latin-1")
 

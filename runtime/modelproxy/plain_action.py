@@ -10,7 +10,7 @@ import re
 
 from . import web_action
 from .messages import BadValue, Request, error_response, kind_of
-from .percent import form_encoded, quoted_path
+from .percent import form_encoded, quoted_path, unquoted_bytes
 
 # What a part is called when the caller gave bare base64: several models refuse a part whose type isn't a picture's.
 _SIGNATURES = (
@@ -23,9 +23,10 @@ _LONGEST_NAME = 1000  # characters; in a form it stands twice in each of the par
 _MOST_PARTS = 1000  # as those who read forms take them
 # spray-json refuses a number of more than a hundred characters (JsonParserSettings.scala, maxNumberCharacters).
 _LONG_NUMBER = re.compile(rb"[-+.0-9eE]{101}")
-_DATA_URL = re.compile(r"data:([^,;]*(?:;[^,;=]+=[^,;]*)*)(;base64)?,", re.IGNORECASE)
+# Parameters are bounded: a group takes memory for each time that it matches.
+_DATA_URL = re.compile(r"data:([^,;]*(?:;[^,;=]+=[^,;]*){0,100})(;base64)?,", re.IGNORECASE)
 _SURE_DATA_URL = re.compile(
-    r"data:(?:;base64|[\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[^,;]*)*(?:;base64)?),", re.ASCII | re.IGNORECASE
+    r"data:(?:;base64|[\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[^,;]*){0,100}(?:;base64)?),", re.ASCII | re.IGNORECASE
 )
 
 
@@ -160,9 +161,7 @@ def _file(name, item):
         raise BadValue("The input %r is a file: give it as base64 text or as a data: URL." % name)
     url = _DATA_URL.match(item)
     if url and not url.group(2):
-        from urllib.parse import unquote_to_bytes
-
-        content = unquote_to_bytes(item[url.end() :])
+        content = unquoted_bytes(item[url.end() :])
     else:
         content = _base64(name, item[url.end() :] if url else item)
     media_type, suffix = "application/octet-stream", "bin"

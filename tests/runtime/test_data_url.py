@@ -1,4 +1,6 @@
 import base64
+import contextlib
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -65,3 +67,31 @@ def test_what_is_no_url_is_refused(text, why):
     else:
         with pytest.raises(ValueError, match=why):
             data_url.read(text)
+
+
+@contextlib.contextmanager
+def little_is_made_of(text):
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(text) + 10000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("ending", [",", ";base64,"])
+def test_parameters_are_bounded(ending):
+    """They took 20 times their length."""
+    parameters = [";%x=" % number for number in range(150000)]
+    assert len(data_url.read("data:a/b" + "".join(parameters[:100]) + ending).parameters) == 100
+    for count in (101, 102, 150000):
+        text = "data:a/b" + "".join(parameters[:count]) + ending
+        with little_is_made_of(text), pytest.raises(ValueError, match="more than 100 parameters"):
+            data_url.read(text)
+
+
+@pytest.mark.parametrize(("head", "length"), [("data:a/b,", 300000), ("data:a/b;base64,", 225000)])
+def test_escapes_take_no_object_each(head, length):
+    text = head + "%41" * 300000
+    with little_is_made_of(text):
+        assert len(data_url.read(text).content) == length

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote_to_bytes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modelproxy.percent import form_encoded, mount_point, quoted_path, unquoted
+from modelproxy.percent import form_encoded, mount_point, quoted_path, unquoted, unquoted_bytes
 
 
 @given(st.dictionaries(st.text(), st.text(), max_size=4))
@@ -47,7 +47,16 @@ def test_escapes_stay_and_a_lone_percent_is_escaped():
 @given(st.binary())
 def test_unquoted_is_one_character_for_each_byte(raw):
     path = "".join("%%%02x" % byte for byte in raw)
-    assert unquoted(path).encode("latin-1") == raw == unquote_to_bytes(path)
+    assert unquoted(path).encode("latin-1") == raw == unquote_to_bytes(path) == unquoted_bytes(path)
+
+
+@given(st.text(st.sampled_from("a4F%%%\u00e9\U0001f600")))
+def test_of_text_with_escapes_all_else_is_utf_8(text):
+    assert unquoted_bytes(text) == unquote_to_bytes(text)
+
+
+def test_half_a_surrogate_pair_is_no_failure():
+    assert unquoted_bytes("\ud800%41") == b"\xed\xa0\x80A"
     assert unquoted("/plain") == "/plain"
 
 

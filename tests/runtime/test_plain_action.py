@@ -3,6 +3,7 @@
 import base64
 import json
 import sys
+import tracemalloc
 from email.parser import BytesParser
 
 import pytest
@@ -202,6 +203,8 @@ def b64(content):
         ("data:image/jpeg;base64," + b64(PNG), PNG, "image/jpeg", "image.png"),
         ("data:text/csv;charset=utf-8;base64," + b64(b"a,b"), b"a,b", "text/csv", "image.csv"),
         ("data:text/plain,a%20b", b"a b", "text/plain", "image.plain"),
+        ("data:text/plain,\u00fc%c3%bc%fg", b"\xc3\xbc\xc3\xbc%fg", "text/plain", "image.plain"),
+        ("data:text/plain,\ud800", b"\xed\xa0\x80", "text/plain", "image.plain"),
         ("data:,abc", b"abc", "application/octet-stream", "image.bin"),
         ("DATA:image/svg+xml;BASE64," + b64(b"<svg/>"), b"<svg/>", "image/svg+xml", "image.svg"),
         ("data:no type;base64," + b64(b"x"), b"x", "application/octet-stream", "image.bin"),
@@ -243,6 +246,35 @@ def test_a_form_s_names_and_parts_are_bounded():
         plain_action.request({"n" * 1001: url}, None)
     with pytest.raises(BadValue, match="a form of more than 1000 parts"):
         plain_action.request({"other": "x", "n": [url] * 1000}, None)
+
+
+@pytest.mark.parametrize("inputs", [None, Inputs("POST", "/p", "multipart", ["image"])])
+@pytest.mark.parametrize("after", [",AAAA", ""])
+def test_a_data_url_s_parameters_are_bounded(inputs, after):
+    """An expression keeps memory for each: they took 70 times their length, also where no comma ends them."""
+    value = {"image": "data:text/plain" + ";a=b" * 250000 + after}
+    tracemalloc.start()
+    try:
+        if inputs is None:
+            assert plain_action.request(value, None).header("content-type") == "application/json"
+        else:
+            with pytest.raises(BadValue, match="neither base64 text nor a data: URL"):
+                plain_action.request(value, inputs)
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(value["image"])
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("inputs", [None, Inputs("POST", "/p", "multipart", ["image"])])
+def test_a_data_url_may_have_many_parameters_and_escapes(inputs):
+    value = {"image": "data:text/plain" + ";a=b" * 100 + "," + "%41" * 300000}
+    tracemalloc.start()
+    try:
+        request = plain_action.request(value, inputs)
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(value["image"])  # for each of which there was an object
+    finally:
+        tracemalloc.stop()
+    assert parts_of(request)["image"].get_payload(decode=True) == b"A" * 300000
 
 
 def test_a_file_of_any_length_may_come_without_padding():

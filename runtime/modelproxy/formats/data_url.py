@@ -3,11 +3,13 @@
 import binascii
 import re
 
+from ..percent import unquoted_bytes
+
 _HEAD = re.compile(r"data:([^,]*),", re.IGNORECASE)
 _TYPE = re.compile(r"[!#$&^_.+\-0-9A-Za-z]+/[!#$&^_.+\-0-9A-Za-z]+\Z")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _STANDARD = str.maketrans("-_", "+/")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*\Z")
+_MOST_PARAMETERS = 100
 
 
 class DataUrl:
@@ -30,14 +32,18 @@ def read(text):
     head = _HEAD.match(text)
     if head is None:
         raise ValueError("a data: URL has a comma before its data")
-    media_type, *rest = head.group(1).split(";")
+    media_type, *rest = head.group(1).split(";", _MOST_PARAMETERS + 1)
     encoded = bool(rest) and rest[-1].strip().lower() == "base64"
+    if encoded:
+        del rest[-1]
+    if len(rest) > _MOST_PARAMETERS:
+        raise ValueError("the data: URL has more than %d parameters" % _MOST_PARAMETERS)
     parameters = {}
-    for item in rest[:-1] if encoded else rest:
+    for item in rest:
         name, equals, value = item.partition("=")
         if not equals:
             raise ValueError("the parameter %r of the data: URL has no value" % item[:40])
-        parameters[name.strip().lower()] = unescaped(value).decode("utf-8", "replace")
+        parameters[name.strip().lower()] = unquoted_bytes(value).decode("utf-8", "replace")
     media_type = media_type.strip().lower()
     if not media_type:
         media_type = "text/plain"
@@ -45,7 +51,7 @@ def read(text):
     elif _TYPE.match(media_type) is None:
         raise ValueError("%r is no media type" % media_type[:80])
     data = text[head.end() :]
-    content = read_base64(unescaped(data).decode("latin-1")) if encoded else unescaped(data)
+    content = read_base64(unquoted_bytes(data).decode("latin-1")) if encoded else unquoted_bytes(data)
     return DataUrl(media_type, parameters, content)
 
 
@@ -65,8 +71,3 @@ def read_base64(text):
     if _BASE64.match(bare) is None:
         raise ValueError("there are characters in it that base64 hasn't")
     return binascii.a2b_base64(bare + "=" * (-len(bare) % 4))
-
-
-def unescaped(text):
-    raw = text.encode("utf-8", "surrogatepass")
-    return _ESCAPE.sub(lambda match: bytes((int(match.group(1), 16),)), raw) if b"%" in raw else raw

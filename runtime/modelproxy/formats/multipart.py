@@ -7,6 +7,8 @@ import binascii
 import os
 import re
 
+from ..percent import unquoted_bytes
+
 MAX_PARTS = 1000
 MAX_HEAD = 8 * 1024
 
@@ -108,9 +110,7 @@ def _file_name(parameters):
     """RFC 7578 section 4.2 forbids ``filename*``, which older urllib3 nevertheless sends for what isn't ASCII."""
     charset, _, escaped = parameters.get("filename*", "").partition("''")
     if charset.lower() == "utf-8":
-        from .data_url import unescaped
-
-        return unescaped(escaped).decode("utf-8", "replace")
+        return unquoted_bytes(escaped).decode("utf-8", "replace")
     return parameters.get("filename")
 
 
