@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn, TypeAlias
 
-from modelwhisk.local.spray_json_parser import JsonError, explain
+from modelwhisk.local.spray_json_parser import MOST_CONTAINERS, JsonError, explain
 
 Json: TypeAlias = "bool | Decimal | int | str | list[Json] | dict[str, Json] | None"
 
@@ -38,7 +38,7 @@ def parse(data: bytes | str, max_depth: int = MAX_DEPTH) -> Json:
     """The value that `data` states, numbers as `Decimal`; raises `JsonError` with the platform's own words."""
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        if "\uffff" in text or _is_deep(text, max_depth):
+        if "\uffff" in text or _is_deep_or_large(text, max_depth):
             raise _Suspect
         value: Json = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -46,18 +46,19 @@ def parse(data: bytes | str, max_depth: int = MAX_DEPTH) -> Json:
     return value
 
 
-def _is_deep(text: str, max_depth: int) -> bool:
-    """Whether a JSON text has `max_depth` levels; whatever of a text that is none."""
+def _is_deep_or_large(text: str, max_depth: int) -> bool:
+    """Whether a JSON text has `max_depth` levels, or too many containers; whatever of a text that is none."""
     if text.count("[") + text.count("{") < max_depth:
         return False
-    depth, in_string = 0, False
+    depth, opened, in_string = 0, 0, False
     for found in _STRUCTURE.finditer(text):
         mark = found[0]
         if mark == '"':
             in_string = not in_string
         elif not in_string and mark in "[{":
             depth += 1
-            if depth >= max_depth:
+            opened += 1
+            if depth >= max_depth or opened > MOST_CONTAINERS:
                 return True
         elif not in_string and mark in "]}":
             depth -= 1

@@ -1,84 +1,34 @@
 """The platform's JSON parser step by step, for what the quick one refuses: it knows the exact error message.
 
-Followed: spray-json 1.3 JsonParser.scala, whose bytes are decoded character by character while strings are read.
+Followed: spray-json 1.3 JsonParser.scala.
 """
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
-END = "\uffff"  # the parser's own mark for the end of the input
-_REPLACEMENT = "\ufffd"
+from modelwhisk.local.spray_json_input import END, Input, join_pairs
+
 _ESCAPES = {'"': '"', "/": "/", "\\": "\\", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+_BLANKS = " \n\r\t"
+_WHITE_SPACE = re.compile(r"[ \n\r\t]*")
+_PLAIN = re.compile(r'[^"\\\x00-\x1f]*')  # of a string
+_ESCAPE = re.compile(r"u[0-9A-Fa-f]{4}")
+# With what may follow one, so that none is taken for less than it is; what is longer is read in steps.
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][-+]?[0-9]{1,9})?(?=[,\]} \n\r\t])")
+_DIGITS = re.compile(r"[0-9]*")
+_CONTROL = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "?")
+# Ours alone: of 16 million empty lists, which are 48 MB, Python makes 1.3 GB and a minute's work.
+MOST_CONTAINERS = 1_048_576
+# So is this: the platform shows all of a line, and as many blanks up to the place in it.
+_MOST_SHOWN = 1_048_576  # characters
 
 
 class JsonError(ValueError):
     """The text is not JSON; the message is the platform's."""
-
-
-class _Input:
-    """Characters of a text, or of bytes that are decoded as they are read."""
-
-    def __init__(self, data: bytes | str) -> None:
-        self.data = data
-        self.cursor = -1
-        self.pending = ""  # second half of a character that takes two in Java
-
-    def next(self) -> str:
-        """The next character where only ASCII is allowed: of bytes, the byte itself."""
-        self.cursor += 1
-        if self.cursor >= len(self.data):
-            return END
-        unit = self.data[self.cursor]
-        return unit if isinstance(unit, str) else chr(unit)
-
-    def next_utf_8(self) -> str:
-        """The next character within a string."""
-        if isinstance(self.data, str):
-            return self.next()
-        if self.pending:
-            result, self.pending = self.pending, ""
-            return result
-        self.cursor += 1
-        if self.cursor >= len(self.data):
-            return END
-        lead = self.data[self.cursor]
-        if lead < 0x80:
-            return chr(lead)
-        more = 1 if lead & 0xE0 == 0xC0 else 2 if lead & 0xF0 == 0xE0 else 3 if lead & 0xF8 == 0xF0 else 0
-        return self._decode(self.cursor, more) if more else _REPLACEMENT
-
-    def _decode(self, start: int, more: int) -> str:
-        assert isinstance(self.data, bytes)
-        self.cursor = min(start + more, len(self.data))
-        if start + more >= len(self.data):
-            return _REPLACEMENT
-        try:
-            character = self.data[start : start + more + 1].decode("utf-8")
-        except UnicodeDecodeError:
-            return _REPLACEMENT
-        if ord(character) > 0xFFFF:
-            pair = character.encode("utf-16-be")
-            self.pending = chr(int.from_bytes(pair[2:], "big"))
-            return chr(int.from_bytes(pair[:2], "big"))
-        return character
-
-    def line_at(self, index: int) -> tuple[int, int, str]:
-        """Number, column and text of the line that holds `index`; columns count as the platform counts them."""
-        reader = _Input(self.data)
-        text: list[str] = []
-        position, line_start, number = 0, 0, 1
-        while (character := reader.next_utf_8()) != END:
-            if character == "\n":
-                if index <= position:
-                    break
-                text.clear()
-                line_start, number = position + 1, number + 1
-            else:
-                text.append(character)
-            position += 1
-        return number, index - line_start + 1, "".join(text)
 
 
 def explain(data: bytes | str, max_depth: int, max_number_characters: int) -> Any:
@@ -88,9 +38,10 @@ def explain(data: bytes | str, max_depth: int, max_number_characters: int) -> An
 
 class _Parser:
     def __init__(self, data: bytes | str, max_depth: int, max_number_characters: int) -> None:
-        self.input = _Input(data)
+        self.input = Input(data)
         self.max_depth = max_depth
         self.max_number_characters = max_number_characters
+        self.containers = 0
         self.current = self.input.next()
 
     def document(self) -> Any:
@@ -123,6 +74,9 @@ class _Parser:
     def _open_container(self) -> Any:
         if self.current not in ("{", "["):
             return None
+        self.containers += 1
+        if self.containers > MOST_CONTAINERS:
+            raise JsonError(f"The local platform reads no more than {MOST_CONTAINERS} lists and objects at a time.")
         container: Any = {} if self.current == "{" else []
         self._advance()
         self._white_space()
@@ -155,6 +109,10 @@ class _Parser:
         return value
 
     def _scalar(self) -> Any:
+        if self.current == '"':
+            return self._string()
+        if self.current == "-" or self.current in "0123456789":
+            return self._number()
         mark = self.input.cursor
         for word, value in (("false", False), ("null", None), ("true", True)):
             if self.current == word[0]:
@@ -162,25 +120,16 @@ class _Parser:
                     self._fail("JSON Value", mark)
                 self._white_space()
                 return value
-        if self.current == '"':
-            return self._string()
-        if self.current == "-" or self.current in "0123456789":
-            return self._number()
         self._fail("JSON Value")
 
     def _number(self) -> Decimal:
         start = self.input.cursor
-        self._take("-")
-        if not self._take("0"):
-            self._digits()
-        if self._take("."):
-            self._digits()
-        if self._take("e") or self._take("E"):
-            if not self._take("-"):
-                self._take("+")
-            self._digits()
-        text = self.input.data[start : self.input.cursor]
-        text = text.decode("ascii") if isinstance(text, bytes) else text
+        found = _NUMBER.match(self.input.units, start)
+        if found is not None:
+            self._go_to(found.end())
+        else:
+            self._number_in_steps()
+        text = self.input.units[start : self.input.cursor]
         self._white_space()
         if len(text) > self.max_number_characters:
             raise JsonError(
@@ -193,23 +142,38 @@ class _Parser:
         except InvalidOperation as error:
             raise JsonError("Too many nonzero exponent digits.") from error
 
+    def _number_in_steps(self) -> None:
+        self._take("-")
+        if not self._take("0"):
+            self._digits()
+        if self._take("."):
+            self._digits()
+        if self._take("e") or self._take("E"):
+            if not self._take("-"):
+                self._take("+")
+            self._digits()
+
     def _digits(self) -> None:
         if self.current not in "0123456789":
             self._fail("DIGIT")
-        while self.current in "0123456789":
-            self._advance()
+        self._skip(_DIGITS)
 
     def _string(self) -> str:
         if self.current != '"':
             self._fail("'\"'")
-        self.current = self.input.next_utf_8()
-        characters: list[str] = []
+        pieces = [self._next_in_string()]
         while self.current not in ('"', END) and self.current >= " ":
-            characters.append(self._escaped() if self.current == "\\" else self.current)
-            self.current = self.input.next_utf_8()
+            pieces.append(self._escaped() if self.current == "\\" else self.current)
+            pieces.append(self._next_in_string())
         self._require('"')
         self._white_space()
-        return _join_pairs("".join(characters))
+        return join_pairs("".join(pieces))
+
+    def _next_in_string(self) -> str:
+        """Plain characters, and the next one after them becomes the current one."""
+        text = self.input.run(_PLAIN)
+        self.current = self.input.next_utf_8()
+        return text
 
     def _escaped(self) -> str:
         self._advance()
@@ -217,6 +181,10 @@ class _Parser:
             return _ESCAPES[self.current]
         if self.current != "u":
             self._fail("JSON escape sequence")
+        found = _ESCAPE.match(self.input.units, self.input.cursor)
+        if found is not None:
+            self._go_to(found.end() - 1)
+            return chr(int(found[0][1:], 16))
         code = 0
         for _ in range(4):
             self._advance()
@@ -235,8 +203,17 @@ class _Parser:
         return True
 
     def _white_space(self) -> None:
-        while self.current in (" ", "\n", "\r", "\t"):
-            self._advance()
+        if self.current in _BLANKS:
+            self._skip(_WHITE_SPACE)
+
+    def _skip(self, allowed: re.Pattern[str]) -> None:
+        found = allowed.match(self.input.units, self.input.cursor)
+        if found is not None:
+            self._go_to(found.end())
+
+    def _go_to(self, index: int) -> None:
+        self.input.cursor = index - 1
+        self._advance()
 
     def _require(self, character: str, name: str = "") -> None:
         if not self._take(character):
@@ -247,19 +224,10 @@ class _Parser:
         number, column, text = self.input.line_at(index)
         found = "end-of-input"
         if self.current != END:
-            shown = f"\\u{ord(self.current):04x}" if _is_control(self.current) else self.current
-            found = f"character '{shown}'"
-        line = "".join("?" if _is_control(character) else character for character in text)
-        raise JsonError(
-            f"Unexpected {found} at input index {index} (line {number}, position {column}), expected {expected}:"
-            f"\n{line}\n{' ' * (column - 1)}^\n"
-        )
-
-
-def _is_control(character: str) -> bool:
-    return character < " " or "\x7f" <= character <= "\x9f"
-
-
-def _join_pairs(text: str) -> str:
-    """Surrogate pairs, which Java keeps as two characters, as the one character they are."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+            mark = f"\\u{ord(self.current):04x}" if ord(self.current) in _CONTROL else self.current
+            found = f"character '{mark}'"
+        shown = f"The line has {len(text)} characters: the local platform shows none of more than {_MOST_SHOWN}.\n"
+        if len(text) <= _MOST_SHOWN:
+            shown = f"{text.translate(_CONTROL)}\n{' ' * (column - 1)}^\n"
+        place = f"input index {index} (line {number}, position {column})"
+        raise JsonError(f"Unexpected {found} at {place}, expected {expected}:\n{shown}")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwhisk.local import request_mapping, spray_json
+from modelwhisk.local import request_mapping, spray_json, spray_json_parser
 from modelwhisk.local.executables import looks_like_base64
 from modelwhisk.local.grammar import Mismatch, Scanner
 from modelwhisk.local.header_models import normalise
@@ -25,6 +25,7 @@ from modelwhisk.local.negotiation import Preferences
 from modelwhisk.local.request_mapping import MalformedBody, ParametersNotAllowed, action_value
 from modelwhisk.local.result_mapping import EXTENSIONS, respond
 from modelwhisk.local.spray_json import Json, JsonError
+from modelwhisk.local.spray_json_input import Input
 from modelwhisk.local.spray_json_parser import explain
 from modelwhisk.local.uri import IllegalUri, Query, normalise_reference, parse_query, parse_target, render_path
 
@@ -181,6 +182,105 @@ def test_levels_are_counted_whatever_is_between_them(inner: str) -> None:
     assert spray_json.compact(spray_json.parse(deepest)) == deepest
     with pytest.raises(JsonError, match="nested too deeply"):
         spray_json.parse(f"[[{deepest}]]")
+
+
+BAD_UTF_8 = [b"\xff", b"\xe2", b"\xe2\x82", b"\xf0\x9f", b"\xed\xa0\x80", b"\xc0\xaf", b"\xef\xbf\xbf"]
+PIECES = [
+    *(bytes([byte]) for byte in b'{}[]",:\\u019-+.eE \n\t\x00\x7f'), b"true", b"nul", b'"":',
+    b"\\u0041", b"\\ud83d", b"\\n",
+    *(text.encode() for text in ("é", "€", "😀", "\x85", "a" * 70, "é" * 60, "😀" * 1030, "é" * 2100)), *BAD_UTF_8,
+]  # fmt: skip
+
+
+def explained(data: bytes | str) -> str:
+    try:
+        return f"value {explain(data, 1000, 100)!r}"
+    except JsonError as problem:
+        return str(problem)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join), st.sampled_from([b"", b'"', b'["', b'{"a":']))
+def test_many_characters_at_once_are_what_they_are_one_by_one(data: bytes, head: bytes) -> None:
+    for given_data in (head + data, (head + data).decode("utf-8", "replace"), (head + data).decode("latin-1")):
+        quick = explained(given_data)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Input, "run", lambda *given: "")
+            assert explained(given_data) == quick
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"' + "a" * 100_000, '"' + "é" * 50_000, '"' + "😀" * 25_000, " " * 100_000, "\n" * 100_000 + "x",
+        "1" * 100_000, "1." + "1" * 100_000, '"\x7f' + "a" * 100_000, "x" * 100_000, "{}" + "y" * 100_000,
+        '["", ' + "\n" * 100_000 + "]",
+    ],
+    ids=lambda text: repr(text[:5]),
+)  # fmt: skip
+@pytest.mark.parametrize("as_bytes", [True, False])
+def test_json_that_is_long_and_bad_is_not_read_character_by_character(
+    text: str, as_bytes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+
+    def counted(step: Any) -> Any:
+        def take(given: Any) -> Any:
+            steps.append(1)
+            return step(given)
+
+        return take
+
+    for name in ("next", "next_utf_8"):
+        monkeypatch.setattr(Input, name, counted(getattr(Input, name)))
+    with pytest.raises(JsonError):
+        spray_json.parse(text.encode() if as_bytes else text)
+    assert len(steps) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        # The place is counted in bytes, the line in Java's characters.
+        (
+            '["é",\n"😀\x7f", x',
+            "character 'x' at input index 16 (line 2, position 11), expected JSON Value:\n\"😀?\", x",
+        ),
+        ("[1\n2\n3]", "character '2' at input index 3 (line 2, position 1), expected ']':\n2"),
+        ("[1,\n", "end-of-input at input index 4 (line 2, position 1), expected JSON Value:\n"),
+        ("trux", "character 'x' at input index 0 (line 1, position 1), expected JSON Value:\ntrux"),
+    ],
+)
+def test_an_error_names_the_line_and_the_place_in_it(data: str, message: str) -> None:
+    with pytest.raises(JsonError) as caught:
+        spray_json.parse(data.encode())
+    assert str(caught.value).startswith(f"Unexpected {message}\n")
+
+
+@pytest.mark.parametrize("head", ["[", '["\udcff",'])  # the latter is read step by step
+def test_more_lists_than_any_entity_has_are_not_read(head: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 48 MB that are nothing else, 1.3 GB were made in a minute in which nobody was answered."""
+    for module in (spray_json, spray_json_parser):
+        monkeypatch.setattr(module, "MOST_CONTAINERS", 1500)
+    for count in (1499, 1500):
+        text = f'{head}{"[]," * count}"[[["]'.encode("utf-8", "surrogateescape")
+        if count == 1499:
+            value = spray_json.parse(text)
+            assert isinstance(value, list)
+            assert value[-2:] == [[], "[[["]
+        else:
+            with pytest.raises(JsonError, match="no more than 1500 lists and objects"):
+                spray_json.parse(text)
+
+
+def test_a_line_is_shown_whole_up_to_a_megabyte() -> None:
+    """The platform's error is twice as long as any line: 100 MB for an action of 48."""
+    for length in (1_048_576, 1_048_577):
+        with pytest.raises(JsonError) as caught:
+            spray_json.parse("[0]" + "x" * (length - 3))
+        head, shown = str(caught.value).split("\n", 1)
+        assert head.endswith("(line 1, position 4), expected end-of-input:")
+        expected = f"[0]{'x' * (length - 3)}\n   ^\n" if length == 1_048_576 else f"The line has {length} characters: "
+        assert shown.startswith(expected)
 
 
 def test_limits_of_json() -> None:
