@@ -54,6 +54,26 @@ def test_no_key_is_of_a_kind_of_which_any_number_can_have_one_hash(key, there, m
             msgpack.unpack(data)
 
 
+def map_of(*keys):
+    """The bytes of a map with these keys in this order, those too that come again."""
+    return package.Packer().pack_map_header(len(keys)) + b"".join(package.packb(key) + b"\xc0" for key in keys)
+
+
+@pytest.mark.parametrize("there", [package, None])
+def test_of_keys_whose_hashes_can_be_foretold_a_map_has_few(there, monkeypatch):
+    monkeypatch.setitem(sys.modules, "msgpack", there)
+    numbers = [None, False, *range(1, 600), *(number + 0.5 for number in range(399))]
+    assert msgpack.unpack(map_of(*numbers)) == dict.fromkeys(numbers)
+    texts = [*map(str, range(2000)), *(b"%d" % number for number in range(2000))]
+    assert list(msgpack.unpack(map_of(*texts, *numbers))) == texts + numbers
+    assert msgpack.unpack(b"\x93" + 3 * map_of(*numbers)) == 3 * [dict.fromkeys(numbers)]
+    more = [[*numbers, key] for key in (600, 1.75, None, True)]
+    for keys in (*more, [*numbers, "a", 1], [7] * 1001, [math.nan] * 1001):
+        for data in (map_of(*keys), b"\x81\xa1a" + map_of(*keys), b"\x81\1" + map_of(*keys)):
+            with pytest.raises(ValueError, match=r"^a map has more than 1000 keys that are numbers; send them"):
+                msgpack.unpack(data)
+
+
 @settings(max_examples=60)
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused_as_the_package_does(data):
@@ -70,7 +90,8 @@ def test_each_first_byte():
 
 @pytest.mark.parametrize("size", [0, 15, 16, 31, 32, 255, 256, 65535, 65536])
 def test_the_sizes_at_which_the_form_changes(size):
-    values = ["t" * size, b"b" * size, [None] * size, dict.fromkeys(range(size)), package.ExtType(5, b"e" * size)]
+    texts = dict.fromkeys(map(str, range(size)))
+    values = ["t" * size, b"b" * size, [None] * size, texts, package.ExtType(5, b"e" * size)]
     values += [bytearray(size), memoryview(bytes(size)), tuple([1] * size)] if size < 300 else []
     for value in values:
         ours = msgpack.ExtType(*value) if isinstance(value, package.ExtType) else value

@@ -32,9 +32,12 @@ _NUMBERS = {
     0xD2: Struct(">i"),
     0xD3: Struct(">q"),
 }
-# Python's hashes of bytes and of text can't be foretold, and few numbers have the same; of tuples, as which timestamps
-# and other extensions are read, any number can be made that do, and a dict of them takes minutes (CWE-407).
-_KEYS = frozenset((type(None), bool, int, float, str, bytes))
+# Python's hashes of bytes and of text can't be foretold. A number's can: so many that stand in each other's way make a
+# dict take minutes (CWE-407), unless they are few. Of tuples, as which timestamps and other extensions are read, any
+# number have one hash.
+_KEYS_OF_ANY_NUMBER = frozenset((str, bytes))
+_KEYS_OF_FEW = frozenset((type(None), bool, int, float))
+_FEW = 1000  # in one map, those that come again counted again
 _INCOMPLETE = "it ends too early"
 
 
@@ -68,7 +71,11 @@ def _package():
 
 
 def _map_of(pairs):
-    return {_checked(key): value for key, value in pairs}
+    found, few = {}, 0
+    for key, value in pairs:
+        few = _counted(key, few)
+        found[key] = value
+    return found
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -113,17 +120,23 @@ def _value(data, at):
 
 
 def _map(data, at, count):
-    found = {}
+    found, few = {}, 0
     for _ in range(count):
         key, at = _value(data, at)
-        found[_checked(key)], at = _value(data, at)
+        few = _counted(key, few)
+        found[key], at = _value(data, at)
     return found, at
 
 
-def _checked(key):
-    if type(key) not in _KEYS:
+def _counted(key, few):
+    """``few``, and one more for a key of whose kind a map may have only few. Raises ``ValueError``."""
+    if type(key) in _KEYS_OF_ANY_NUMBER:
+        return few
+    if type(key) not in _KEYS_OF_FEW:
         raise ValueError("a map has a key that is an array, a map or an extension")
-    return key
+    if few == _FEW:
+        raise ValueError("a map has more than %d keys that are numbers; send them as text" % _FEW)
+    return few + 1
 
 
 def _array(data, at, count):
