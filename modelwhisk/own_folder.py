@@ -1,5 +1,6 @@
 """A folder of ours beside what a command writes. Its name, and those of its files, can be told beforehand: another user
-of the machine who may write there can put links by them, and none is followed but one's own to a folder.
+of the machine who may write there can put links by them, and none is followed but one's own to a folder. Or they make
+the folder themselves, where anybody may make one: it isn't taken, since its owner can read and change what is in it.
 """
 
 from __future__ import annotations
@@ -7,6 +8,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,14 +24,32 @@ _BY_DESCRIPTOR = os.open in os.supports_dir_fd
 class OwnFolder:
     """The folder `path`, made where it isn't there, and files in it by their names, whatever becomes of the path.
 
-    Everything raises `OSError`, also for another user's link in the place of the folder, and for any in that of a file.
-    Use it as a context.
+    Everything raises `OSError`, also for another user's link in the place of the folder, for any in that of a file, and
+    for a folder that another user has made where anybody may, as in /tmp. Use it as a context.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path = followed(path)
         path.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(path, os.O_RDONLY | _FOLDER | _NO_LINK) if _BY_DESCRIPTOR else None
+        try:
+            self._refuse_another_s()
+        except BaseException:
+            self.close()
+            raise
+
+    def _refuse_another_s(self) -> None:
+        if self._descriptor is None:
+            return
+        levels = list(_upwards(self._descriptor))
+        level = planted(os.geteuid(), levels)
+        if level is not None:
+            folder = self._path.joinpath(*[os.pardir] * level).resolve()
+            text = (
+                f"it belongs to another user (id {levels[level].st_uid}), who may read and change what is kept in it, "
+                f"and anybody can make one in {folder.parent}; name a folder of your own"
+            )
+            raise PermissionError(errno.EPERM, text, str(folder))
 
     def __enter__(self) -> OwnFolder:
         return self
@@ -70,6 +92,32 @@ class OwnFolder:
 
     def _at(self, name: str) -> str:
         return name if self._descriptor is not None else str(self._path / name)
+
+
+def _upwards(descriptor: int) -> Iterator[os.stat_result]:
+    """A folder, the one that it is in, and so on up to the root, whatever their names lead to meanwhile."""
+    path, last = ".", None
+    while True:
+        try:
+            found = os.stat(path, dir_fd=descriptor)
+        except PermissionError:  # around one that we may not search, by whose name we didn't come here
+            return
+        if last is not None and os.path.samestat(found, last):
+            return
+        yield found
+        path, last = f"{path}/..", found
+
+
+def planted(user: int, levels: list[os.stat_result]) -> int | None:
+    """Which of a folder and those around it, if any, may have been put there by somebody with whom `user` has no deal.
+
+    That is another user's who isn't root, within one that everybody may write to, sticky or not. In a folder that a
+    group may write to, its members are trusted, and so is whoever made the home or the project in which others work.
+    """
+    for level, (folder, around) in enumerate(pairwise(levels)):
+        if folder.st_uid not in (user, 0) and around.st_mode & stat.S_IWOTH:
+            return level
+    return None
 
 
 def followed(path: Path) -> Path:

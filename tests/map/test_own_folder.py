@@ -1,0 +1,107 @@
+"""Which folders are taken for what `map` and `drift fit` keep, beside other users of the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from modelwhisk.drift.store import Store
+from modelwhisk.map.inputs import rows_of
+from modelwhisk.map.runner import Runner
+from modelwhisk.own_folder import OwnFolder, planted
+
+ROOT, ME, OTHER = 0, 1000, 1001
+SLASH = (ROOT, 0o40755)
+STICKY = (ROOT, 0o41777)
+
+
+@pytest.mark.parametrize(
+    ("what", "levels", "at"),
+    [
+        ("one's own, in /tmp", [(ME, 0o40755), STICKY, SLASH], None),
+        ("another's, in /tmp", [(OTHER, 0o40777), STICKY, SLASH], 0),
+        ("another's, where all may rename too", [(OTHER, 0o40755), (ROOT, 0o40777), SLASH], 0),
+        ("made in another's of /tmp", [(ME, 0o40755), (OTHER, 0o40777), STICKY, SLASH], 1),
+        ("another's in another's of /tmp", [(OTHER, 0o40777), (OTHER, 0o40755), STICKY, SLASH], 1),
+        ("another's in one's own that all may write to", [(OTHER, 0o40755), (ME, 0o40777), SLASH], 0),
+        ("root's, in /tmp, as containers make it", [(ROOT, 0o40777), STICKY, SLASH], None),
+        ("a colleague's, in a project of the group's", [(OTHER, 0o42775), (OTHER, 0o42775), SLASH], None),
+        ("in a colleague's home", [(OTHER, 0o40775), (OTHER, 0o40711), (ROOT, 0o40755), SLASH], None),
+        ("mounted into a container, of its host's user", [(OTHER, 0o40755), SLASH], None),
+    ],
+)
+@pytest.mark.parametrize("user", [ME, ROOT])
+def test_a_folder_that_others_may_have_planted(
+    what: str, levels: list[tuple[int, int]], at: int | None, user: int
+) -> None:
+    if user == ROOT and ME in [owner for owner, _ in levels]:
+        levels = [(ROOT if owner == ME else owner, mode) for owner, mode in levels]
+    found = [SimpleNamespace(st_uid=owner, st_mode=mode) for owner, mode in levels]
+    assert planted(user, found) == at, what
+
+
+def other_s_folder(path, monkeypatch):
+    """A folder as another user would make it where anybody may."""
+    path.parent.mkdir(exist_ok=True)
+    path.parent.chmod(0o1777)
+    path.mkdir()
+    path.chmod(0o777)
+    me = os.geteuid()
+    if me == ROOT:
+        os.chown(path, OTHER, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+
+
+def map_into(path):
+    asyncio.run(Runner(None, None, path, 1).run(rows_of([{"n": 1}]), print))  # nothing is sent, nor could be
+
+
+def collect_into(path):
+    Store(path, {"model": "sha256:0"}, resume=False)
+
+
+@pytest.mark.parametrize("take", [OwnFolder, map_into, collect_into])
+def test_another_s_folder_is_refused_with_what_to_do(tmp_path, monkeypatch, take):
+    path = tmp_path / "shared" / "results.files"
+    other_s_folder(path, monkeypatch)
+    with pytest.raises(PermissionError, match=f"belongs to another user .* make one in {path.parent}; name a folder"):
+        take(path)
+    assert not list(path.iterdir())
+
+
+def test_the_folder_that_is_another_s_is_named(tmp_path, monkeypatch):
+    """Also where the one that is asked for is in it, and only made now."""
+    path = tmp_path / "shared" / "run"
+    other_s_folder(path, monkeypatch)
+    with pytest.raises(PermissionError) as caught:
+        OwnFolder(path / "a" / "results.files")
+    assert caught.value.filename == str(path)
+
+
+def test_one_s_own_and_a_project_s_are_taken(tmp_path):
+    project = tmp_path / "project"
+    project.mkdir()
+    project.chmod(0o2775)
+    with OwnFolder(project / "results.files") as folder:
+        folder.put("answer", b"theirs")
+    assert (project / "results.files" / "answer").read_bytes() == b"theirs"
+    if os.geteuid() == ROOT:  # a colleague's
+        os.chown(project / "results.files", OTHER, -1)
+        with OwnFolder(project / "results.files") as folder:
+            folder.put("answer", b"anew")
+
+
+def test_what_can_not_be_looked_at_is_no_reason_to_refuse(tmp_path, monkeypatch):
+    stat = os.stat
+
+    def refused(path, **given):
+        if path == "./../..":
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **given)
+
+    monkeypatch.setattr(os, "stat", refused)
+    OwnFolder(tmp_path / "results.files").close()
