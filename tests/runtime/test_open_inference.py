@@ -151,12 +151,24 @@ def test_a_tensor_without_dims_takes_any_shape_but_an_absurd_one():
 
 def test_how_large_a_shape_may_be():
     tensor = Tensor("x", "FP32", [])
-    for shape in ([2**31 - 1], [1, 0, 2**31 - 1], [1] * 32, [0] * 32):
+    for shape in ([2**31 - 1], [2**15, 2**15, 1], [1] * 32, [0] * 32, [0, 4096], [1, 32, 0, 128]):
         tensors.check_shape(tensor, shape)
-    for shape in ([2**31], [2, 2**30], [0, 2**31], [1] * 33, [0] * 33, [2**62] * 33):
+    for shape in ([2**31], [2, 2**30], [0, 2**31], [1] * 33, [0] * 33, [2**62] * 33, [0, 4097], [64, 0, 65]):
         with pytest.raises(BadValue) as error:
             tensors.check_shape(tensor, shape)
         assert str(error.value) == "The shape %s of the input 'x' is too large." % str(shape)[:200]
+
+
+def test_an_empty_tensor_has_few_rows_for_which_the_model_would_make_something():
+    fixed = Tensor("x", "FP32", ["n", 3, 100, 100, "m"])
+    for shape in ([0, 3, 100, 100, 4096], [4096, 3, 100, 100, 0], [0, 3, 100, 100, 0]):
+        assert tensors.from_bytes(fixed, b"", shape).shape == tuple(shape)
+    for rows in (4097, 6000000):
+        with refused(r"\[%d, 3, 100, 100, 0\]" % rows, "too large"):
+            tensors.from_json(fixed, [], [rows, 3, 100, 100, 0])
+    with refused("too large"):
+        tensors.from_json(Tensor("x", "FP32", ["n", "m"]), [[]] * 4097)
+    assert tensors.from_json(Tensor("x", "FP32", ["n", 0]), [[]] * 3).shape == (3, 0)
 
 
 def test_a_size_with_a_name_is_the_same_everywhere():

@@ -31,6 +31,9 @@ _NUMPY = {
 }
 DATATYPES = frozenset(_NUMPY)
 _MOST_ELEMENTS = 2**31 - 1  # without zeros in the shape, so that an empty tensor can't have a size that overflows
+# Without zeros and the sizes that the model fixes, where there is a zero: the rows of [6000000, 0] cost their sender
+# nothing, and the model makes something of each. A decoder's empty past of 32 heads, [1, 32, 0, 128], has as many.
+_MOST_HOLLOW = 4096
 _MOST_DIMENSIONS = 32  # numpy's own before 2.0
 
 
@@ -81,8 +84,16 @@ def check_shape(tensor, shape):
     if not fits:
         wanted = ", ".join("any" if size is None else str(size) for size in tensor.dims)
         raise BadValue("The input %r must have the shape [%s]; this one has %s." % (tensor.name, wanted, _shown(shape)))
-    if len(shape) > _MOST_DIMENSIONS or elements(size for size in shape if size) > _MOST_ELEMENTS:
+    if len(shape) > _MOST_DIMENSIONS or elements(filter(None, shape)) > _MOST_ELEMENTS or _is_hollow(tensor, shape):
         raise BadValue("The shape %s of the input %r is too large." % (_shown(shape), tensor.name))
+
+
+def _is_hollow(tensor, shape):
+    if 0 not in shape:
+        return False
+    dims = tensor.dims or [None] * len(shape)
+    chosen = [size for size, wanted in zip(shape, dims) if not isinstance(wanted, int)]
+    return elements(filter(None, chosen)) > _MOST_HOLLOW
 
 
 def _shown(shape):
