@@ -10,7 +10,7 @@ import pytest
 from modelproxy.formats import data_url, multipart
 from modelproxy.hosts import Unloadable, deployment, make
 from modelproxy.hosts.deployment import host as host_module
-from modelproxy.hosts.deployment import workspace
+from modelproxy.hosts.deployment import inputs, workspace
 from modelproxy.hosts.deployment.inputs import safe_name
 from modelproxy.hosts.deployment.outputs import disposition, media_type_of, preferred
 from modelproxy.messages import BadValue, Request
@@ -234,6 +234,18 @@ def test_a_list_that_requests_takes_at_once_may_be_of_any_length(package, monkey
     monkeypatch.setattr(host_module, "MOST_REQUESTS", 3)
     host = package(HEAD + "    def requests(self, data):\n        return {'n': len(data)}\n")
     assert value_of(ask(host, [{}] * 4)) == {"n": 4}
+
+
+@pytest.mark.parametrize("method", ["request", "requests"])
+def test_a_list_leaves_out_only_so_many_fields(package, monkeypatch, method):
+    monkeypatch.setattr(inputs, "_MOST_DEFAULTS", 6)
+    fields = [field("a", "int", default=1), field("b", "array_int", default=[2]), field("c", "int", required=False)]
+    host = package(HEAD + "    def %s(self, data):\n        return data\n" % method, input_fields=fields)
+    filled, whole = {"a": 1, "b": [2], "c": None}, {"a": 3, "b": [4], "c": 5}
+    for sent, answered in (([{}] * 2, [filled] * 2), ([{"a": 3, "b": [4]}] * 6, None), ([whole] * 9, [whole] * 9)):
+        assert value_of(ask(host, sent)) == (answered or [dict(item, c=None) for item in sent])
+    for sent in ([{}] * 3, [{}, {}, {"a": 1, "b": [2]}], [{"a": 3, "b": [4], "c": None}] * 7):
+        assert "leaves out more than 6 input fields" in value_of(ask(host, sent), 400)["error"]
 
 
 def test_requests_takes_the_list_at_once(package):

@@ -21,6 +21,7 @@ PLAIN_FIELD = "data"
 _INT = re.compile(r"[+-]?[0-9]+\Z")
 # Each text can be read in one way only: with digits on both sides of a dot that may be missing, it took hours for 1 MB.
 _DOUBLE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
+_MOST_DEFAULTS = 100000  # in one call: they are made of nothing that was sent, of some 150 bytes each
 _MOST_CHARACTERS = 4300  # of a number: the most digits that Python reads
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 # What a file is called whose sender gave bare base64: some libraries go by the ending.
@@ -46,9 +47,9 @@ class Unsupported(BadValue):
 def read(request, side):
     """The ``data`` of one request, files in it as ``File``, or a list of them for several. Raises ``BadValue``."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
-    files = _Files()
+    made = _Made()
     if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        return _one(_form(_parts(request, kind), side), side, files)
+        return _one(_form(_parts(request, kind), side), side, made)
     if (kind.startswith("text/") and side.type != "structured") or (side.is_plain and not _is_json(kind)):
         return _text(request.body, request.header("content-type"))
     if kind and not _is_json(kind):
@@ -57,7 +58,7 @@ def read(request, side):
             % kind
         )
     value = _json(request.body) if request.body else {}
-    return [_one(item, side, files) for item in value] if isinstance(value, list) else _one(value, side, files)
+    return [_one(item, side, made) for item in value] if isinstance(value, list) else _one(value, side, made)
 
 
 def _is_json(kind):
@@ -158,7 +159,7 @@ def _typed(item, element):
     return item
 
 
-def _one(value, side, files):
+def _one(value, side, made):
     if side.is_plain:
         if isinstance(value, dict) and list(value) == [PLAIN_FIELD]:
             value = value[PLAIN_FIELD]
@@ -175,8 +176,8 @@ def _one(value, side, files):
     if not isinstance(value, dict):
         raise BadValue("The deployment takes an object with a value for each input field%s." % _known(side))
     if side.fields is None:
-        return {name: files.of_value(name, item) for name, item in value.items()}
-    return _structured(value, side, files)
+        return {name: made.file_or_value(name, item) for name, item in value.items()}
+    return _structured(value, side, made)
 
 
 def _known(side):
@@ -185,7 +186,7 @@ def _known(side):
     return ": " + (", ".join("%s (%s)" % (field.name, field.data_type) for field in side.fields) or "none")
 
 
-def _structured(value, side, files):
+def _structured(value, side, made):
     given = {}
     for key, item in value.items():
         field = side.field(key)
@@ -198,7 +199,7 @@ def _structured(value, side, files):
     for field in side.fields:
         item = given.get(field.name)
         if item is not None:
-            data[field.name] = checked(item, field, "input", files.of_field)
+            data[field.name] = checked(item, field, "input", made.file_of)
         elif field.required:
             raise Mismatch(
                 "The input field %s (%s) is missing." % (field.name, field.data_type),
@@ -207,22 +208,32 @@ def _structured(value, side, files):
                 got="null" if field.name in given else "nothing",
             )
         else:
-            data[field.name] = copy.deepcopy(field.default)  # which the deployment may fill in
+            data[field.name] = made.default_of(field)
     return data
 
 
-class _Files:
-    """Makes the files of one request, which are to be no more than a form may have: each is stored by itself."""
+class _Made:
+    """What one call makes beside its values, and how much of that: files, each of which is stored by itself, are to be
+    no more than a form may have."""
 
     def __init__(self):
-        self._count = 0
+        self._files = 0
+        self._defaults = 0
 
-    def of_field(self, field, value):
+    def default_of(self, field):
+        """A default that the deployment may fill in. Raises ``BadValue``."""
+        self._defaults += 1
+        if self._defaults > _MOST_DEFAULTS:
+            sentence = "The list leaves out more than %d input fields; send it in several calls."
+            raise BadValue(sentence % _MOST_DEFAULTS)
+        return copy.deepcopy(field.default)
+
+    def file_of(self, field, value):
         """The ``File`` that an input of a file field is, None where its type is wrong. Raises ``BadValue``."""
         self._one_more()
         return _file(field, value)
 
-    def of_value(self, name, value):
+    def file_or_value(self, name, value):
         """What a field that isn't known has: the ``File`` of a ``data:`` URL, else the value."""
         if not isinstance(value, str) or not data_url.is_data_url(value):
             return value
@@ -230,8 +241,8 @@ class _Files:
         return _of_url(name, value)
 
     def _one_more(self):
-        self._count += 1
-        if self._count > multipart.MAX_PARTS:
+        self._files += 1
+        if self._files > multipart.MAX_PARTS:
             raise BadValue("The input has more than %d files; send them in several calls." % multipart.MAX_PARTS)
 
 
