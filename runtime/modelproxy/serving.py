@@ -10,11 +10,15 @@ from .jobs import ENOUGH, Inbox
 from .server import Server
 from .settings import PREFIX
 
+# Of each thread, as most systems give it: addresses that cost nothing until they are used. JSON that is nested deeply
+# takes 1 to 3 MB before Python 3.13 refuses it, and beyond the 1 MB of Alpine's threads the process is over.
+_STACK = 8 * 1024 * 1024
 FOLDER_OF_OURS = os.path.dirname(os.path.dirname(packed.FOLDER))
 
 
 def serve(settings, listener):
     """Serves until SIGTERM; returns the status with which the process is to end."""
+    _thread.stack_size(_STACK)
     inbox = Inbox()
     try:
         host, choice = hosts.make(settings, os.getcwd())

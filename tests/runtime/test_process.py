@@ -599,6 +599,24 @@ def test_a_public_path_and_a_model_that_does_not_load(start, tmp_path):
     assert "no weights" in proxy.err
 
 
+def test_json_of_any_depth_is_refused_where_threads_have_small_stacks(start, tmp_path):
+    """As in Alpine's images, and where ``ulimit -s`` is 1024: Python 3.13 goes 10,000 levels deep before it says so."""
+    (tmp_path / "predictor.py").write_text(
+        "class Predictor:\n    def predict(self, json):\n        return json\n", encoding="ascii"
+    )
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import _thread\n_thread.stack_size(1 << 20)\n", encoding="ascii"
+    )
+    small = {"PYTHONPATH": str(tmp_path / "site"), "MODELPROXY_MODE": "web", "MODELPROXY_CONCURRENCY": "2"}
+    proxy = start(tmp_path, **small)
+    headers = [("Content-Type", "application/json")]
+    for _ in range(4):  # to both of the threads that predict
+        status, _, body = proxy.exchange("POST", "/", b"[" * 100000, headers)
+        assert (status, b"nested too deeply" in body) == (400, True)
+        assert proxy.exchange("POST", "/", b"[1]", headers)[2] == b"[1]"
+
+
 def test_standard_streams_that_are_closed_from_the_start(tmp_path):
     """Else the first sockets got their numbers, and a client the log."""
     models.write(tmp_path, app=models.FLASK_APP)
