@@ -215,20 +215,39 @@ json_field() { # INDEX KEY [number]
 }
 
 # Written beside its place and moved there, so that a reader never sees half of it, and nobody who might not read it before.
-# What stands there already may be another's link, in a folder that others may write to: `set -C` follows none. A device or
-# a pipe stays what it is.
+# One's own link leads to the place. What stands there may be another's, in a folder that others may write to, and is
+# replaced: `set -C` follows none. A device or a pipe stays what it is.
 write_summary() { # FILE FAILURES
-  if [[ ($1 == /dev/* && $1 != /dev/shm/*) || (-e $1 && ! -f $1) ]]; then
-    summary "$2" >"$1"
+  local file=$1 links=0
+  [[ $file == /* ]] || file=./$file # and so no option of find
+  until [[ ($file == /dev/* && $file != /dev/shm/*) || ! -L $file ]] || ! is_own "$file"; do
+    links=$((links + 1))
+    [[ $links -le 40 ]] || die "--summary: $1 can't be written: its links lead to each other"
+    file=$(beside "$file" "$(readlink "$file")")
+  done
+  if [[ ($file == /dev/* && $file != /dev/shm/*) || (-e $file && ! -f $file && ! -L $file) ]]; then
+    summary "$2" >"$file"
     return
   fi
-  rm -f -- "$1.part"
+  rm -f -- "$file.part"
   (
     set -C
-    [[ ! -f $1 ]] || umask "$(umask_of "$1")"
-    summary "$2" >"$1.part"
+    [[ ! -f $file ]] || umask "$(umask_of "$file")"
+    summary "$2" >"$file.part"
   ) || die "--summary: $1 can't be written"
-  mv -f -- "$1.part" "$1"
+  # Into a folder behind a link, mv would put it.
+  if { [[ -L $file ]] && ! rm -f -- "$file"; } || ! mv -f -- "$file.part" "$file"; then
+    die "--summary: $1 can't be written"
+  fi
+}
+
+is_own() { # LINK
+  [[ -n $(find "$1" -prune -user "$EUID") ]]
+}
+
+# The path that another one means to which it is relative.
+beside() { # FILE PATH
+  if [[ $2 == /* ]]; then printf '%s' "$2"; else printf '%s/%s' "${1%/*}" "$2"; fi
 }
 
 # What no more may be done with a new file than with this one.

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
+from typing import Any
 
 import pytest
 from fake_docker import MARKER
@@ -399,6 +400,59 @@ def test_a_summary_goes_through_nobody_s_link(world: World) -> None:
     assert world.build("--summary=-s.json", MODELS="max-a").status == 1
     assert (world.folder / "mine").read_text() == "mine"
     assert json.loads((world.folder / "-s.json").read_text())["failures"] == 1
+
+
+@pytest.mark.parametrize("target", ["kept/s.json", "absolute", "second.json"])
+def test_a_summary_goes_through_one_s_own_link(world: World, target: str) -> None:
+    """To a file, to where there is none yet, and by way of another link."""
+    kept = world.folder / "kept" / "s.json"
+    kept.parent.mkdir()
+    if target != "absolute":
+        kept.write_text("earlier")
+        kept.chmod(0o640)
+    (world.folder / "second.json").symlink_to("kept/s.json")
+    (world.folder / "s.json").symlink_to(kept if target == "absolute" else target)
+    assert world.build("--summary", "s.json", MODELS="max-a").status == 1
+    assert (world.folder / "s.json").is_symlink()
+    assert (world.folder / "second.json").is_symlink()
+    assert json.loads(kept.read_text())["failures"] == 1
+    assert target == "absolute" or kept.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in kept.parent.iterdir()] == ["s.json"]
+
+
+def of_another(world: World, link: pathlib.Path) -> None:
+    """Makes a link another user's, or have find say so where only root could."""
+    if os.geteuid() == 0:
+        os.chown(link, 12345, 12345, follow_symlinks=False)
+        return
+    shim = world.folder / "bin" / "find"
+    shim.write_text(f'#!/bin/sh\ncase "$*" in *-user*) ;; *) exec {shutil.which("find")} "$@" ;; esac\n')
+    shim.chmod(0o755)
+
+
+@pytest.mark.parametrize("through_own", [False, True])
+@pytest.mark.parametrize("make", [pathlib.Path.touch, os.mkfifo, os.mkdir])
+def test_another_s_link_is_replaced_by_the_summary(world: World, through_own: bool, make: Any) -> None:
+    victim = world.folder / "victim"
+    make(victim)
+    link = world.folder / "s.json"
+    link.symlink_to("victim")
+    of_another(world, link)
+    given = "s.json"
+    if through_own and os.geteuid() == 0:
+        (world.folder / "mine.json").symlink_to("s.json")
+        given = "mine.json"
+    assert world.build("--summary", given, MODELS="max-a").status == 1
+    assert not link.is_symlink()
+    assert json.loads(link.read_text())["failures"] == 1
+    assert victim.is_fifo() or (victim.stat().st_size == 0 if victim.is_file() else not list(victim.iterdir()))
+
+
+def test_links_that_lead_to_each_other_are_told(world: World) -> None:
+    (world.folder / "s.json").symlink_to("t.json")
+    (world.folder / "t.json").symlink_to("s.json")
+    done = world.build("--summary", "s.json", MODELS="max-a")
+    assert (done.status, "its links lead to each other" in done.stderr) == (2, True)
 
 
 def test_a_summary_leaves_a_pipe_in_its_place(world: World) -> None:
