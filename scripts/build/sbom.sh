@@ -36,7 +36,8 @@ write_sbom() { # TARGET IMAGE
     fail "the bill of materials: ${UNANSWERED:-$(why)}"
   [[ $(head -c 1 "$JOB/sbom") == '{' ]] || fail "the bill of materials: the image's Python wrote none: $(why)"
   # The name is known beforehand: a link there may be another's, and lead into a folder of one's own.
-  { [[ ! -L $file ]] || rm -f -- "$file"; } 2>"$JOB/out" && mv -f -- "$JOB/sbom" "$file" 2>"$JOB/out" ||
+  if { [[ -L $file ]] && ! rm -f -- "$file" 2>"$JOB/out"; } || ! mv -f -- "$JOB/sbom" "$file" 2>"$JOB/out"; then
     fail "the bill of materials: $(why)"
+  fi
   note sbom "$file"
 }
