@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import struct
 import zlib
 
@@ -317,26 +318,97 @@ def scanned(scans):
 
 
 OWN = scanned(b"").count(SCAN[:2])
-ARITHMETIC = file_of(noise("L"), "JPEG").replace(b"\xff\xc0", b"\xff\xc9")
-TWO_FRAMES = file_of(noise("L"), "JPEG").replace(b"\xff\xda", b"\xff\xc0\0\x0b\x08\0\1\0\1\1\1\x11\0\xff\xda")
+BASELINE = file_of(noise("L"), "JPEG")
+EXTENDED = BASELINE.replace(b"\xff\xc0", b"\xff\xc1")
+LOSSLESS = BASELINE.replace(b"\xff\xc0", b"\xff\xc3")
+HIERARCHICAL = BASELINE.replace(b"\xff\xc0", b"\xff\xc5")
+ARITHMETIC = BASELINE.replace(b"\xff\xc0", b"\xff\xc9")
+TWO_FRAMES = BASELINE.replace(b"\xff\xda", b"\xff\xc0\0\x0b\x08\0\1\0\1\1\1\x11\0\xff\xda")
+# By which libjpeg 9 has blocks of one pixel.
+ENDS_EARLY = EXTENDED.replace(SCAN[:7] + b"\0\x3f\0", SCAN[:7] + b"\0\0\0")
+OF_NO_BANDS = scanned(b"").replace(SCAN[:2], b"\xff\xda\0\x06\0\0\0\0" + SCAN[:2], 1)
 
 
 def in_tiff(jpeg):
     """In its second strip, of two."""
-    jpeg = file_of(noise("L"), "JPEG") + jpeg + bytes(1000)
-    return in_parts([0, jpeg.rindex(b"\xff\xd8")], (259, 3, 1, 7), (278, 3, 1, 8), content=jpeg, length=len(jpeg) // 2)
+    more = [(259, 3, 1, 7), (256, 4, 1, 23), (257, 4, 1, 34), (278, 3, 1, 17)]
+    jpeg = BASELINE + jpeg + bytes(1000)
+    return in_parts([0, len(BASELINE)], *more, content=jpeg, length=len(jpeg) // 2)
 
 
-@pytest.mark.parametrize("jpeg", [ARITHMETIC, TWO_FRAMES, scanned(SCAN * 101)])
-def test_what_of_a_jpeg_is_not_taken_alone_nor_in_a_tiff(jpeg):
-    with pytest.raises(ValueError, match=r"it is a JPEG of (several frames, or arithmetic coded|more than 100 scans)"):
-        picture_file.opened(jpeg)
-    with pytest.raises(ValueError, match=r"it is a JPEG of (several frames, or arithmetic coded|more than 100 scans)"):
-        picture_file.opened(in_tiff(jpeg))
+@pytest.mark.parametrize(
+    ("jpeg", "reason"),
+    [
+        (one, "it is a JPEG of several frames, arithmetic coded or lossless, or of other blocks than 8 x 8 pixels")
+        for one in (LOSSLESS, HIERARCHICAL, ARITHMETIC, TWO_FRAMES, ENDS_EARLY, OF_NO_BANDS)
+    ]
+    + [(scanned(SCAN * 101), "it is a JPEG of more than 100 scans")],
+)
+def test_what_of_a_jpeg_is_not_taken_alone_nor_in_a_tiff(jpeg, reason):
+    assert jpeg not in (BASELINE, EXTENDED, scanned(b""))
     only = [(259, 3, 1, 7), (256, 4, 1, 23), (257, 4, 1, 17)]
-    for length in (0, len(jpeg)):
-        with pytest.raises(ValueError, match="it is a JPEG of "):
-            picture_file.opened(in_parts([0], *only, content=jpeg, length=length))
+    in_one = [in_parts([0], *only, content=jpeg, length=length) for length in (0, len(jpeg))]
+    for content in [jpeg, in_tiff(jpeg)] + in_one:
+        with pytest.raises(ValueError, match=reason):
+            picture_file.opened(content)
+
+
+@pytest.mark.parametrize("jpeg", [BASELINE, EXTENDED])
+def test_a_jpeg_in_a_tiff(jpeg):
+    image = picture_file.opened(in_tiff(jpeg))
+    assert image.crop((0, 17, 23, 34)).tobytes() == Image.open(io.BytesIO(jpeg)).tobytes()
+
+
+def of_size(jpeg, width, height):
+    """That says to have it."""
+    start = re.search(b"\xff[\xc0\xc2]\0", jpeg).start() + 5
+    return jpeg[:start] + struct.pack(">HH", height, width) + jpeg[start + 4 :]
+
+
+def of_jpegs(jpeg, *more, **options):
+    """A TIFF of 23 x 17 pixels, in so many parts, each of which is that one."""
+    count = options.pop("count", 1)
+    entries = [(259, 3, 1, 7), (256, 4, 1, 23), (257, 4, 1, 17)]
+    return in_parts([0] * count, *(entries + list(more)), content=jpeg * count, length=len(jpeg), **options)
+
+
+TILES = [(322, 3, 1, 16), (323, 3, 1, 32)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        of_jpegs(scanned(b"")),  # progressive
+        of_jpegs(BASELINE.replace(b"\xff\xd9", SCAN[:7] + b"\0\x3f\0\xff\xd9")),  # in two scans
+        of_jpegs(BASELINE[: BASELINE.index(b"\xff\xda")]),  # in none
+        of_jpegs(BASELINE.replace(b"\xff\xc0", b"\xff\xfe")),  # without a frame
+        of_jpegs(file_of(noise(), "JPEG")),  # three bands
+        of_jpegs(of_size(BASELINE, 23, 18)),
+        of_jpegs(of_size(BASELINE, 24, 17)),
+        of_jpegs(BASELINE, (278, 3, 1, 16), count=2),
+        of_jpegs(BASELINE, *TILES, count=2, part=TILE),
+        of_jpegs(of_size(BASELINE, 16, 33), *TILES, count=2, part=TILE),
+        of_jpegs(file_of(noise(), "JPEG"), (258, 3, 1, 8), (277, 3, 1, 3), (284, 3, 1, 2), count=3),  # of bands apart
+    ],
+)
+def test_a_jpeg_of_a_tiff_is_decoded_row_by_row_and_no_larger_than_its_part(content):
+    with pytest.raises(ValueError, match="it is a TIFF of JPEGs that are progressive, in several scans, or of another"):
+        picture_file.opened(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        of_jpegs(of_size(BASELINE, 23, 32), (278, 3, 1, 32)),  # the last of some has rows that aren't the picture's
+        of_jpegs(of_size(BASELINE, 23, 16), (278, 3, 1, 16), count=2),
+        of_jpegs(of_size(BASELINE, 16, 32), *TILES, count=2, part=TILE),
+        of_jpegs(BASELINE, (258, 3, 1, 8), (262, 3, 1, 2), (277, 3, 1, 3), (284, 3, 1, 2), count=3),
+    ],
+)
+def test_jpegs_of_a_tiff_s_strips_tiles_and_bands(content):
+    image = picture_file.opened(content)
+    image.load()
+    assert image.size == (23, 17)
 
 
 @pytest.mark.parametrize("compression", [2, 3, 4])
@@ -354,6 +426,17 @@ def test_a_jpeg_has_so_many_scans_and_no_more():
     picture_file.opened(scanned(SCAN * (100 - OWN))).load()
     with pytest.raises(ValueError, match="it is a JPEG of more than 100 scans"):
         picture_file.opened(scanned(SCAN * (101 - OWN)))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scans"), [(10000, 10000, 14), (5000, 2000, 100), (8192, 6144, 27), (65535, 65535, 1)]
+)
+def test_the_larger_a_jpeg_the_fewer_scans_it_has(width, height, scans):
+    content = of_size(file_of(noise("L"), "JPEG", progressive=True), width, height)
+    first = content.index(SCAN[:2])
+    bare(content[:first] + SCAN * scans + b"\xff\xd9")
+    with pytest.raises(ValueError, match="it is a JPEG of more than %d scans" % scans):
+        bare(content[:first] + SCAN * (scans + 1) + b"\xff\xd9")
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,10 @@ import re
 import struct
 from io import BytesIO
 
-_MOST_SCANS = 100  # of a JPEG, each of which is a walk over all pixels for ten bytes; usual are one to fourteen
-_JPEG_MARKER = re.compile(b"\xff[^\x00\xff\xd0-\xd7]")  # but for those that are amid a scan's data (T.81, B.1.1)
+from . import jpeg_segments
+
 _JPEG_ONCE = {0xE0, 0xEE}  # by which JFIF and Adobe tell what the colours are; Pillow keeps all that there are
-_JPEG_KEPT = _JPEG_ONCE.union(range(0xC0, 0xC8), (0xDA, 0xDB, 0xDD))
-_JPEG_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7)
-_JPEG_BY_ROWS = (0xC0, 0xC1)  # whose first scan has all bands
-_JPEG_ARITHMETIC = range(0xC8, 0xD0)  # of which a scan needs no data to make all coefficients others
+_JPEG_KEPT = _JPEG_ONCE.union(jpeg_segments.FRAMES, (0xC4, jpeg_segments.SCAN, 0xDB, 0xDD))
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _BMP_RUNS = (1, 2)  # run lengths, which may say to skip more than there is
 # Others than these are scaled in Python: levels from 0 to 255, grey ones to 65535. Whitespace has to end each number.
@@ -81,7 +78,7 @@ def _jpeg(content):
     whole, file, exif = memoryview(content), BytesIO(), b""
     kept, bands, in_first = set(_JPEG_KEPT), 0, 0
     at = file.write(whole[:2])
-    for marker, start, end in _segments(content):
+    for marker, start, end in jpeg_segments.of(content):
         if in_first:
             file.write(content[at:start].rstrip(b"\xff"))  # before a marker these are filling
         if marker in kept:
@@ -89,37 +86,13 @@ def _jpeg(content):
             kept -= _JPEG_ONCE & {marker}
         elif marker == 0xE1 and not exif and content[start + 4 : start + 9] == b"Exif\0":
             exif = content[start + 10 : end]
-        if marker in _JPEG_BY_ROWS:
+        if marker in jpeg_segments.BY_ROWS:
             bands = content[start + 9]
-        elif marker == 0xDA:
+        elif marker == jpeg_segments.SCAN:
             in_first = in_first or content[start + 4]
         at = end
     file.write(b"\xff\xd9" if marker else b"")
     return file, _orientation(exif), 0 < bands == in_first  # else libjpeg keeps the whole of it
-
-
-def _segments(content):
-    """(marker, start, end) of each segment of a JPEG but its first, the last one's marker is 0xD9, or 0 where the
-    content ends without. The walk is libjpeg's, so that it finds no scan that isn't counted here. Raises
-    ``ValueError``."""
-    at, scans, frames = 2, 0, 0
-    while True:
-        found = _JPEG_MARKER.search(content, at)
-        start = found.start() if found else len(content)
-        marker = content[start + 1] if found else 0
-        if marker in (0, 0xD9):
-            yield marker, start, start
-            return
-        at = start + 2
-        if marker not in (0x01, 0xD8):  # which have no length
-            at += max(2, struct.unpack_from(">H", content, at)[0])
-        scans += marker == 0xDA
-        frames += marker in _JPEG_FRAMES
-        if scans > _MOST_SCANS:
-            raise ValueError("it is a JPEG of more than %d scans" % _MOST_SCANS)
-        if frames > 1 or marker in _JPEG_ARITHMETIC:
-            raise ValueError("it is a JPEG of several frames, or arithmetic coded, which isn't taken")
-        yield marker, start, at
 
 
 def _gif(content):
@@ -209,10 +182,10 @@ def _check_parts(content, order, entries):
     if compression in _FAX and parts * down > min(_FAX_ROWS, 8 * len(content)):
         raise ValueError("it is a fax of %d rows, more than are taken or its bytes have" % (parts * down))
     if compression == 7:
+        most = (across, values(278, height)[0] if 273 in entries else down, 1 if is_planar else samples)
         for start, length in zip(offsets, lengths):
             end = start + (length or len(content) // parts)  # of a single one libtiff takes 0 for the rest of the file
-            for _ in _segments(content[start:end]):
-                pass  # what isn't taken is refused
+            jpeg_segments.check_part(content[start:end], *most)
 
 
 def _integers(content, order, entry):
