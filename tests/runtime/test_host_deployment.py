@@ -10,7 +10,7 @@ import pytest
 from modelproxy.formats import data_url, multipart
 from modelproxy.hosts import Unloadable, deployment, make
 from modelproxy.hosts.deployment import host as host_module
-from modelproxy.hosts.deployment import inputs, workspace
+from modelproxy.hosts.deployment import inputs, outputs, workspace
 from modelproxy.hosts.deployment.inputs import safe_name
 from modelproxy.hosts.deployment.outputs import disposition, media_type_of, preferred
 from modelproxy.messages import BadValue, Request
@@ -956,6 +956,52 @@ def test_files_are_found_where_nothing_is_specified(package, tmp_path):
     host = package(SPECIFIED + "data")
     for path in (str(tmp_path / "fixed.txt"), "../fixed.txt", "/etc/passwd", "", "\0"):
         assert value_of(ask(host, {"a": path})) == {"a": path}
+
+
+ECHO = """
+import pathlib
+
+class Deployment:
+    def request(self, data):
+        pathlib.Path("mask.txt").write_text("four")
+        return data
+
+    def %s(self, data):
+        return [self.request(item) for item in data]
+"""
+
+
+@pytest.mark.parametrize(
+    "text", ["a/" * 500000, "../" * 300000, "mask.txt/" * 100000, "\ud800", "a\0b", "\u0442" * 5000]
+)
+def test_a_text_of_the_caller_s_that_is_no_path_is_asked_for_once(package, monkeypatch, text):
+    """os.path.realpath asks for each of its parts, with a copy of all that stands before it."""
+    resolved = []
+    realpath = os.path.realpath
+    monkeypatch.setattr(outputs.os.path, "realpath", lambda path: resolved.append(path) or realpath(path))
+    host = package(ECHO % "other")
+    resolved.clear()
+    assert value_of(ask(host, {"text": text, "texts": [text] * 2})) == {"text": text, "texts": [text] * 2}
+    assert [path for path in resolved if len(path) > 500] == []
+
+
+@pytest.mark.parametrize("method", ["requests", "other"])
+def test_a_file_that_is_named_again_and_again_is_refused(package, monkeypatch, method):
+    """A caller's words, given back, may name it: each would become all of it."""
+    monkeypatch.setattr(outputs, "_MOST_AGAIN", 40)
+    host = package(ECHO % method)
+    url, upload = "data:text/plain;base64,Zm91cg==", ".files/0/f.bin"
+    assert value_of(ask(host, {"a": ["mask.txt"] * 10, "b": "mask.txt"})) == {"a": [url] * 10, "b": url}
+    mixed = {str(at): ["mask.txt", "no file"] for at in range(20)}
+    assert value_of(ask(host, dict(mixed, a="b"))) == dict(mixed, a="b")
+    for sent in (
+        {"a": ["mask.txt"] * 12},
+        {str(at): "mask.txt" for at in range(12)},
+        {"f": "data:;name=f.bin;base64,Zm91cg==", "labels": [upload] * 11},
+        [{"a": "mask.txt"}] * 12 if method == "requests" else {"a": [["mask.txt"]], "b": ["mask.txt"] * 12},
+    ):
+        told = value_of(ask(host, sent), 500)["error"]
+        assert "names the same files again and again, 40 bytes of them and more" in told
 
 
 @pytest.mark.parametrize(

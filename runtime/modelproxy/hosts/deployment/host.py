@@ -129,9 +129,10 @@ class Host:
         side = self._specification.output
         with Workspace(self._folder) as workspace:
             result = self._call(_stored(data, workspace), request)
+            files = outputs.Files(workspace.path)
             if isinstance(data, list) and isinstance(result, list):
-                return [outputs.value_of(item, side, workspace.path) for item in result]
-            return outputs.value_of(result, side, workspace.path)
+                return [outputs.value_of(item, side, files) for item in result]
+            return outputs.value_of(result, side, files)
 
     def _call(self, data, request):
         """What ``request`` returns, or ``requests``, which takes a list of them."""

@@ -15,11 +15,13 @@ from .values import File, Mismatch, checked, flaw_in, mismatch, name_of
 
 _JSON = "application/json"
 _FORM, _MIXED = "multipart/form-data", "multipart/mixed"
+# Bytes of files that one answer names more than once: by words of its caller's that it gives back, perhaps.
+_MOST_AGAIN = 8 * 1024 * 1024
 
 
-def value_of(result, side, directory):
-    """What ``request`` returned as a text, or as a dict of name → value with ``File`` for files. Raises ``Mismatch``
-    where it isn't what the specification says."""
+def value_of(result, side, files):
+    """What ``request`` returned as a text, or as a dict of name → value with ``File`` for files; ``files`` are the
+    ``Files`` of the request's directory. Raises ``Mismatch`` where it isn't what the specification says."""
     if isinstance(result, str) and side.type != "structured":
         return result
     wanted = "str" if side.is_plain else "dict"
@@ -30,7 +32,7 @@ def value_of(result, side, directory):
             wanted=wanted,
             got=type(result).__name__,
         )
-    return _loose(result, directory) if side.fields is None else _structured(result, side, directory)
+    return _loose(result, files) if side.fields is None else _structured(result, side, files.directory)
 
 
 def _structured(result, side, directory):
@@ -64,13 +66,12 @@ def _structured(result, side, directory):
     return value
 
 
-def _loose(result, directory):
+def _loose(result, files):
     value = {}
     for name, item in result.items():
-        items = _items(item)
-        if items and all(_inside(path, directory) for path in items):
-            files = [_found(str(name), _inside(path, directory), directory) for path in items]
-            value[name] = files if isinstance(item, (list, tuple)) else files[0]
+        found = files.named_by(_items(item), str(name))
+        if found:
+            value[name] = found if isinstance(item, (list, tuple)) else found[0]
             continue
         flaw = flaw_in({name: item}, "the output")
         if flaw:
@@ -85,12 +86,47 @@ def _items(values):
     return values if isinstance(values, (list, tuple)) else [values]
 
 
+class Files:
+    """The files in a request's own ``directory`` ("" for none) that its results name: each is read once."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self._known = {}
+        self._again = 0
+
+    def named_by(self, items, name):
+        """The ``File`` of each of the items, none at all where one of them names no file. Raises ``Mismatch``."""
+        paths = []
+        for item in items:
+            path = _inside(item, self.directory)
+            if not path:
+                return []
+            paths.append(path)
+        return [self._read(path, name) for path in paths]
+
+    def _read(self, path, name):
+        if path not in self._known:
+            self._known[path] = _found(name, path, self.directory)
+            return self._known[path]
+        self._again += len(self._known[path].content)
+        if self._again > _MOST_AGAIN:
+            sentence = "The deployment's result names the same files again and again, %d bytes of them and more."
+            raise Mismatch(sentence % _MOST_AGAIN, field=name)
+        return self._known[path]
+
+
 def _inside(value, directory):
     """The path of an existing file in the request's own directory, "" for any other value."""
-    if not directory or not isinstance(value, (str, os.PathLike)) or not value or "\0" in str(value):
+    if not directory or not isinstance(value, (str, os.PathLike)) or not value:
         return ""
-    path = os.path.realpath(os.path.join(directory, str(value)))
-    return path if path.startswith(directory + os.sep) and os.path.isfile(path) else ""
+    path = os.path.join(directory, str(value))
+    try:
+        if not os.path.isfile(path):  # before realpath, whose time is the square of a text's length
+            return ""
+    except ValueError:  # before Python 3.8: no path can have it
+        return ""
+    path = os.path.realpath(path)
+    return path if path.startswith(directory + os.sep) else ""
 
 
 def _found(name, value, directory):
