@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn, TypeAlias
 
-from modelwhisk.local.spray_json_parser import MOST_CONTAINERS, JsonError, explain
+from modelwhisk.local.spray_json_parser import MOST_CONTAINERS, JsonError, TooMany, explain
 
 Json: TypeAlias = "bool | Decimal | int | str | list[Json] | dict[str, Json] | None"
 
@@ -38,16 +38,18 @@ def parse(data: bytes | str, max_depth: int = MAX_DEPTH) -> Json:
     """The value that `data` states, numbers as `Decimal`; raises `JsonError` with the platform's own words."""
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        if "\uffff" in text or _is_deep_or_large(text, max_depth):
+        if "\uffff" in text or _is_deep(text, max_depth):
             raise _Suspect
         value: Json = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
+    except TooMany:  # or it would make so many before it knows
+        raise
     except (ValueError, RecursionError):
         value = explain(data, max_depth, MAX_NUMBER_CHARACTERS)
     return value
 
 
-def _is_deep_or_large(text: str, max_depth: int) -> bool:
-    """Whether a JSON text has `max_depth` levels, or too many containers; whatever of a text that is none."""
+def _is_deep(text: str, max_depth: int) -> bool:
+    """Whether a JSON text has `max_depth` levels, raises `TooMany`; whatever of a text that is none."""
     if text.count("[") + text.count("{") < max_depth:
         return False
     depth, opened, in_string = 0, 0, False
@@ -58,8 +60,10 @@ def _is_deep_or_large(text: str, max_depth: int) -> bool:
         elif not in_string and mark in "[{":
             depth += 1
             opened += 1
-            if depth >= max_depth or opened > MOST_CONTAINERS:
+            if depth >= max_depth:
                 return True
+            if opened > MOST_CONTAINERS:
+                raise TooMany(MOST_CONTAINERS)
         elif not in_string and mark in "]}":
             depth -= 1
     return False

@@ -31,6 +31,13 @@ class JsonError(ValueError):
     """The text is not JSON; the message is the platform's."""
 
 
+class TooMany(JsonError):
+    """There are more lists and objects than are read at a time, which is ours."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The local platform reads no more than {most} lists and objects at a time.")
+
+
 def explain(data: bytes | str, max_depth: int, max_number_characters: int) -> Any:
     """The value of `data`, slowly; raises `JsonError` where the platform does."""
     return _Parser(data, max_depth, max_number_characters).document()
@@ -76,7 +83,7 @@ class _Parser:
             return None
         self.containers += 1
         if self.containers > MOST_CONTAINERS:
-            raise JsonError(f"The local platform reads no more than {MOST_CONTAINERS} lists and objects at a time.")
+            raise TooMany(MOST_CONTAINERS)
         container: Any = {} if self.current == "{" else []
         self._advance()
         self._white_space()
