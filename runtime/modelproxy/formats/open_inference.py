@@ -18,9 +18,9 @@ _LENGTH = re.compile(r"[0-9]{1,18}\Z")  # no body has more bytes, and beyond 430
 # What would change an output's meaning: left unheeded, the client would take the wrong thing for its answer.
 _NOT_OFFERED = ("classification", "shared_memory_region", "shared_memory_byte_size", "shared_memory_offset")
 
-# What of compressed JSON is read, since each bracket may take 250 bytes of memory and each number 40: as much as the
-# platform's megabyte may make, or 8 times what was sent; so many arrays, objects or texts, or one for each byte.
-_MOST_JSON = 8 * 1024 * 1024
+# What of compressed JSON is read, since each bracket may take 250 bytes of memory and each number 40: as much as a
+# picture of 640 x 640 pixels has, or 8 times what was sent; so many arrays, objects or texts, or one for each byte.
+_MOST_JSON = 5 * 1024 * 1024
 _MOST_RATIO = 8
 _MOST_VALUES = 100000
 

@@ -44,7 +44,7 @@ _TABLES = {
 _READ = ("GET", "HEAD")
 # Bytes behind a compressed body, as zips have it: numbers shrink to a half or so, text to a tenth. The platform lets a
 # megabyte through, whose zeros would make a gigabyte.
-_MOST_INFLATED = 64 * 1024 * 1024
+_MOST_INFLATED = 16 * 1024 * 1024
 _MOST_RATIO = 8
 _LONGEST_EXAMPLE = 64
 
