@@ -10,7 +10,7 @@ import pytest
 
 Image = pytest.importorskip("PIL.Image")
 
-from modelproxy.formats import picture_file  # noqa: E402
+from modelproxy.formats import picture_file, picture_formats  # noqa: E402
 from modelproxy.formats.picture_formats import bare  # noqa: E402
 from PIL import ImageOps  # noqa: E402
 
@@ -302,6 +302,13 @@ ROW = zlib.compress(bytes(16))
 def test_no_part_of_a_tiff_is_unpacked_more_often_than_it_is_there(content, reason):
     with pytest.raises(ValueError, match=reason):
         picture_file.opened(content)
+
+
+def test_tags_of_no_use_are_not_even_collected():
+    """Of 65,535 with the same last bits each would be looked for among the others."""
+    own = {256, 257, 258, 262, 273, 279, 0x0112}
+    entries = [(tag, 3, 1, 1) for tag in range(1024, 65536, 4)]
+    assert set(picture_formats._entries(grey((0x0112, 3, 1, 6), *entries))[1]) == own
 
 
 def test_what_all_tags_share_is_copied_for_none():

@@ -214,13 +214,15 @@ def _turn(order, entries):
 
 
 def _entries(content):
-    """Byte order, and each tag's twelve bytes, of the first directory of a TIFF, which EXIF is, too. Of a tag that is
-    there twice the first counts. Raises ``struct.error``."""
+    """Byte order, and the twelve bytes of each tag of use, of the first directory of a TIFF, which EXIF is, too. Of a
+    tag that is there twice the first counts. Raises ``struct.error``."""
     order = "<" if content[:2] == b"II" else ">"
     start = struct.unpack_from(order + "I", content, 4)[0]
     found = {}
     for at in range(start + 2, start + 2 + 12 * struct.unpack_from(order + "H", content, start)[0], 12):
-        found.setdefault(struct.unpack_from(order + "H10x", content, at)[0], content[at : at + 12])
+        tag = struct.unpack_from(order + "H10x", content, at)[0]
+        if tag == _ORIENTATION or tag in _TIFF_TAGS:  # all 65,535 may be chosen so that a mapping gets slow
+            found.setdefault(tag, content[at : at + 12])
     return order, found
 
 
