@@ -819,6 +819,27 @@ def test_an_output_of_another_type_is_the_deployment_s_fault(package, capfd, ret
     assert why.split(" ")[0] in capfd.readouterr().out
 
 
+def test_no_words_of_the_caller_s_are_logged(package, monkeypatch, capfd):
+    """The deployment gives back what it was given, where its specification has something else."""
+    outputs = [field("n", "int"), field("f", "file", required=False), field("all", "array_int")]
+    host = package(SPECIFIED + "{'n': 3, 'all': [], **data}", output_fields=outputs)
+    unread = "The output field f is a file, and what the deployment returned can't be read: "
+    for sent, logged in (
+        ({"n": "my card"}, "The output field n must be int (a whole number); got string."),
+        ({"all": [1, "my card"]}, "The output field all[1] must be int (a whole number); got string."),
+        ({"f": "my card"}, unread),
+        ({"f": {"file": "my card\0"}}, unread),
+    ):
+        assert "my card" in value_of(ask(host, sent), 500)["error"]
+        out = capfd.readouterr().out
+        assert logged in out and "my card" not in out
+    monkeypatch.setattr(workspace.os, "makedirs", lambda path, mode: os.mkdir(path + "/none/my card"))
+    form = ask_form(host, ("more", b"1", "my card.txt"))
+    assert "The file my card.txt can't be stored" in value_of(form, 500)["error"]
+    out = capfd.readouterr().out
+    assert "A file can't be stored: No such file or directory." in out and "my card" not in out
+
+
 @pytest.mark.parametrize(
     "returned", ["{'a': {1, 2}}", "{'a': object()}", "{'a': b'x'}", "{3: 1}", "{'a': [open]}", "{'a': float('inf')}"]
 )

@@ -11,7 +11,7 @@ from .. import Unloadable
 from ..loading import module_in
 from . import inputs, outputs, specification
 from .openapi import document
-from .values import File
+from .values import File, Mismatch
 from .workspace import NoPlace, Workspace
 
 # In one list, for each of which ``request`` is called in a directory of its own; as many as a form may have parts.
@@ -100,8 +100,8 @@ class Host:
             if isinstance(value, list):
                 return outputs.as_json(value)
             return outputs.answer(value, request.header("accept"))
-        except (BadValue, NoPlace) as error:
-            log.line(str(error))
+        except (Mismatch, NoPlace) as error:
+            log.line(error.logged)
             return error_response(500, str(error), **getattr(error, "details", {}))
         except Exception as error:
             told = getattr(error, "public_error_message", None)

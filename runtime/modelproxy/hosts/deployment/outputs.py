@@ -145,9 +145,11 @@ def _found(name, value, directory):
         with open(path, "rb") as file:
             content = file.read()
     except (OSError, ValueError) as error:
+        sentence = "The output field %s is a file, and %s can't be read: %s."
+        why = getattr(error, "strerror", None) or error
         raise Mismatch(
-            "The output field %s is a file, and %r, which the deployment returned, can't be read: %s."
-            % (name, str(value)[:200], getattr(error, "strerror", None) or error),
+            sentence % (name, "%r, which the deployment returned," % str(value)[:200], why),
+            sentence % (name, "what the deployment returned", why),
             field=name,
             wanted="file",
         ) from None

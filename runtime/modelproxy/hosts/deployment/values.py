@@ -16,10 +16,12 @@ _KNOWN = ((bool, "bool"), (int, "int"), (float, "double"), (str, "string"), (dic
 
 
 class Mismatch(BadValue):
-    """A value that its field can't have; ``details`` name the field, what was wanted and what was got."""
+    """A value that its field can't have; ``details`` name the field, what was wanted and what was got. ``logged`` is
+    the sentence without the value: it may have a caller's words."""
 
-    def __init__(self, sentence, **details):
+    def __init__(self, sentence, logged="", **details):
         BadValue.__init__(self, sentence)
+        self.logged = logged or sentence
         self.details = details
 
 
@@ -81,8 +83,10 @@ def _fits(element, value):
 def mismatch(field, side, where, value, wanted):
     got = name_of(value)
     shown = " %s" % repr(value)[:60] if isinstance(value, (bool, int, float, str)) else ""
+    sentence = "The %s field %s must be %s; got %s" % (side, where, wanted, got)
     return Mismatch(
-        "The %s field %s must be %s; got %s%s." % (side, where, wanted, got, shown),
+        "%s%s." % (sentence, shown),
+        sentence + ".",
         field=field.name,
         wanted=field.data_type,
         got=got,

@@ -12,7 +12,15 @@ PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - in it each request mak
 
 
 class NoPlace(Exception):
-    """A file can't be stored, since nothing here can be written to."""
+    """A file can't be stored, since nothing here can be written to. ``logged`` is the sentence without its name, which
+    is the caller's."""
+
+    def __init__(self, name, error):
+        Exception.__init__(
+            self,
+            "The file %s can't be stored: %s. Give the container a writable /tmp with enough room." % (name, error),
+        )
+        self.logged = "A file can't be stored: %s." % (error.strerror or error)
 
 
 class Workspace:
@@ -69,10 +77,7 @@ class Workspace:
             with open(path, "wb") as stored:
                 stored.write(file.content)
         except OSError as error:
-            raise NoPlace(
-                "The file %s can't be stored: %s. Give the container a writable /tmp with enough room."
-                % (file.name, error)
-            ) from None
+            raise NoPlace(file.name, error) from None
         return path
 
 
