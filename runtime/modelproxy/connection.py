@@ -12,7 +12,20 @@ class Connection:
     """``since`` is the ``monotonic()`` time at which it began what it does, or to wait; ``moved`` how many bytes came
     or went meanwhile, and ``last`` when one did last; ``expires`` when patience ends."""
 
-    __slots__ = ("descriptor", "expires", "keep", "last", "moved", "out", "peer", "reader", "since", "socket", "state")
+    __slots__ = (
+        "ahead",
+        "descriptor",
+        "expires",
+        "keep",
+        "last",
+        "moved",
+        "out",
+        "peer",
+        "reader",
+        "since",
+        "socket",
+        "state",
+    )
 
     READING, WRITING, LINGERING = range(3)
 
@@ -24,6 +37,7 @@ class Connection:
         self.state = self.READING
         self.out = None  # pieces still to be written; in LINGERING the number of bytes thrown away
         self.keep = False
+        self.ahead = False  # whether its client sent more than will be read
         self.begin(patience)
 
     def begin(self, patience):
@@ -67,6 +81,13 @@ class Connection:
         poll = select.poll()
         poll.register(self.descriptor, 0)  # a hang-up and an error are told of unasked
         return bool(poll.poll(0))
+
+    def has_sent_more(self):
+        """True where something has come after the request that is answered: its client didn't wait for the answer, or
+        sends no more."""
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        return not self.reader.idle or bool(poll.poll(0))
 
     def hang_up(self):
         """Closes the socket, and the connection too where a process that the model forked meanwhile has a copy."""

@@ -29,6 +29,9 @@ from .reader import QUIETLY, READ_AT_ONCE, Reader, Refused
 
 MAX_CONNECTIONS = 256  # that come or wait
 MAX_WAITING = 256  # requests for the model
+# That wait, beyond which no request is taken that a client sent ahead of the answer to its last: they are here already
+# when an answer makes room, before all who come, and would shut these out for as long as the model takes for them all.
+MAX_AHEAD = 16
 ACCEPT_AGAIN_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
@@ -315,7 +318,10 @@ class Server:
             connection.begin(self._read_timeout if connection.out else self._keep_alive)
             self._connections[connection.descriptor] = connection
             self._poll.register(connection.descriptor, select.POLLOUT if connection.out else _READABLE)
-            self._take_pipelined(connection)
+            if connection.ahead and not connection.out:
+                self._read_no_more(connection)
+            else:
+                self._take_pipelined(connection)
         if self._closing:
             for connection in list(self._connections.values()):
                 connection.expires = min(connection.expires, monotonic() + LAST_SECONDS)
@@ -337,6 +343,9 @@ class Server:
     def reply(self, connection, head, reply):
         """Sends an answer from the thread that has the connection: at once what the socket takes, the rest later."""
         connection.keep = bool(self._keep_alive) and head.keep_alive and not self._closing
+        connection.ahead = connection.keep and len(self._away) > MAX_AHEAD and connection.has_sent_more()
+        if connection.ahead:
+            connection.keep = False  # RFC 9112 section 9.3.2: the client sends the rest again
         pieces = http1.rendered(head, reply, connection.keep)
         size = sum(map(len, pieces))
         try:
@@ -344,8 +353,8 @@ class Server:
         except BlockingIOError:
             sent = 0
         except OSError:  # the client is gone; what it asked for has been done
-            sent, connection.keep = size, False
-        if sent == size and not connection.keep:
+            sent, connection.keep, connection.ahead = size, False, False
+        if sent == size and not (connection.keep or connection.ahead):
             self.drop(connection)
             return
         if sent < size:
@@ -364,8 +373,7 @@ class Server:
             self._wake()
 
     def _refuse(self, connection, refused):
-        """Answers a request that the application doesn't get. Where it wasn't read to its end, reads on a little
-        before it closes, or the client would see a reset instead of the answer (RFC 9112 section 9.6)."""
+        """Answers a request that the application doesn't get."""
         if refused.whole:
             self._let_go(connection)
             self._away.add(connection)
@@ -373,6 +381,15 @@ class Server:
             return
         try:
             connection.socket.sendmsg(http1.rendered(refused.head, refused.reply, False), (), QUIETLY)
+        except OSError:
+            self._close(connection)
+            return
+        self._read_no_more(connection)
+
+    def _read_no_more(self, connection):
+        """Ends a connection whose answer is sent and whose client sent more than was read: throws away what comes for a
+        little while before it closes, or the client would see a reset instead of the answer (RFC 9112 section 9.6)."""
+        try:
             connection.socket.shutdown(_socket.SHUT_WR)
         except OSError:
             self._close(connection)
@@ -395,12 +412,15 @@ class Server:
         if connection.out:
             return
         connection.out = None
-        if self._closing or not connection.keep:
+        if self._closing or not (connection.keep or connection.ahead):
             self._close(connection)
+            return
+        self._poll.modify(connection.descriptor, _READABLE)
+        if connection.ahead:
+            self._read_no_more(connection)
             return
         connection.state = Connection.READING
         connection.begin(self._keep_alive)
-        self._poll.modify(connection.descriptor, _READABLE)
         self._take_pipelined(connection)
 
     def _close(self, connection):

@@ -532,6 +532,51 @@ def test_no_more_than_so_many_wait_for_the_model(monkeypatch):
         assert split(running.ask(post(b"y"))) == (200, b"1 y")
 
 
+@pytest.mark.parametrize("target", [b"/", b"/large"], ids=["answered at once", "answered later"])
+def test_those_who_pipeline_shut_nobody_out(monkeypatch, target):
+    """All their requests are here before anybody else comes, and each is sent far more than is read in one go."""
+    monkeypatch.setattr(server_module, "MAX_WAITING", 3)
+    monkeypatch.setattr(server_module, "MAX_AHEAD", 2)
+    ahead = post(b"x", target) + post(b"x") * 5000
+    with Running(read_timeout=60, keep_alive=60) as running:
+        go_on = threading.Event()
+        running.application.work = lambda job: go_on.wait(10)
+        clients = []
+        for number in range(3):
+            clients.append(running.connect())
+            clients[-1].sendall(ahead)
+            while len(running.server._away) <= number:
+                time.sleep(0.01)
+        refused = running.connect()
+        refused.sendall(post(b"y") * 5000)
+        wire = rest_of(refused)
+        assert wire.count(b"HTTP/1.1") == wire.count(b"HTTP/1.1 503") == 1
+        go_on.set()
+        wire = rest_of(clients[0])
+        assert wire.count(b"HTTP/1.1") == wire.count(b"Connection: close\r\n") == 1  # and it is whole
+        assert wire.endswith(b"1 x" if target == b"/" else b"x" * 20000000)
+        assert split(running.ask(post(b"y", extra=b"Connection: close\r\n"))) == (200, b"1 y")
+        for connection in [*clients, refused]:
+            connection.close()
+
+
+def test_those_who_ask_one_after_the_other_are_kept_however_many_wait(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_AHEAD", 0)
+    with Running(keep_alive=5) as running, running.connect() as connection:
+        for _ in range(3):
+            connection.sendall(post(b"x"))
+            assert answers(connection, 1) == [(200, b"1 x")]
+
+
+def test_who_sends_no_more_gets_the_answer_however_many_wait(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_AHEAD", 0)
+    with Running(keep_alive=60) as running, running.connect() as connection:
+        running.application.work = lambda job: time.sleep(0.2)
+        connection.sendall(post(b"x"))
+        connection.shutdown(socket.SHUT_WR)
+        assert split(rest_of(connection)) == (200, b"1 x")
+
+
 @pytest.mark.parametrize("slow_to", ["send", "take", "leave"])
 def test_those_who_are_slow_shut_nobody_out(monkeypatch, slow_to):
     """However many they are, and though each moves a byte from time to time where it can."""
@@ -856,6 +901,16 @@ def test_a_refusal_of_a_client_that_has_gone(idle):
     idle._connections[connection.descriptor] = connection
     idle._poll.register(connection.descriptor, select.POLLIN)
     idle._refuse(connection, Refused(None, error_reply(400, "no")))
+    assert not idle._connections
+    assert ours.fileno() == -1
+
+
+def test_a_client_that_has_gone_is_not_read_on(idle):
+    ours = socket.socket()  # never connected: shutdown fails as after a reset
+    connection = Connection(ours, "192.0.2.7", None, 0)
+    idle._connections[connection.descriptor] = connection
+    idle._poll.register(connection.descriptor, select.POLLIN)
+    idle._read_no_more(connection)
     assert not idle._connections
     assert ours.fileno() == -1
 
