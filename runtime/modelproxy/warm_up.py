@@ -46,7 +46,10 @@ def _answered(status):
 
 def _parameters(text, inputs):
     """The parameters of a plain call: JSON as it stands or from a file, or a file for the model's one file input."""
+    name = text[:80]
     if not text.startswith(("{", "[")):
+        if ".." in text.split("/"):  # the setting may come with /init
+            raise BadValue("%s isn't in the model's folder" % name)
         try:
             with open(text, "rb") as file:
                 content = file.read()
@@ -60,4 +63,4 @@ def _parameters(text, inputs):
     try:
         return json.loads(text)
     except ValueError as error:
-        raise BadValue("%s isn't JSON: %s" % (text[:80], error)) from None
+        raise BadValue("%s isn't JSON: %s" % (name, error)) from None

@@ -92,12 +92,20 @@ def test_a_function_gets_the_parameters(warmed):
         ("{", "couldn't be made: { isn't JSON"),
         ("digit.png", "digit.png is no .json file, and the model isn't known to take one file"),
         ("[1, 2]", "was answered with status 200"),
+        ("../secret.json", "couldn't be made: ../secret.json isn't in the model's folder"),
+        ("a/../../secret.json", "couldn't be made: a/../../secret.json isn't in the model's folder"),
+        ("a..b.json", "couldn't be made: a..b.json isn't JSON: "),
     ],
 )
 def test_what_can_t_be_made_of_it_is_said(warmed, tmp_path, monkeypatch, text, said):
-    (tmp_path / "digit.png").write_bytes(b"\x89PNG")
-    monkeypatch.chdir(tmp_path)
-    assert said in warmed(text, Model())
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "digit.png").write_bytes(b"\x89PNG")
+    for file in (tmp_path / "secret.json", folder / "a..b.json"):
+        file.write_text("hunter2")
+    monkeypatch.chdir(folder)
+    told = warmed(text, Model())
+    assert said in told and "hunter2" not in told
 
 
 def test_a_function_has_no_path(warmed):
