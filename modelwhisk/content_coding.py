@@ -21,7 +21,7 @@ MOST_GROWTH = 100
 # characters all take what its widest takes, and there are some copies of it on the way to a screen or a file.
 _JSON = re.compile(rb"[\s\0\xef\xbb\xbf\xfe\xff]*[\[{\"]")
 _MEMORY = {b"[": 250, b"{": 250, b":": 100, b",": 60}
-_MOST_MEMORY = 8 * HARMLESS
+MOST_MEMORY = 8 * HARMLESS
 _WIDEST = ((re.compile(rb"[\xf0-\xf4]"), 4), (re.compile(rb"[\xc4-\xef]"), 2))  # in UTF-8
 _COPIES, _MOST_TEXT = 3, 4 * HARMLESS
 
@@ -47,6 +47,7 @@ class Body:
             raise Undecodable(f"it comes in {', '.join(codings)[:100]}, where {ACCEPTED} alone was asked for")
         self._window_bits = _WINDOW_BITS[codings[0]] if codings else None
         self._most = most
+        self._most_memory = MOST_MEMORY * min(1, most / HARMLESS)
         self._came = 0
         self._content = bytearray()
         self._member: zlib._Decompress | None = None
@@ -87,11 +88,18 @@ class Body:
         return bytes(self._content)
 
     def _refuse_json_of_much(self) -> None:
-        values = sum(self._content.count(sign) * each for sign, each in _MEMORY.items())
-        width = next((each for wide, each in _WIDEST if wide.search(self._content)), 1)
-        text = len(self._content) * width * _COPIES
-        if values > max(_MOST_MEMORY, MOST_GROWTH * self._came) or text > max(_MOST_TEXT, MOST_GROWTH * self._came):
+        values, text = memory_of(self._content)
+        if values > max(self._most_memory, MOST_GROWTH * self._came) or text > max(
+            _MOST_TEXT, MOST_GROWTH * self._came
+        ):
             raise Undecodable(f"{self._came:,} bytes of it hold more values and text than any model's answer")
+
+
+def memory_of(content: bytes | bytearray) -> tuple[int, int]:
+    """The bytes of memory that JSON may take: its values, and its text with the copies of it."""
+    values = sum(content.count(sign) * each for sign, each in _MEMORY.items())
+    width = next((each for wide, each in _WIDEST if wide.search(content)), 1)
+    return values, len(content) * width * _COPIES
 
 
 def inflated(content: bytes) -> bytes:

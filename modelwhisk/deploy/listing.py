@@ -30,32 +30,33 @@ def list_actions(*, whisk: OpenWhisk, as_json: bool, everything: bool) -> None:
     """List the models that are deployed."""
     listed = [action for action in whisk.list_actions() if everything or action.kind == "blackbox"]
     with ThreadPoolExecutor(_REQUESTS) as pool:
-        whole = [action for action in pool.map(lambda action: _whole(whisk, action), listed) if action is not None]
-    actions = sorted(whole, key=lambda action: action.path)
+        told = [facts for facts in pool.map(lambda action: _told(whisk, action), listed) if facts is not None]
+    actions = sorted(told, key=lambda facts: str(facts["name"]))
     if as_json:
-        write_json([_facts(whisk, action) for action in actions])
+        write_json(actions)
         return
     if not actions:
         console(stderr=True).print("Nothing is deployed. `modelwhisk deploy NAME IMAGE` does it.")
         return
     table = _table("name", "image", "web", "memory>", "timeout>", "version", "updated")
-    for action in actions:
-        limits = action.limits
+    for facts in actions:
+        limits = facts["limits"]
         table.add_row(
-            Text(action.path, "bold"),
-            action.image or action.kind,
-            action.web,
-            f"{limits.memory} MB",
-            f"{(limits.timeout or 0) / 1000:g} s",
-            action.version,
-            _ago(action.updated),
+            Text(facts["name"], "bold"),
+            facts["image"] or facts["kind"],
+            facts["web"],
+            f"{limits.get('memory')} MB",
+            f"{limits.get('timeout', 0) / 1000:g} s",
+            facts["version"],
+            _ago(facts["updated"]),
         )
     console().print(table)
 
 
-def _whole(whisk: OpenWhisk, action: Action) -> Action | None:
+def _told(whisk: OpenWhisk, action: Action) -> dict[str, Any] | None:
+    """What is shown of an action; the whole of each may be a megabyte."""
     try:
-        return whisk.get_action(action.full_name)
+        return _facts(whisk, whisk.get_action(action.full_name))
     except NotFound:  # deleted since it was listed
         return None
 

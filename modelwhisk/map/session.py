@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from modelwhisk.map.output import Output
 from modelwhisk.map.results import Format, Results, ResultsInUse
 from modelwhisk.map.runner import Result, Runner, Shrink
 from modelwhisk.map.summary import Summary
-from modelwhisk.openwhisk import OpenWhiskError
+from modelwhisk.openwhisk import Activation, OpenWhisk, OpenWhiskError
 from modelwhisk.shown_text import Console
 
 _INTERRUPTED, _USAGE = 130, 2
@@ -209,17 +210,22 @@ class Session:
         deadline = time.monotonic() + _RECORDS_PATIENCE
         end = time.monotonic() + _LIST_SECONDS
         while True:
-            records = []
-            with contextlib.suppress(OpenWhiskError):
-                for page in range(_MOST_PAGES):
-                    found = endpoint.platform.list_activations(name, limit=_PAGE, skip=page * _PAGE, since=since)
-                    records += found
-                    if len(found) < _PAGE or time.monotonic() > end:
-                        break
-            self._summary.charge(records)
+            self._summary.charge(_records(endpoint.platform, name, since, end))
             if self._summary.cold_starts is not None or time.monotonic() > deadline:
                 return
             time.sleep(0.5)
+
+
+def _records(platform: OpenWhisk, name: str, since: int, end: float) -> Iterator[Activation]:
+    """An action's records in lists, a page of them in memory at a time; fewer where the platform refuses more."""
+    with contextlib.suppress(OpenWhiskError):
+        for page in range(_MOST_PAGES):
+            found = platform.list_activations(name, limit=_PAGE, skip=page * _PAGE, since=since)
+            last = len(found) < _PAGE or time.monotonic() > end
+            yield from found
+            if last:
+                return
+            del found  # before the next page comes
 
 
 def checked_rows(rows: list[Row], interface: Interface) -> list[Row]:

@@ -69,13 +69,17 @@ class Summary:
         return ordered[min(len(ordered) - 1, max(0, -(-int(part * 1000) * len(ordered) // 1000) - 1))]
 
     def charge(self, records: Iterable[Record]) -> None:
-        """Takes cold starts and GB-seconds from the platform's own records, where they are all of ours."""
-        found = {record.id: record for record in records if record.id in self.activations}
+        """Takes cold starts and GB-seconds from the platform's own records, where they are all of ours; keeps none."""
+        found = {
+            record.id: (record.init_time, record.duration, record.memory)
+            for record in records
+            if record.id in self.activations
+        }
         if not self.activations or len(found) < len(self.activations):
             return
-        self.cold_starts = sum(record.init_time is not None for record in found.values())
-        if all(record.duration is not None and record.memory is not None for record in found.values()):
-            spent = sum((record.duration or 0) * (record.memory or 0) for record in found.values())
+        self.cold_starts = sum(init_time is not None for init_time, _, _ in found.values())
+        if all(duration is not None and memory is not None for _, duration, memory in found.values()):
+            spent = sum((duration or 0) * (memory or 0) for _, duration, memory in found.values())
             self.gb_seconds = spent / 1000 / _MB_PER_GB
 
     def estimate(self, memory: int | None) -> None:

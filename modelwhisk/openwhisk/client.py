@@ -12,6 +12,7 @@ from urllib.parse import quote
 import requests
 import urllib3
 
+from modelwhisk.content_coding import HARMLESS, MOST_MEMORY, memory_of
 from modelwhisk.openwhisk.errors import NotFound, OpenWhiskError, error_of_exception, error_of_response
 from modelwhisk.openwhisk.records import (
     Action,
@@ -35,7 +36,11 @@ _CALL_SECONDS = 75.0
 # The most that a list gives at once (core/controller, `whisk.entity.list-max`).
 _PAGE = 200
 _MOST_LISTED = 100_000  # a namespace has hundreds
+# All of a list is kept, so it may take no more memory than a single answer: 65,000 entities of a kilobyte.
+_MOST_KEPT = MOST_MEMORY
 _POLL_SECONDS = 0.5
+# An action without its code: a megabyte of parameters, one of annotations. `list` asks for eight of them at a time.
+_MOST_OF_ACTION = HARMLESS // 8
 Found = TypeVar("Found")
 Make = Callable[[Json], Found]  # raises Malformed for what is no such thing
 
@@ -69,6 +74,7 @@ class OpenWhisk:
         self.settings = settings
         user, _, key = settings.auth.partition(":")
         self._session = open_session(settings, (user, key), retries)
+        self._actions = open_session(settings, (user, key), retries, _MOST_OF_ACTION)
         # A 503 of a model's is an answer, and asking again would run it again.
         self._anonymous = open_session(settings, lambda request: request, retries.new(status=0, read=False))
         self._own_namespaces: list[str] | None = None
@@ -99,12 +105,14 @@ class OpenWhisk:
 
     def close(self) -> None:
         self._session.close()
+        self._actions.close()
         self._anonymous.close()
 
     # Actions
 
     def get_action(self, name: str) -> Action:
-        return self._told(Action.from_json, "GET", self._path("actions", name), params={"code": "false"})
+        response = self._send("GET", self._path("actions", name), params={"code": "false"}, session=self._actions)
+        return self._made(Action.from_json, self._succeeded(response))
 
     def find_action(self, name: str) -> Action | None:
         """The action, or None where there is none of that name."""
@@ -273,12 +281,21 @@ class OpenWhisk:
         return "/api/v1/web/" + "/".join(quote(part, safe="") for part in parts)
 
     def _pages(self, path: str, make: Make[Found]) -> Iterator[Found]:
-        """What a list has, whole; raises OpenWhiskError where the platform gives the same page again and again."""
+        """What a list has, whole; raises OpenWhiskError where the platform gives the same page again and again, or more
+        than can be kept."""
         skip = 0
-        seen: set[str] = set()
+        kept = 0
+        seen: set[int] = set()
         while skip < _MOST_LISTED:
-            page = self._told(_each(_keyed(make)), "GET", path, params={"limit": _PAGE, "skip": skip})
-            fresh = {text: item for item, text in page if text not in seen}
+            response = self._succeeded(self._send("GET", path, params={"limit": _PAGE, "skip": skip}))
+            kept += sum(memory_of(response.content))
+            if kept > _MOST_KEPT:
+                raise OpenWhiskError(
+                    f"{self.settings.host} lists more than can be kept, after {len(seen):,} things.",
+                    advice="They are long beyond what they are listed for, as by annotations of megabytes.",
+                )
+            page = self._made(_each(_keyed(make)), response)
+            fresh = {key: item for item, key in page if key not in seen}
             seen |= fresh.keys()
             yield from fresh.values()
             if len(page) < _PAGE:
@@ -300,10 +317,12 @@ class OpenWhisk:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Json] | None = None,
     ) -> Found:
-        response = self._send(method, path, params=params, body=body)
+        return self._made(make, self._succeeded(self._send(method, path, params=params, body=body)))
+
+    def _succeeded(self, response: requests.Response) -> requests.Response:
         if response.status_code != 200:
             raise error_of_response(response, self.settings.origin)
-        return self._made(make, response)
+        return response
 
     def _made(self, make: Make[Found], response: requests.Response) -> Found:
         try:
@@ -354,9 +373,9 @@ def _each(make: Make[Found], most: int = _PAGE) -> Make[list[Found]]:
     return lambda value: [make(item) for item in checked(value, list, "what it lists")[:most]]
 
 
-def _keyed(make: Make[Found]) -> Make[tuple[Found, str]]:
-    """With the item's text, by which two that are the same are known."""
-    return lambda item: (make(item), json.dumps(item, sort_keys=True))
+def _keyed(make: Make[Found]) -> Make[tuple[Found, int]]:
+    """With the hash of the item's text, by which two that are the same are known."""
+    return lambda item: (make(item), hash(json.dumps(item, sort_keys=True)))
 
 
 def _result_of(value: Json) -> Json:

@@ -16,6 +16,7 @@ Json: TypeAlias = Any
 Kind = TypeVar("Kind")
 
 _LONG = 2**63  # what the platform's own numbers are below
+_LONGEST = 1000  # characters of a name: the platform's own have 256 at most, an image's some 700
 _LAST_MS = 253_402_300_799_999  # of the year 9999, where dates end
 _KINDS: dict[type, str] = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
 
@@ -43,12 +44,14 @@ def _writable(value: Json) -> Json:
 
 
 def _field(value: Json, name: str, kind: type[Kind]) -> Kind:
-    return checked(checked(value, dict, "the record").get(name), kind, name)
+    found = checked(checked(value, dict, "the record").get(name), kind, name)
+    if isinstance(found, str) and len(found) > _LONGEST:
+        raise Malformed(f"{name} has more than {_LONGEST:,} characters")
+    return found
 
 
 def _optional(value: Json, name: str, kind: type[Kind]) -> Kind | None:
-    found = checked(value, dict, "the record").get(name)
-    return None if found is None else checked(found, kind, name)
+    return None if checked(value, dict, "the record").get(name) is None else _field(value, name, kind)
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Action:
             package=package or None,
             version=_optional(value, "version", str) or "",
             updated=_time(value, "updated"),
-            kind=_optional(exec_, "kind", str) or str(annotations.get("exec", "")),
+            kind=_optional(exec_, "kind", str) or str(annotations.get("exec", ""))[:_LONGEST],
             image=_optional(exec_, "image", str),
             limits=Limits.from_json(value.get("limits") or {}),
             annotations=annotations,

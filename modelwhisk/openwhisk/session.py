@@ -25,20 +25,24 @@ _PIECE = 65_536  # bytes
 _WHOLE_SECONDS = 120.0
 
 
-def open_session(settings: Settings, auth: Any, retries: urllib3.Retry) -> requests.Session:
+def open_session(settings: Settings, auth: Any, retries: urllib3.Retry, most: int | None = None) -> requests.Session:
     """A session whose key is `auth`: set in any case, so that a ~/.netrc doesn't add another; proxies and authorities
-    are the environment's."""
+    are the environment's. Its answers have `most` bytes at most, where that is told."""
     session = requests.Session()
     session.auth = auth
     session.cert = settings.certificate
     session.headers["Accept-Encoding"] = ACCEPTED
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(max_retries=retries, pool_maxsize=64))
+        session.mount(scheme, _Adapter(most or _MOST, max_retries=retries, pool_maxsize=64))
     return session
 
 
 class _Adapter(HTTPAdapter):
     """Reads each body here, before anything else of requests does, which would undo any coding without a bound."""
+
+    def __init__(self, most: int, **options: Any) -> None:
+        self._most = most
+        super().__init__(**options)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Makes the pool of connections, whose answers have an end."""
@@ -60,7 +64,7 @@ class _Adapter(HTTPAdapter):
         response = super().send(request, *args, **kwargs)
         raw = response.raw
         try:
-            body = Body(response.headers.get("Content-Encoding", ""), _MOST)
+            body = Body(response.headers.get("Content-Encoding", ""), self._most)
             for piece in raw.stream(_PIECE, decode_content=False):
                 body.add(piece)
             response.raw = io.BytesIO(body.whole())

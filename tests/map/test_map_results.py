@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import random
+import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 
+from modelwhisk.map import session
 from modelwhisk.map.inputs import rows_of
 from modelwhisk.map.results import Line, Results, ResultsInUse, parse_line
 from modelwhisk.map.summary import Summary
+from modelwhisk.openwhisk import Activation
 
 FORMS = pytest.mark.parametrize("form", ["jsonl", "csv"])
 LINES = [
@@ -172,6 +177,33 @@ def test_summary():
     summary.estimate(512)
     assert summary.gb_seconds == pytest.approx(5.0)
     assert json.loads(json.dumps(summary.as_json()))["gb_seconds_estimated"] is True
+
+
+def test_a_summary_keeps_a_page_of_records_at_a_time():
+    def page(name, *, limit, skip, since):
+        limits = {"key": "limits", "value": {"memory": 512}}
+        ids = range(skip, skip + limit if skip < 1_000 else skip)
+        return [
+            Activation.from_json(
+                {
+                    "activationId": f"{number:032x}",
+                    "duration": 2_000,
+                    "annotations": [limits],
+                    "logs": [f"{number:5000}"],
+                }
+            )
+            for number in ids
+        ]
+
+    summary = Summary()
+    for number in range(1_000):
+        summary.add(Line({"n": number}, 200, 1.0, activation=f"{number:032x}"))
+    tracemalloc.start()
+    summary.charge(session._records(SimpleNamespace(list_activations=page), "x", 0, math.inf))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (summary.cold_starts, summary.gb_seconds) == (0, 1_000.0)
+    assert most < 2_500_000  # of 5,000,000 in all
 
 
 def test_results_go_through_no_link_of_another_s(tmp_path, monkeypatch):

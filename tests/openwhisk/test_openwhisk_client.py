@@ -84,6 +84,22 @@ def test_a_platform_that_lists_without_end_is_not_asked_without_end(
     assert len(platform.refusals["GET packages/"]) == 45
 
 
+def test_a_list_takes_no_more_memory_than_one_answer(
+    whisk: OpenWhisk, platform: LittleOpenWhisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = itertools.count()
+
+    def page() -> tuple[int, list[dict[str, Any]]]:
+        note = [{"key": "note", "value": "x" * 5_000}]
+        return 200, [{"name": f"p{next(names)}", "namespace": "guest", "annotations": note} for _ in range(200)]
+
+    monkeypatch.setattr(client, "_MOST_KEPT", 12_000_000)  # of text, three copies
+    platform.refusals["GET packages/"] = [page() for _ in range(10)]
+    with pytest.raises(OpenWhiskError, match=r"lists more than can be kept, after 600 things\.\n.*annotations"):
+        whisk.list_packages()
+    assert len(platform.refusals["GET packages/"]) == 6
+
+
 def test_invocations(whisk: OpenWhisk, platform: LittleOpenWhisk) -> None:
     whisk.put_action("r1", BODY)
     platform.models["r1"] = lambda path, value: Outcome(result={"got": value})
@@ -216,6 +232,7 @@ def test_whatever_a_platform_tells_is_a_record_or_an_error_with_a_message(
         ({"name": None}, "name is missing"),
         ({"namespace": 5}, "namespace is not text"),
         ({"limits": {"timeout": "60 s"}}, "timeout is not a whole number"),
+        ({"version": "1" * 1_001}, "version has more than 1,000 characters"),
         ({"updated": 10**18}, "updated is not a time"),
         ({"annotations": {"web-export": True}}, "annotations is not a list"),
         ({"parameters": [{"value": 1}]}, "key is missing"),

@@ -348,6 +348,19 @@ def test_no_coding_of_an_answer_fills_the_memory(
         assert most < 1.7 * content_coding.HARMLESS
 
 
+@pytest.mark.parametrize("told", [b'"' + b"x" * 9_000_000 + b'"', b"[" + b"{}," * 400_000 + b"0]"])
+def test_of_an_action_no_more_is_read_than_one_may_have(told: bytes) -> None:
+    """`list` asks for eight at a time."""
+    body = b'{"name": "a", "namespace": "guest", "annotations": [{"key": "a", "value": ' + told + b"}]}"
+    tracemalloc.start()
+    with answering("gzip", gzip.compress(body)) as (address, _), OpenWhisk(Settings(address, KEY)) as whisk:
+        with pytest.raises(OpenWhiskError, match=r"larger than|more values and text"):
+            whisk.get_action("a")
+        most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 0.3 * content_coding.HARMLESS
+
+
 def test_a_map_of_millions_of_pixels_is_an_answer() -> None:
     body = content_coding.Body("gzip")
     body.add(gzip.compress(b"[" + b"0," * 8_294_400 + b"0]"))  # of 3840 by 2160
