@@ -4,6 +4,8 @@ compiling a graph, reading weights that are mapped, importing what a first predi
 
 import base64
 import json
+import os
+import stat
 from time import monotonic
 
 from . import log, plain_action
@@ -33,10 +35,10 @@ def _called(settings, host, mount):
         request = Request("GET", quoted_path(path), query, [("host", "localhost")], b"", mount)
         return _answered(host.handle(request).status)
     if hasattr(host, "invoke"):
-        return _answered(host.invoke(_parameters(text, None)).shown)
+        return _answered(host.invoke(_parameters(text, None, settings.max_body)).shown)
     path = settings.path or host.default_path
     inputs = host.describe(mount, path.partition("?")[0])
-    request = plain_action.request(_parameters(text, inputs), inputs, mount, {}, path)
+    request = plain_action.request(_parameters(text, inputs, settings.max_body), inputs, mount, {}, path)
     return _answered(host.handle(request).status)
 
 
@@ -44,23 +46,37 @@ def _answered(status):
     return "was answered with status %d" % status
 
 
-def _parameters(text, inputs):
+def _parameters(text, inputs, most):
     """The parameters of a plain call: JSON as it stands or from a file, or a file for the model's one file input."""
-    name = text[:80]
-    if not text.startswith(("{", "[")):
-        if ".." in text.split("/"):  # the setting may come with /init
-            raise BadValue("%s isn't in the model's folder" % name)
-        try:
-            with open(text, "rb") as file:
-                content = file.read()
-        except OSError as error:
-            raise BadValue("%s can't be read: %s" % (text, error.strerror)) from None
-        if not text.endswith(".json"):
-            if inputs is None or len(inputs.files) != 1:
-                raise BadValue("%s is no .json file, and the model isn't known to take one file" % text)
-            return {name: base64.b64encode(content).decode("ascii") for name in inputs.files}
-        text = content.decode("utf-8", "replace")
+    if text.startswith(("{", "[")):
+        return _of_json(text, text[:80])
+    content = _content(text, most)
+    if text.endswith(".json"):
+        return _of_json(content.decode("utf-8", "replace"), text)
+    if inputs is None or len(inputs.files) != 1:
+        raise BadValue("%s is no .json file, and the model isn't known to take one file" % text)
+    return {name: base64.b64encode(content).decode("ascii") for name in inputs.files}
+
+
+def _content(name, most):
+    """Of a file in the model's folder, ``most`` bytes at most. Its name may come with /init: none leads out of the
+    folder but by a link of the image's own, and what has no end isn't read."""
+    if ".." in name.split("/"):
+        raise BadValue("%s isn't in the model's folder" % name)
+    try:
+        if not stat.S_ISREG(os.stat(name).st_mode):
+            raise BadValue("%s is no file" % name)
+        with open(name, "rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise BadValue("%s can't be read: %s" % (name, error.strerror)) from None
+    if len(content) > most:
+        raise BadValue("%s has more than %d bytes (MODELPROXY_MAX_BODY)" % (name, most))
+    return content
+
+
+def _of_json(text, name):
     try:
         return json.loads(text)
-    except ValueError as error:
+    except ValueError as error:  # which tells where, and nothing of what is there
         raise BadValue("%s isn't JSON: %s" % (name, error)) from None

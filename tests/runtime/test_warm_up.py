@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 
 import pytest
 from modelproxy.messages import Response, Result
@@ -42,8 +43,8 @@ class Function:
 
 @pytest.fixture
 def warmed(capfd):
-    def warmed(text, model):
-        warm_up(Settings({"MODELPROXY_WARM_UP": text}), model, MOUNT)
+    def warmed(text, model, **environ):
+        warm_up(Settings(dict(environ, MODELPROXY_WARM_UP=text)), model, MOUNT)
         return capfd.readouterr().out
 
     return warmed
@@ -125,3 +126,23 @@ def test_a_file_s_bytes_arrive_whole(warmed, tmp_path, monkeypatch):
     model = Model(Inputs("POST", "/model/predict", "json", ["audio"]))
     warmed("sound.wav", model)
     assert base64.b64decode(json.loads(model.requests[0].body.decode("ascii"))["audio"]) == data
+
+
+@pytest.mark.parametrize("content", ["SECRET=hunter2", '{"a": SECRET}', '{"SECRET": "hunter2"} SECRET', '["\\SECRET"]'])
+def test_what_a_file_says_is_not_logged(warmed, tmp_path, monkeypatch, content):
+    (tmp_path / "sample.json").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    said = warmed("sample.json", Model())
+    assert "couldn't be made: sample.json isn't JSON: " in said
+    assert "column" in said
+    assert "SECRET" not in said and "hunter2" not in said
+
+
+def test_what_is_read_is_a_file_of_a_request_s_size(warmed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.json")
+    assert "couldn't be made: pipe.json is no file" in warmed("pipe.json", Model())
+    (tmp_path / "sample.json").write_text('["hello"]')
+    assert "answered with status 200" in warmed("sample.json", Model(), MODELPROXY_MAX_BODY="9")
+    said = warmed("sample.json", Model(), MODELPROXY_MAX_BODY="8")
+    assert "couldn't be made: sample.json has more than 8 bytes (MODELPROXY_MAX_BODY)" in said
