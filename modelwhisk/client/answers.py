@@ -27,6 +27,7 @@ _LONGEST_HEADER = 8_192  # characters that a parameter is looked for in, which t
 _LONGEST_NAME, _LONGEST_ENDING = 200, 20  # bytes of a file's name; most systems have 255, for what we add, too
 _LONGEST_PAGE = 16_384  # bytes of an error that are looked at for its message
 _LONGEST_ERROR = 1_048_576  # bytes of one whose JSON is read for it
+_LONGEST_GARBLED = 1_048_576  # bytes of a text that may not be in its charset: most decoders take 0.2 us for each such
 _ACTIVATION = re.compile(r"[0-9A-Za-z-]{1,64}")
 _DURATION = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
@@ -120,7 +121,12 @@ class Reply:
                     self.status, f"no JSON, though it says so: {problem}", self.activation, self.body
                 ) from (problem)
         if self.is_text:
-            return _text(self.body, _parameter(self.headers.get("content-type", ""), "charset"))
+            charset = _parameter(self.headers.get("content-type", ""), "charset")
+            try:
+                return _text(self.body, charset)
+            except UnicodeError as problem:
+                told = f"a long text that isn't in {charset}, though it says so"
+                raise ModelError(self.status, told, self.activation, self.body) from problem
         if not self.body and not self.content_type:
             return None
         return Binary(self.body, self.content_type, self.file_name)
@@ -267,8 +273,11 @@ def _parameter(header: str, name: str) -> str:
 
 
 def _text(content: bytes, charset: str) -> str:
-    """The text, in UTF-8 where there is no such charset."""
-    return content.decode(codec(charset) or "utf-8", "replace")
+    """The text, in UTF-8 where there is no such charset; what isn't in it is replaced, in a long text of another charset
+    a `UnicodeError`."""
+    known = codec(charset) or "utf-8"
+    strict = known not in ("utf-8", "ascii") and len(content) > _LONGEST_GARBLED
+    return content.decode(known, "strict" if strict else "replace")
 
 
 def _stated(value: Any) -> str:

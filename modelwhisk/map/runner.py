@@ -19,6 +19,7 @@ from modelwhisk.nested_json import is_too_deep
 from modelwhisk.own_folder import OwnFolder
 
 _ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "audio/wav": ".wav", "text/plain": ".txt"}
+_LONGEST_TEXT = 1_048_576  # bytes: in a line its characters take up to 4 bytes each, and there are ten copies on the way
 Shrink = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -34,8 +35,8 @@ class Result:
 class Runner:
     """Runs rows through a model with `jobs` at a time.
 
-    Answers that are no JSON and no text, or JSON too deep for a line, become files in `folder`. `shrink` may change
-    inputs before they are sent.
+    Answers that are no JSON and no text, JSON too deep for a line, or a text too long for one, become files in `folder`.
+    `shrink` may change inputs before they are sent.
     """
 
     def __init__(
@@ -118,7 +119,9 @@ class Runner:
 
 
 def _answer(reply: Reply) -> Answer:
-    """The answer as it is kept; JSON that is nested too deeply to be read or written by its bytes alone."""
+    """The answer as it is kept; by its bytes alone a long text, and JSON nested too deeply to be read or written."""
+    if reply.is_text and len(reply.body) > _LONGEST_TEXT:
+        return Binary(reply.body, reply.content_type, reply.file_name)
     try:
         answer = reply.value()
         deep = is_too_deep(answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 import httpx
 import pytest
@@ -68,6 +69,19 @@ def test_no_answer_goes_into_a_folder_behind_another_s_link(tmp_path, monkeypatc
     monkeypatch.setattr(os, "geteuid", lambda: me)
     assert runner._save(row, Binary(b"theirs", "", "x.pth")).read_bytes() == b"theirs"
     assert len(list((tmp_path / "mine").iterdir())) == 1
+
+
+@pytest.mark.parametrize(("longer", "kept"), [(0, ("answer", None)), (1, ("file", ".txt"))])
+def test_a_text_too_long_for_a_line_is_a_file(tmp_path, longer, kept):
+    """60 MB with one emoji took 3 GB on their way into a table."""
+    (row,) = rows_of([{"n": 1}])
+    body = "\U0001f600".encode() + b"a" * (2**20 - 4 + longer)
+    reply = Reply(200, httpx.Headers({"content-type": "text/plain; charset=utf-8"}), body)
+    line = Runner(Calls("http://model"), None, tmp_path, 1)._line(row, {"n": 1}, reply)
+    if kept[0] == "answer":
+        assert (line.answer.encode(), line.file) == (body, None)
+    else:
+        assert (line.answer, Path(line.file).suffix, Path(line.file).read_bytes()) == (None, kept[1], body)
 
 
 def test_an_error_of_any_length_is_a_line_that_can_be_read(tmp_path, monkeypatch):
