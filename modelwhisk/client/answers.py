@@ -273,8 +273,8 @@ def _parameter(header: str, name: str) -> str:
 
 
 def _text(content: bytes, charset: str) -> str:
-    """The text, in UTF-8 where there is no such charset; what isn't in it is replaced, in a long text of another charset
-    a `UnicodeError`."""
+    """The text, in UTF-8 where there is no such charset. What isn't in its charset is replaced; in a long text that
+    isn't in UTF-8 it is a `UnicodeError`."""
     known = codec(charset) or "utf-8"
     strict = known not in ("utf-8", "ascii") and len(content) > _LONGEST_GARBLED
     return content.decode(known, "strict" if strict else "replace")

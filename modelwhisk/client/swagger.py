@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
-from modelwhisk.client.errors import InterfaceError
+from modelwhisk.client.errors import InterfaceError, listed
 from modelwhisk.client.interface import PLAIN, Field, Form, Interface, Kind, Place
 from modelwhisk.client.references import Object, References
 
@@ -48,7 +48,7 @@ def _predict_path(paths: Object) -> str:
 
 
 def _listed(paths: Object) -> str:
-    return ", ".join(sorted(map(str, paths))) or "none at all"
+    return listed(sorted(map(str, paths))) if paths else "none at all"
 
 
 def bound_of(value: object) -> float | None:
@@ -66,9 +66,9 @@ class _Reader:
 
     def read(self, path: str, method: str, shared: Object) -> Interface:
         operation = shared[method]
-        listed = (*shared.get("parameters", ()), *operation.get("parameters", ()))
+        stated = (*shared.get("parameters", ()), *operation.get("parameters", ()))
         # A name stands once in each place; what the operation says of it counts (OpenAPI 3.0.3, "Operation Object").
-        parameters = {(one.get("in"), one.get("name")): one for one in map(self._references.resolved, listed)}
+        parameters = {(one.get("in"), one.get("name")): one for one in map(self._references.resolved, stated)}
         inputs, form, whole = self._parameters(parameters.values())
         if "requestBody" in operation:  # OpenAPI 3
             body_inputs, form, whole = self._request_body(self._references.resolved(operation["requestBody"]))
@@ -171,7 +171,7 @@ class _Reader:
                     for field in self._properties(self._references.resolved(schema))
                 ]
                 return fields, form, False
-        raise InterfaceError(f"predictions take {', '.join(content) or 'no known type'}, which has no fields")
+        raise InterfaceError(f"predictions take {listed(content) if content else 'no known type'}, which has no fields")
 
     def _outputs(self, operation: Object) -> tuple[tuple[Field, ...], tuple[str, ...]]:
         responses = operation.get("responses", {})

@@ -69,4 +69,4 @@ def console(*, stderr: bool = False) -> Console:
     Colours go where the output is no terminal, or `NO_COLOR` is set.
     """
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 1000)
+    return Console(stderr=stderr, width=None if stream.isatty() else 1000)

@@ -34,14 +34,13 @@ class Failure(click.ClickException):
         self.status = status
 
     def show(self, file: IO[Any] | None = None) -> None:
-        console = Console(file=file, stderr=file is None, highlight=False, soft_wrap=True)
+        console = Console(file=file, stderr=file is None, soft_wrap=True)
         console.print(Text.assemble(("Error: ", "bold red"), self.message))
         for line in self.advice.splitlines():
             console.print(Text(f"  {line}"))
         if self.log:
             console.print(Text("The log:", "bold"))
-            for line in self.log:
-                console.print(Text(f"  {line}", "dim"))
+            console.write_lines((f"  {line}" for line in self.log), "dim")
         if self.activation:
             console.print(Text(f"Activation {self.activation}", "dim"))
 

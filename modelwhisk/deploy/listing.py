@@ -9,7 +9,6 @@ from shlex import quote
 from typing import Any
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from modelwhisk.deploy import names
@@ -18,6 +17,7 @@ from modelwhisk.deploy.connection import console, platform_command, write_json
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.deploy.wait import patience_for, wait_until_ready
 from modelwhisk.openwhisk import Action, Activation, NotFound, OpenWhisk
+from modelwhisk.shown_text import Table
 
 # Lists don't tell images; so many are asked for at a time.
 _REQUESTS = 8

@@ -105,5 +105,5 @@ def _print(out: Console, activation: Activation) -> None:
     out.print(heading, soft_wrap=True)
     error = error_text(activation.result)
     if error:
-        out.print(Text(f"  {error}", "red"), soft_wrap=True)
+        out.write_lines([f"  {error}"], "red")
     out.write_lines(f"  {line}" for line in log_lines(activation.logs))

@@ -17,6 +17,8 @@ from modelwhisk.deploy.wait import Ready
 from modelwhisk.openwhisk import Action, OpenWhisk
 from modelwhisk.shown_text import Console
 
+_MOST_AWAITED = 200  # characters of what is waited for, by the platform's words: they are drawn ten times a second
+
 
 class Report:
     """Told what happens; says it to people or machines."""
@@ -106,7 +108,11 @@ class TextReport(Report):
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
         with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as progress:
             task = progress.add_task(action.path)
-            yield lambda text: progress.update(task, description=f"{action.path}: {text}")
+
+            def tell(text: str) -> None:
+                progress.update(task, description=f"{action.path}: {' '.join(text.split())[:_MOST_AWAITED]}")
+
+            yield tell
 
     def ready(self, ready: Ready) -> None:
         loading = "warm" if ready.init_milliseconds is None else f"{ready.init_milliseconds / 1000:.1f} s of it loading"

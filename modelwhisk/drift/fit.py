@@ -70,7 +70,7 @@ class Fit:
 
     def _failure(self, message: str, status: int = _FAILED) -> int:
         text = f"modelwhisk drift fit: {message}"
-        self._console.print(text, style="red", highlight=False, soft_wrap=True)
+        self._console.print(text, style="red", soft_wrap=True)
         return status
 
     def _interrupted(self) -> int:

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from modelwhisk import adapter
 from modelwhisk.drift.inputs import Given
 from modelwhisk.drift.reference import Made
 from modelwhisk.drift.thresholds import Calibration
-from modelwhisk.shown_text import Console
+from modelwhisk.shown_text import Console, Table
 
 _SHOWN = 10
 # By how much more than was promised may be beyond a threshold before it is worth a word.

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from modelwhisk import adapter
 from modelwhisk.drift.thresholds import check_told
 from modelwhisk.nested_json import TooDeep, is_too_deep
-from modelwhisk.shown_text import Console, json_indented, json_shown
+from modelwhisk.shown_text import Console, Table, json_indented, json_shown
 
 _INDENTED = 1_000_000  # characters: by its indentation a stranger's could grow a thousandfold
 
@@ -23,12 +22,12 @@ def show_reference(path: Path, *, as_json: bool) -> int:
         reference = opened.Reference(path, check=False)
         reference.verify()
     except (opened.Refused, OSError) as problem:
-        notes.print(str(problem), style="red", highlight=False, soft_wrap=True)
+        notes.print(str(problem), style="red", soft_wrap=True)
         return 1
     about = reference.about
     if as_json:
         if is_too_deep(about):
-            notes.print(f"{path}: {TooDeep()}", style="red", highlight=False, soft_wrap=True)
+            notes.print(f"{path}: {TooDeep()}", style="red", soft_wrap=True)
             return 1
         print(json_indented(about, _INDENTED) or json_shown(about))
         return 0
@@ -36,7 +35,7 @@ def show_reference(path: Path, *, as_json: bool) -> int:
         check_told(about)
         table = _table(reference)
     except (AttributeError, KeyError, TypeError, ValueError) as problem:  # checksummed, but by whom?
-        notes.print(f"{path} lacks what belongs into a reference: {problem!r}", style="red", highlight=False)
+        notes.print(f"{path} lacks what belongs into a reference: {problem!r}", style="red")
         return 1
     Console().print(table)
     return 0

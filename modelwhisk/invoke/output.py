@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import sys
@@ -12,7 +13,7 @@ from rich.syntax import Syntax
 
 from modelwhisk.client.answers import Reply, unused
 from modelwhisk.invoke import terminal
-from modelwhisk.shown_text import Console, json_indented, shown
+from modelwhisk.shown_text import MOST_STYLED, Console, json_indented, shown
 
 _ENDINGS = {
     "image/png": ".png",
@@ -21,9 +22,8 @@ _ENDINGS = {
     "audio/wav": ".wav",
     "application/zip": ".zip",
 }
-# Characters of JSON that are still indented, and that are still coloured, which takes a kilobyte for each value.
-_INDENTED = 1_000_000
-_COLOURED = 50_000
+_INDENTED = 1_000_000  # characters of JSON that are still indented, and bytes that are read for it
+_PIECE = 65_536  # bytes of what is longer that are made characters at a time, which may take 4 bytes each
 
 
 def write(reply: Reply, out: str | None, stdout: TextIO, notes: Console) -> None:
@@ -52,22 +52,31 @@ def _to_file(reply: Reply, path: Path, notes: Console) -> None:
         path = unused(path / name_of(reply))  # never over a file: the name is the model's choice
     path.write_bytes(reply.body)
     kind = reply.content_type or "an unknown type"
-    notes.print(f"{len(reply.body):,} bytes of {kind} in {path}", highlight=False, markup=False, soft_wrap=True)
+    notes.print(f"{len(reply.body):,} bytes of {kind} in {path}", soft_wrap=True)
 
 
 def _to_terminal(reply: Reply, stdout: TextIO) -> None:
-    text = reply.body.decode("utf-8", "replace")
-    if reply.is_json:
+    if reply.is_json and len(reply.body) <= _INDENTED:
+        text = reply.body.decode("utf-8", "replace")
         with contextlib.suppress(ValueError, RecursionError):
             text = json_indented(json.loads(text), _INDENTED) or text
         text = shown(text)
-        if len(text) < _COLOURED:
+        if len(text) < MOST_STYLED:  # each value that is coloured takes a kilobyte
             coloured = Syntax(text, "json", theme="ansi_dark", background_color="default").highlight(text)
             # Unbroken, so that what is copied from the terminal is still JSON.
             Console(file=stdout).print(coloured, soft_wrap=True, end="")
             return
-    text = shown(text)
-    stdout.write(text if text.endswith("\n") else text + "\n")
+        stdout.write(text if text.endswith("\n") else text + "\n")
+    else:
+        _pieces_to_terminal(reply.body, stdout)
+
+
+def _pieces_to_terminal(body: bytes, stdout: TextIO) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for start in range(0, len(body), _PIECE):
+        stdout.write(shown(decoder.decode(body[start : start + _PIECE])))
+    end = shown(decoder.decode(b"", final=True))
+    stdout.write(end if body.endswith(b"\n") else end + "\n")
 
 
 def _show_picture(reply: Reply, stdout: TextIO) -> bool:
@@ -90,7 +99,7 @@ def tell(reply: Reply, notes: Console) -> None:
     if reply.activation:
         parts.append(f"activation {reply.activation}")
     parts += [f"{name} {milliseconds:.1f} ms" for name, milliseconds in reply.timing.items()]
-    notes.print(", ".join(parts), style="dim", highlight=False, markup=False, soft_wrap=True)
+    notes.print(", ".join(parts), style="dim", soft_wrap=True)
 
 
 def stderr() -> Console:

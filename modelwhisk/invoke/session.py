@@ -51,7 +51,7 @@ def run(options: Mapping[str, Any]) -> int:
 
 
 def _failed(notes: Console, message: str, status: int) -> int:
-    notes.print(f"modelwhisk invoke: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    notes.print(f"modelwhisk invoke: {message}", style="red", soft_wrap=True)
     return status
 
 
@@ -112,4 +112,4 @@ class _Call:
         return shrunk(self._asked, shrink_picture, limit)
 
     def _tell(self, sleep: Sleep) -> None:
-        self._notes.print(f"{sleep.reason}: waiting {sleep.seconds:.1f} s", style="dim", highlight=False)
+        self._notes.print(f"{sleep.reason}: waiting {sleep.seconds:.1f} s", style="dim")

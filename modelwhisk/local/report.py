@@ -68,7 +68,7 @@ class TextReport(Report):
     """For people; the colours go where the output is no terminal, or `NO_COLOR` is set."""
 
     def __init__(self, secret: str | None = None) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = Console(soft_wrap=True)
         self._secret = secret
 
     def serving(self, action: Action, url: str) -> None:
@@ -96,12 +96,12 @@ class TextReport(Report):
         self._console.print(line)
 
     def activation(self, activation: Activation) -> None:
-        # At once and as they are, or a long log keeps the platform from its other calls.
+        # At once and as they are, or a long log or error keeps the platform from its other calls.
         self._console.write_lines(f"  {activation.container} {log.text}" for log in activation.logs)
         if activation.outcome is None:
             self._console.print(f"  {activation.container} answered 503: the platform drops such a call", style="red")
         elif not activation.outcome.keeps_container:
-            self._console.print(f"  {activation.outcome.status.value}: {_error(activation)}", style="red")
+            self._console.write_lines([f"  {activation.outcome.status.value}: {_error(activation)}"], "red")
 
     def removed(self, processes: Sequence[int], containers: Sequence[str]) -> None:
         if processes or containers:

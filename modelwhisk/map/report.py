@@ -16,11 +16,10 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
 
 from modelwhisk.map.summary import Summary
-from modelwhisk.shown_text import Console
+from modelwhisk.shown_text import Console, Table
 
 
 class _Rate(ProgressColumn):
@@ -45,7 +44,7 @@ class Bar:
 
     def say(self, text: str) -> None:
         """Shows a line above the bar."""
-        self._progress.console.print(text, style="yellow", markup=False, highlight=False)
+        self._progress.console.print(text, style="yellow")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from modelwhisk.nested_json import is_too_deep
 from modelwhisk.own_folder import OwnFolder
 
 _ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "audio/wav": ".wav", "text/plain": ".txt"}
-_LONGEST_TEXT = 1_048_576  # bytes: in a line its characters take up to 4 bytes each, and there are ten copies on the way
+_LONGEST_TEXT = 1_048_576  # bytes: in a line each character may take 4, in each of ten copies on the way
 Shrink = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -35,7 +35,7 @@ class Result:
 class Runner:
     """Runs rows through a model with `jobs` at a time.
 
-    Answers that are no JSON and no text, JSON too deep for a line, or a text too long for one, become files in `folder`.
+    Answers that are no JSON and no text, JSON too deep for a line, or text too long for one, become files in `folder`.
     `shrink` may change inputs before they are sent.
     """
 

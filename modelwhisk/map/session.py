@@ -116,7 +116,7 @@ class Session:
             return self._cut_off()
 
     def _failure(self, message: str, status: int = 1) -> int:
-        self._console.print(f"modelwhisk map: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(f"modelwhisk map: {message}", style="red", soft_wrap=True)
         return status
 
     def _cut_off(self) -> int:

@@ -36,6 +36,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 from little_openwhisk import KEY, Outcome, little_openwhisk
+from rich.segment import Segments
 from rich.text import Text
 
 from modelwhisk import content_coding
@@ -63,6 +64,7 @@ from modelwhisk.drift import embedding, local_model
 from modelwhisk.drift.declaration import Candidate
 from modelwhisk.invoke import output
 from modelwhisk.local import container_client
+from modelwhisk.local.outcome import ContainerReply, of_run
 from modelwhisk.local.report import TextReport
 from modelwhisk.openwhisk import (
     Action,
@@ -75,7 +77,7 @@ from modelwhisk.openwhisk import (
     session,
 )
 from modelwhisk.openwhisk.errors import error_of_response
-from modelwhisk.shown_text import Console, json_shown, shown
+from modelwhisk.shown_text import Console, Table, json_shown, shown
 
 STEERING = "\x1b]0;title\x07\x1b[2J\x9b31m\x85\x90\u202egnp.exe\u2066\x7f\x00"
 
@@ -122,13 +124,74 @@ def test_what_a_model_logs_and_what_its_error_says(monkeypatch: pytest.MonkeyPat
     assert is_harmless(told.getvalue())
 
 
-def test_a_log_of_many_lines_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    record = {"activationId": "1", "name": "a", "namespace": "n", "start": 1, "end": 2, "logs": [""] * 100_000}
-    out, printed = Console(file=io.StringIO()), []
-    monkeypatch.setattr(Console, "print", lambda *words, **_: printed.append(words))
+def test_a_log_and_an_error_of_many_lines_are_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = {
+        "activationId": "1",
+        "name": "a",
+        "namespace": "n",
+        "start": 1,
+        "end": 2,
+        "logs": [""] * 100_000,
+        "response": {"status": "whisk internal error", "success": False, "result": {"error": "\n" * 100_000}},
+    }
+    out, printed, print_one = Console(file=io.StringIO()), [], Console.print
+
+    def print_counted(*words: Any, **options: Any) -> None:
+        printed.append(type(words[1]))
+        print_one(*words, **options)
+
+    monkeypatch.setattr(Console, "print", print_counted)
     logs._print(out, Activation.from_json(record))
-    assert len(printed) == 1
-    assert out.file.getvalue() == "  \n" * 100_000  # type: ignore[attr-defined]
+    assert printed == [Text, Segments, Segments]
+    assert out.file.getvalue().endswith("  " + "\n" * 100_001 + "  \n" * 100_000)  # type: ignore[attr-defined]
+
+
+def test_lines_may_have_a_style() -> None:
+    out = Console(file=io.StringIO(), force_terminal=True, color_system="standard")
+    out.write_lines(["a", STEERING], "red")
+    said = out.file.getvalue()  # type: ignore[attr-defined]
+    assert said.startswith("\x1b[31ma\n")
+    assert is_harmless(re.sub(r"\x1b\[[0-9;]*m", "", said))
+
+
+@pytest.mark.parametrize("words", ["\n" * 300_000, "\t\u4e00\n" * 100_000, "\t" * 300_000, "a" * 300_000])
+@pytest.mark.parametrize("style", [None, "red"])
+def test_of_a_text_without_end_rich_is_given_the_beginning(words: str, style: str | None) -> None:
+    """A megabyte of line ends took half a minute and 800 MB, one of letters the square of its length."""
+    said = []
+    for given in (words, Text(words, "bold")):
+        out = Console(file=io.StringIO(), width=1000)
+        out.print(given, style=style, soft_wrap=True)
+        said.append(out.file.getvalue())  # type: ignore[attr-defined]
+    beginning, _, more = said[0].partition("… and ")
+    kept = len(words) - int(more.replace(",", "").removesuffix(" more characters\n"))
+    assert said[0] == said[1]
+    assert beginning.split() == words[:kept].split()
+    assert 49_000 < kept < 50_000
+
+
+def test_nothing_is_read_into_what_others_wrote() -> None:
+    out = Console(file=io.StringIO(), force_terminal=True, color_system="standard")
+    out.print("12 'a' http://x :smiley: [b]")
+    assert out.file.getvalue() == "12 'a' http://x :smiley: [b]\n"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("words", ["\n" * 300_000, "\t" * 300_000, "\t\u4e00\n" * 100_000])
+def test_what_a_table_tells_is_a_name_in_one_line(words: str) -> None:
+    out, table = Console(file=io.StringIO(), width=1000), Table("name", "other")
+    table.add_row(words, Text("red", "red"))
+    table.add_row(Text(words), None)
+    out.print(table)
+    said = out.file.getvalue()  # type: ignore[attr-defined]
+    assert said.count("299,0") == 2
+    assert len(said.splitlines()) < 20
+
+
+def test_a_failure_of_any_length_is_shown() -> None:
+    told = io.StringIO()
+    Failure("\n" * 300_000, "try again", log=["\t" * 300_000, "the end"]).show(told)
+    assert " more characters\n  try again\nThe log:\n  \t" in told.getvalue()
+    assert told.getvalue().endswith("\t\n  the end\n")
 
 
 @pytest.mark.parametrize("vector", ["[1, 2, " + "9" * 400 + "]", "[" * 700 + "1" + "]" * 700])
@@ -163,14 +226,15 @@ def test_the_emulator_s_report_takes_no_markup(capsys: pytest.CaptureFixture[str
 def test_the_emulator_writes_a_model_s_log_without_a_look_at_each_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of an activation's 10 MB, empty lines took half a minute, in which all others waited."""
+    """Of an activation's 10 MB, empty lines took half a minute, in which all others waited; of its error, too."""
     monkeypatch.setattr(Text, "__init__", lambda *_, **__: pytest.fail("rich has been asked"))
     lines = [SimpleNamespace(text=f"[b]{number}{STEERING}") for number in range(3)]
-    activation = SimpleNamespace(logs=lines, container="c", outcome=SimpleNamespace(keeps_container=True))
-    TextReport().activation(activation)  # type: ignore[arg-type]
+    outcome = of_run(ContainerReply(200, f"\t\u4e00\n{STEERING}"))
+    TextReport().activation(SimpleNamespace(logs=lines, container="c", outcome=outcome))  # type: ignore[arg-type]
     said = capsys.readouterr().out
     assert is_harmless(said)
-    assert [line[:8] for line in said.splitlines()] == ["  c [b]0", "  c [b]1", "  c [b]2"]
+    assert [line[:8] for line in said.splitlines()[:3]] == ["  c [b]0", "  c [b]1", "  c [b]2"]
+    assert "developer error: " in said.splitlines()[3]
 
 
 @pytest.mark.parametrize("words", ["x[/b]", "[link=file:///etc/passwd]click[/link]", STEERING])
@@ -184,6 +248,19 @@ def test_a_deployment_s_progress_takes_no_markup(words: str) -> None:
     said = report._err.file.getvalue()  # type: ignore[attr-defined]
     assert "\x1b]" not in said
     assert words.replace(STEERING, "title") in said
+
+
+def test_a_deployment_s_progress_is_a_line() -> None:
+    """It is drawn ten times a second, and what the platform answers may be a megabyte."""
+    action = Action.from_json({"name": "m", "namespace": "guest"})
+    with OpenWhisk(Settings("http://127.0.0.1:1", KEY)) as whisk:
+        report = DeployReport(whisk)
+        report._err = Console(file=Terminal(), force_terminal=True, width=1000)
+        with report.progress(action) as tell:
+            tell("a\n" * 300_000)
+    said = report._err.file.getvalue()  # type: ignore[attr-defined]
+    assert "m: a a a a" in said
+    assert len(said) < 5_000
 
 
 def test_json_on_a_terminal_stays_json() -> None:
@@ -656,6 +733,18 @@ def test_any_charset_may_be_named(charset: str) -> None:
     assert isinstance(file_name_of(f"attachment; filename*={charset}''hello%5c%5d.txt"), str)
 
 
+@pytest.mark.parametrize("charset", ["cp1252", "utf-7", "iso8859-6"])
+def test_a_long_text_in_a_charset_that_lacks_its_bytes_is_none(charset: str) -> None:
+    """61 kB in gzip took 14 seconds in which no other call of the same loop went on."""
+    garbled = b"\x81\xff" * 600_000
+    with pytest.raises(ModelError, match=f"a long text that isn't in {charset}"):
+        reply(garbled, content_type=f"text/plain; charset={charset}").value()
+    assert len(reply(b"a" * 2_000_000, content_type=f"text/plain; charset={charset}").value()) == 2_000_000
+    assert "\ufffd" in reply(b"a\xff\x81", content_type=f"text/plain; charset={charset}").value()
+    for fast in ("utf-8", "ascii", "unknown"):
+        assert len(reply(garbled, content_type=f"text/plain; charset={fast}").value()) == len(garbled)
+
+
 def test_a_name_in_a_charset() -> None:
     assert file_name_of("attachment; filename*=UTF-8''%e2%82%ac.txt") == "€.txt"
     assert file_name_of("attachment; filename*=undefined''a%41.txt") == "aA.txt"
@@ -1035,6 +1124,58 @@ def test_an_answer_on_a_terminal_takes_no_more_than_it_is_worth(levels: int) -> 
 def test_json_on_a_terminal_is_indented() -> None:
     assert shown_on_a_terminal(b'{"a":[1,"\xc2\x9b"]}') == '{\n  "a": [\n    1,\n    "\\u009b"\n  ]\n}\n'
     assert shown_on_a_terminal(b"[1, 2") == "[1, 2\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("\U0001f600".encode() + b"a" * 8_000_000, "text/plain"),
+        ("\U0001f600".encode() + b"\x01" * 8_000_000, "text/plain"),
+        ("\u4e00\x01".encode() * 2_000_000, "text/plain"),
+        (b'"' + "\U0001f600\x85".encode() * 1_000_000 + b'"', "application/json"),
+    ],
+)
+def test_a_long_text_is_shown_piece_by_piece(body: bytes, content_type: str) -> None:
+    """61 kB in gzip took a gigabyte: by one emoji all characters had four bytes, in each of some copies."""
+
+    class Counting(Terminal):
+        length = 0
+
+        def write(self, text: str) -> int:
+            self.length += len(text)
+            return len(text)
+
+    terminal = Counting()
+    tracemalloc.start()
+    try:
+        output.write(reply(body, content_type=content_type), None, terminal, Console(file=io.StringIO()))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert terminal.length == len(body.decode()) + 1
+    assert peak < 5_000_000
+
+
+def test_a_long_text_s_characters_are_whole() -> None:
+    text = "a" + "\u4e00\U0001f600é\n" * 30_000
+    assert shown_on_a_terminal(text.encode(), "text/plain") == text
+    assert shown_on_a_terminal(text.encode()[:-1] + b"\xf0", "text/plain") == text[:-1] + "\ufffd\n"
+    assert shown_on_a_terminal(b"", "text/plain") == "\n"
+
+
+@pytest.mark.parametrize("pair", ["\x85", "\u4e00\x85", "a\x85"])
+def test_what_steers_is_replaced_in_the_memory_of_the_text(pair: str) -> None:
+    """Each that was escaped had an object, and what was between two: 64 MB took 2.5 GB."""
+    text = pair * 1_000_000
+    for replaced, grown in ((shown, 1), (json_shown, 6)):
+        tracemalloc.start()
+        try:
+            said = replaced(text)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert "\x85" not in said
+        assert peak < 4 * sys.getsizeof(text) * grown + 12_000_000
 
 
 def test_half_a_surrogate_pair_is_sent() -> None:
