@@ -200,6 +200,13 @@ def test_what_is_too_large(tmp_path, monkeypatch):
     assert refused(archive, tmp_path / "x", "unpacks to 1001 bytes, more than 1000") == {}
 
 
+def test_a_path_of_many_levels(tmp_path):
+    assert zip_reader.MAX_LEVELS == 100
+    unpack(zipped(("a/" * 99 + "b", b"1")), str(tmp_path))
+    assert (tmp_path / ("a/" * 99) / "b").read_bytes() == b"1"
+    assert refused(zipped(("a/" * 100 + "b", b"1")), tmp_path / "x", "a file 100 folders deep") == {}
+
+
 def with_size(archive, size):
     """The archive of one file, whose entry in the central directory says another size."""
     start = archive.index(b"PK\x01\x02") + 24
