@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import docker
 from docker.context import ContextAPI
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Ulimit
 from docker.utils import parse_host
 
@@ -204,7 +204,7 @@ def remove_leftovers() -> list[str]:
     except NoDocker:
         return []
     removed = []
-    for container in client.containers.list(all=True, filters={"label": OWNER_LABEL}):
+    for container in client.containers.list(all=True, ignore_removed=True, filters={"label": OWNER_LABEL}):
         if _is_leftover(str(container.name), container.labels[OWNER_LABEL]):
             _remove(container)
             removed.append(str(container.name))
@@ -241,8 +241,11 @@ def _probe(host: str | None) -> None:
 
 
 def _remove(container: Any) -> None:
-    with contextlib.suppress(NotFound):
+    try:
         container.remove(force=True, v=True)
+    except APIError as problem:
+        if problem.status_code not in (404, 409):  # another run has removed it, or is about to
+            raise
 
 
 async def _unbroken(work: Callable[[], T], undo: Callable[[T], None]) -> T:

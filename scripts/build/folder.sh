@@ -78,6 +78,7 @@ make_context() { # SOURCE
     fail "copying the proxy: $(head -n 1 "$JOB/out")"
   local_path "$1"
   if [[ -f $LOCAL_PATH ]]; then
+    check_room . < <(printf '%s\0' "$LOCAL_PATH")
     cp -- "$LOCAL_PATH" "$CONTEXT/source/$ZIP_IN_CONTEXT" 2>"$JOB/out" || fail "the zip can't be read: $(why)"
   else
     copy_model "$LOCAL_PATH"
@@ -97,12 +98,24 @@ copy_list() { # FROM TO
     COPYFILE_DISABLE=1 tar -C "$1" -cf - --null -T "$JOB/list0" 2>"$JOB/out" | tar -C "$2" -xf - 2>>"$JOB/out"
 }
 
+# Refuses files that would leave less than a tenth of the room free: a sparse one is copied as long as it says that it is.
+# Reads their paths, each with a NUL at the end.
+check_room() { # FOLDER
+  local room megabytes
+  room=$(df -Pk "$CONTEXT" 2>/dev/null | sed -n 's/^.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*$/\1/p')
+  megabytes=$(cd -- "$1" && xargs -0 ls -dlnq -- 2>/dev/null |
+    awk -v room="${room:-0}" '{ size += $5 } END { if (room && size / 1024 > room * 0.9) printf "%.0f", size / 1e6 }') || true
+  [[ -z $megabytes ]] ||
+    fail "it has $megabytes MB, for which there is no room in ${WORK%/*}: leave files out by .dockerignore, or set TMPDIR"
+}
+
 copy_model() { # FOLDER
   local target=$CONTEXT/source files left
   list_model "$1" >"$JOB/kept" || fail "its .dockerignore can't be used: $(why)"
   sed -n 's|/$||p' "$JOB/kept" | tr '\n' '\0' >"$JOB/folders"
   [[ ! -s $JOB/folders ]] || (cd -- "$target" && xargs -0 mkdir -p -- <"$JOB/folders")
   sed '/\/$/d' "$JOB/kept" >"$JOB/files"
+  check_room "$1" < <(tr '\n' '\0' <"$JOB/files")
   copy_list "$1" "$target" <"$JOB/files" || fail "the folder can't be read: $(head -n 1 "$JOB/out")"
   files=$(wc -l <"$JOB/files")
   ((files > 0)) || fail "there is nothing in the folder that could go into an image"
@@ -121,6 +134,8 @@ list_model() { # FOLDER
   fi
   strange=$(cd -- "$1" && find . \( "${prune[@]}" \) -prune -o -name $'*\n*' -print | tr '\n' ' ')
   [[ -z $strange ]] || fail "a file's name has a line break: $strange"
+  # Read here, on the machine itself: behind a link may be what isn't the folder's, or never ends.
+  [[ ! -L $1/.dockerignore ]] || fail "its .dockerignore is a link: put the file itself there"
   # An environment has no more room, and a list by hand no more rules.
   [[ ! -f $1/.dockerignore ]] || (($(wc -c <"$1/.dockerignore") <= MOST_WORDS)) ||
     fail "its .dockerignore has more than $MOST_WORDS bytes"

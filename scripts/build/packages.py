@@ -28,14 +28,14 @@ def environment():
 def call(command):
     """Runs the command, passing on what it says; its last lines where it fails, else None."""
     said = []
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    for line in process.stdout:
-        text = line.decode("utf-8", "replace").rstrip()
-        print(text, flush=True)
-        said = [*said[-KEPT_LINES:], text]
-    return said if process.wait() else None
+    ) as process:
+        for line in process.stdout:
+            text = line.decode("utf-8", "replace").rstrip()
+            print(text, flush=True)
+            said = [*said[-KEPT_LINES:], text]
+    return said if process.returncode else None
 
 
 def reason(said):
@@ -64,7 +64,7 @@ def main(folder, target):
                 files[0], error.name
             )
         )
-    said = call([sys.executable, "-m", "venv", "--system-site-packages", "--without-pip", target])
+    said = call([sys.executable, "-I", "-m", "venv", "--system-site-packages", "--without-pip", target])
     if said is not None:
         sys.exit("modelproxy: no virtual environment can be made with the base image's Python: {}".format(reason(said)))
     for name in files:

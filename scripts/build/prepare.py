@@ -105,6 +105,7 @@ def copy_requirements(folder, out):
             sys.exit("modelproxy: the requirements name {}, which lies outside the folder".format(name))
     if not alone:
         tell("requirements.txt names files of the folder, so its packages are installed anew with every change of it")
+        tell("what these files run while they are installed can read pip's settings, a password in PIP_INDEX_URL too")
         os.rmdir(out)
         shutil.copytree(folder, out, symlinks=True)
         return

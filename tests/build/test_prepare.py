@@ -227,7 +227,9 @@ def test_requirements_that_name_the_folder_see_all_of_it(
     folder = write({"requirements.txt": f"flask\n{line}\n", "more.txt": "--editable=lib", "lib/setup.py": ""})
     scripts[0].copy_requirements(str(folder), str(folder.parent / "out"))
     assert (folder.parent / "out" / "lib" / "setup.py").exists()
-    assert "names files of the folder" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "names files of the folder" in told
+    assert "can read pip's settings, a password in PIP_INDEX_URL too" in told
 
 
 def test_requirements_outside_are_refused(scripts, write: Write) -> None:
@@ -260,3 +262,13 @@ def test_pips_own_sentence_is_the_reason(scripts) -> None:
     compiler = ["error: command 'gcc' failed: No such file or directory", "ERROR: Failed building wheel for x", ""]
     assert reason(compiler) == f"{compiler[1]} (a base image with a compiler may help: --base python:3.13)"
     assert reason([]) == "?"
+
+
+def test_the_environment_is_made_by_no_module_of_the_folder(
+    scripts, write: Write, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shadows = dict.fromkeys(("logging.py", "venv.py", "types.py", "pip.py"), "raise SystemExit('the folder s own ran')")
+    monkeypatch.chdir(write({"requirements.txt": "# none", **shadows}))
+    scripts[2].main(".", str(tmp_path / "packages"))
+    assert (tmp_path / "packages" / "bin" / "python").exists()
+    assert "the folder" not in capfd.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 from modelwhisk.local import docker_container, owner
 from modelwhisk.local.docker_container import OWNER_LABEL, DockerContainer, remove_leftovers
@@ -48,6 +50,7 @@ class Listed:
     name: str
     mark: str
     removed: bool = False
+    refusal: Exception | None = None
     labels: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,6 +58,8 @@ class Listed:
 
     def remove(self, **_: Any) -> None:
         self.removed = True
+        if self.refusal is not None:
+            raise self.refusal
 
 
 class Engine:
@@ -64,7 +69,8 @@ class Engine:
         self.containers = self
         self._listed = listed
 
-    def list(self, **_: Any) -> list[Listed]:
+    def list(self, *, ignore_removed: bool = True, **_: Any) -> list[Listed]:
+        assert ignore_removed
         return self._listed
 
     def close(self) -> None:
@@ -88,6 +94,16 @@ def test_leftovers_are_what_we_have_named_and_marked(monkeypatch: pytest.MonkeyP
     users = ["their_own", f"project_web_{PID}", f"wsklocal_1_guest_a_{PID}0", "wsklocal_1_guest_a_1", f"_{PID}", ""]
     assert removed(monkeypatch, *((name, GONE) for name in [*users, *ours])) == ours
     assert removed(monkeypatch, *((name, owner.current()) for name in ours)) == []
+
+
+@pytest.mark.parametrize("status", [404, 409, 500])
+def test_what_another_run_removes_is_removed(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """404 where it is gone, 409 where the removal is already in progress."""
+    refusal = APIError("no", response=SimpleNamespace(status_code=status))
+    listed = [Listed(f"wsklocal_{number}_guest_a_{PID}", GONE, refusal=refusal) for number in range(2)]
+    monkeypatch.setattr(docker_container, "_client", lambda: Engine(listed))
+    with pytest.raises(APIError) if status == 500 else contextlib.nullcontext():
+        assert remove_leftovers() == [one.name for one in listed]
 
 
 def test_nothing_is_known_of_another_namespace_s_processes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,25 @@ def test_rules_of_megabytes_are_told(world: World) -> None:
     assert "its .dockerignore has more than 100000 bytes" in world.build("./m").row("me/m")
 
 
+@pytest.mark.parametrize("target", ["/proc/kmsg", "/dev/zero", "nowhere"])
+def test_rules_behind_a_link_are_not_read(world: World, target: str) -> None:
+    """On this machine, before anything of the folder was looked at: one without an end held build.sh for ever."""
+    world.publish("python:3.13-slim")
+    (world.folder / "m").mkdir()
+    (world.folder / "m" / ".dockerignore").symlink_to(target)
+    assert "its .dockerignore is a link" in world.build("./m").row("me/m")
+
+
+@pytest.mark.parametrize("name", ["m/weights.bin", "m.zip"])
+def test_a_sparse_file_fills_no_disk(world: World, name: str) -> None:
+    world.publish("python:3.13-slim")
+    (world.folder / "m").mkdir()
+    with (world.folder / name).open("wb") as file:
+        file.truncate(2**43)
+    row = world.build(f"./{name.partition('/')[0]}").row("me/m")
+    assert "it has 8796093 MB, for which there is no room in " in row
+
+
 MEANINGS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "[ab]": "[ab]", "\\*": "\\*"}
 
 
