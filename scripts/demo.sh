@@ -97,15 +97,20 @@ quoted() { # ARGUMENTS... as one would type them
   done
 }
 
-show_answer() { # TYPE
-  local file
-  case "$1" in
-    *json* | text/*) printf '%s\n' "$(cat "$work/body")" ;;
+show_answer() { # TYPE: it and the body are an image's words, which a terminal must not obey
+  local file type=${1%%;*}
+  type=${type//[!a-zA-Z0-9\/+.-]/?}
+  case "$type" in
+    *json* | text/*)
+      "$python" -c 'import sys
+from modelwhisk.shown_text import shown
+print(shown(sys.stdin.buffer.read().decode("utf-8", "replace")).rstrip("\n"))' <"$work/body"
+      ;;
     *)
-      file=.cache/demo/${name}.${1##*/}
+      file=.cache/demo/${name}.${type##*/}
       mkdir -p "${file%/*}"
       cp "$work/body" "$file"
-      echo "$(wc -c <"$file" | tr -d ' ') bytes of $1, saved as $file"
+      echo "$(wc -c <"$file" | tr -d ' ') bytes of $type, saved as $file"
       ;;
   esac
 }

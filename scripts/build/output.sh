@@ -13,6 +13,7 @@ use_colours() {
 readonly TAIL=$'[\x80-\xbf]'
 readonly BEYOND_ASCII=$'[\xc2-\xdf]'$TAIL$'|\xe0[\xa0-\xbf]'$TAIL$'|[\xe1-\xec\xee\xef]'$TAIL$TAIL$'|\xed[\x80-\x9f]'$TAIL$'|\xf0[\x90-\xbf]'$TAIL$TAIL$'|[\xf1-\xf3]'$TAIL$TAIL$TAIL$'|\xf4[\x80-\x8f]'$TAIL$TAIL
 readonly STEERING=$'\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]'
+readonly UTF_8=$'^([\t -~]|'$BEYOND_ASCII')*$'
 
 # Control characters could rewrite a terminal's lines: in names and in other programs' words they become question marks,
 # and so does what isn't UTF-8, since a lone byte may be a control in a terminal's own encoding. If they were dropped,
@@ -21,6 +22,11 @@ harmless() {
   tr '\000-\010\013-\037\177' '[?*]' |
     sed -E -e "s/$BEYOND_ASCII/"$'\001&\002/g' -e $'s/(^|[^\001\x80-\xff])[\x80-\xff]+/\\1?/g' \
       -e $'s/\001('"$STEERING"$')\002/?/g' -e $'s/[\001\002]//g'
+}
+
+# Whether it would leave a line as it is.
+is_harmless() {
+  [[ $1 =~ $UTF_8 && ! $1 =~ $STEERING ]]
 }
 
 plain() {
@@ -46,13 +52,23 @@ is_ascii() {
 
 say() {
   clean "$*"
+  say_clean
+}
+
+say_clean() {
   # One printf for each line, which keeps the lines of parallel images whole.
   printf '%s%-*s |%s %s\n' "$COLOUR_ON" "$WIDTH" "$PREFIX" "$COLOUR_OFF" "$CLEAN" >&2
 }
 
+# No subshell for any line, of which an image may write a million: one that `harmless` would change is ASCII alone then.
 prefixed() {
   local line
-  while IFS= read -r line || [[ -n $line ]]; do say "$line"; done
+  while IFS= read -r line || [[ -n $line ]]; do
+    CLEAN=$line
+    ((${#CLEAN} <= MOST_SHOWN)) || CLEAN=${CLEAN:0:MOST_SHOWN}…
+    is_ascii "$CLEAN" || is_harmless "$CLEAN" || CLEAN=${CLEAN//[!$'\t' -~]/?}
+    say_clean
+  done
 }
 
 die() {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -167,6 +169,25 @@ def test_a_port_that_is_none() -> None:
     done = demo(PORT="http")
     assert done.returncode == 1
     assert "PORT=http is no number" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("text/plain; charset=utf-8", "\ufffd]0;PWNED\ufffd\ufffd[2J\ufffd31mé\n"),
+        ("image/\x1b[2Jx", "23 bytes of image/??2Jx, saved as .cache/demo/esc.??2Jx\n"),
+    ],
+)
+def test_no_answer_of_an_image_s_steers_the_terminal(kind: str, said: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "body").write_bytes("\x1b]0;PWNED\x07\x1b[2J\u009b31mé\n\n".encode())
+    script = f"""
+    set -euo pipefail
+    eval "$(sed -n '/^show_answer() {{/,/^}}/p' {shlex.quote(str(DEMO))})"
+    work=$PWD name=esc python={shlex.quote(sys.executable)}
+    show_answer "$0"
+    """
+    done = subprocess.run(["bash", "-c", script, kind], cwd=tmp_path, capture_output=True, check=True)
+    assert done.stdout.decode() == said
 
 
 @pytest.mark.docker

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -400,6 +401,32 @@ def test_what_a_build_prints_has_an_end(tmp_path: Path, verbose: int) -> None:
     said = sooner(tmp_path, "docker() { yes $(seq 9999); }\n" + BUILD, verbose=verbose)
     assert said == "docker build: it wrote more than 99999 bytes\n"
     assert (tmp_path / "work" / "0" / "log").stat().st_size == 99999
+
+
+LINES = {
+    "é ✓ 🤖 \t|".encode(): "é ✓ 🤖 \t|",
+    b"\x80 alone": "? alone",
+    b"\x1b[2J \xc3\xa9": "?[2J ??",
+    b"\xc2\x9b31m": "??31m",
+    b"\xe2\x80\xae turned": "??? turned",
+    b"\xe2\x80": "??",
+    b"\xc3" * 5000: "?" * (4096 + len("…".encode())),
+}
+
+
+def test_no_line_of_an_image_s_takes_a_process() -> None:
+    """Each that wasn't ASCII was given to programs, for which 15 kB took a minute."""
+    script = """
+    set -Eeuo pipefail
+    export LC_ALL=C
+    COLOUR_ON= COLOUR_OFF= PREFIX=x WIDTH=1 PATH=
+    source "$0/output.sh"
+    prefixed 2>&1
+    """
+    command = [shutil.which("bash") or "bash", "-c", script, str(PARTS_FOLDER)]
+    done = subprocess.run(command, input=b"\n".join(LINES), capture_output=True, check=True)
+    assert done.stderr == b""
+    assert done.stdout.decode().splitlines() == [f"x | {said}" for said in LINES.values()]
 
 
 def test_what_a_registry_sends_has_an_end(tmp_path: Path) -> None:
