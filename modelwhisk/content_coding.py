@@ -37,6 +37,7 @@ class Undecodable(ValueError):
 class Body:
     """A body that comes in pieces, in the coding that `Content-Encoding` names; of `most` bytes at most.
 
+    What has come is all that it takes until it is whole: of many that come at once only the last byte may be missing.
     Everything raises `Undecodable`: for another coding or more than one, for what isn't in it, for a bomb.
     """
 
@@ -48,51 +49,53 @@ class Body:
         self._window_bits = _WINDOW_BITS[codings[0]] if codings else None
         self._most = most
         self._most_memory = MOST_MEMORY * min(1, most / HARMLESS)
-        self._came = 0
-        self._content = bytearray()
-        self._member: zlib._Decompress | None = None
+        self._came = bytearray()
 
     def add(self, piece: bytes) -> None:
         """Takes the next piece, as it came."""
-        for start in range(0, len(piece), _STEP):
-            part = piece[start : start + _STEP]
-            self._came += len(part)
-            if self._window_bits is None:
-                self._keep(part, self._most)
-            else:
-                self._undo(part, self._window_bits)
-
-    def _undo(self, part: bytes, window_bits: int) -> None:
-        most = min(self._most, max(HARMLESS, MOST_GROWTH * self._came))
-        while part:  # a body may be several of gzip's members, RFC 1952 section 2.2
-            member = self._member or zlib.decompressobj(window_bits)
-            try:
-                self._keep(member.decompress(part, int(most) + 1 - len(self._content)), most)
-            except zlib.error as problem:
-                raise Undecodable(f"its compression can't be undone: {problem}") from problem
-            part = member.unused_data
-            self._member = None if member.eof else member
-
-    def _keep(self, part: bytes, most: float) -> None:
-        self._content += part
-        if len(self._content) > most:
-            became = f"{self._came:,} bytes of it became more than {int(most):,}, which no model's answer does"
-            raise Undecodable(became if most < self._most else f"it is larger than {int(most):,} bytes")
+        self._came += piece
+        if len(self._came) > self._most:
+            raise Undecodable(f"it is larger than {int(self._most):,} bytes")
 
     def whole(self) -> bytes:
-        """All of it, when the last piece was added."""
-        if self._member is not None:
-            raise Undecodable("its compression ends too early")
-        if self._window_bits is not None and _JSON.match(self._content):
-            self._refuse_json_of_much()
-        return bytes(self._content)
+        """All of it, once, when the last piece was added."""
+        came, self._came = self._came, bytearray()
+        if self._window_bits is None:
+            return bytes(came)
+        content = bytearray()
+        try:
+            self._undo(came, self._window_bits, content)
+            if _JSON.match(content):
+                self._refuse_json_of_much(content, len(came))
+        except Undecodable:
+            content.clear()  # which the error's traceback holds, for as long as somebody has the error
+            raise
+        return bytes(content)
 
-    def _refuse_json_of_much(self) -> None:
-        values, text = memory_of(self._content)
-        if values > max(self._most_memory, MOST_GROWTH * self._came) or text > max(
-            _MOST_TEXT, MOST_GROWTH * self._came
-        ):
-            raise Undecodable(f"{self._came:,} bytes of it hold more values and text than any model's answer")
+    def _undo(self, came: bytearray, window_bits: int, content: bytearray) -> None:
+        member = None
+        for start in range(0, len(came), _STEP):
+            part = bytes(came[start : start + _STEP])
+            known = start + len(part)
+            most = min(self._most, max(HARMLESS, MOST_GROWTH * known))
+            while part:  # a body may be several of gzip's members, RFC 1952 section 2.2
+                member = member or zlib.decompressobj(window_bits)
+                try:
+                    content += member.decompress(part, int(most) + 1 - len(content))
+                except zlib.error as problem:
+                    raise Undecodable(f"its compression can't be undone: {problem}") from problem
+                if len(content) > most:
+                    became = f"{known:,} bytes of it became more than {int(most):,}, which no model's answer does"
+                    raise Undecodable(became if most < self._most else f"it is larger than {int(most):,} bytes")
+                part = member.unused_data
+                member = None if member.eof else member
+        if member is not None:
+            raise Undecodable("its compression ends too early")
+
+    def _refuse_json_of_much(self, content: bytearray, came: int) -> None:
+        values, text = memory_of(content)
+        if values > max(self._most_memory, MOST_GROWTH * came) or text > max(_MOST_TEXT, MOST_GROWTH * came):
+            raise Undecodable(f"{came:,} bytes of it hold more values and text than any model's answer")
 
 
 def memory_of(content: bytes | bytearray) -> tuple[int, int]:

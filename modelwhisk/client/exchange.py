@@ -23,6 +23,7 @@ from modelwhisk.client.errors import NotReady, Unreachable
 _GATEWAY = frozenset({502, 503, 504})
 _LONGEST_WAIT = 30.0  # seconds between two attempts
 _LONGEST_POLL = 5.0
+_LONGEST_202 = 1_024  # bytes of the platform's own
 _SPREAD = 0.25  # seconds
 # The rate is counted by the minute (core/entitlement/RateThrottler.scala), calls in flight end sooner.
 _RATE_WAIT = 10.0
@@ -126,12 +127,15 @@ def exchange(
             if throttled + seconds > policy.patience:
                 return reply_of_response(sent.response, sent.seconds, sent_times)
             throttled += seconds
+            del sent  # an answer of any size, while another is waited for
             yield Sleep(seconds, "the platform asks to wait (429)")
             continue
         attempt += 1
         if not _may_pass(sent, policy, repeatable) or attempt >= policy.attempts:
             return (yield from _concluded(sent, sent_times, policy, lookup))
-        yield Sleep(policy.wait(attempt, chance), _reason(sent))
+        reason = _reason(sent)
+        del sent
+        yield Sleep(policy.wait(attempt, chance), reason)
 
 
 def _may_pass(sent: Sent, policy: Policy, repeatable: bool) -> bool:
@@ -148,9 +152,8 @@ def _concluded(sent: Sent, sent_times: int, policy: Policy, lookup: Lookup | Non
         raise Unreachable(f"no answer: {_reason(sent)}") from sent.failure
     reply = reply_of_response(sent.response, sent.seconds, sent_times)
     # A model may answer 202 of its own accord; the platform's says that it isn't ready (the contract, C1).
-    if reply.status == 202 and reply.is_json and b"Response not yet ready" in reply.body:
-        return (yield from follow(reply, policy, lookup))
-    return reply
+    of_the_platform = reply.is_json and len(reply.body) < _LONGEST_202 and b"Response not yet ready" in reply.body
+    return (yield from follow(reply, policy, lookup)) if reply.status == 202 and of_the_platform else reply
 
 
 def follow(reply: Reply, policy: Policy, lookup: Lookup | None) -> Steps[Reply]:

@@ -85,6 +85,7 @@ class SyncTransport:
                     step = steps.throw(problem)
                 else:
                     step = steps.send(came)
+                    del came  # an answer, for which another may be waited for
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
@@ -103,13 +104,14 @@ class SyncTransport:
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
         response = self._http.send(_with_coding(request), stream=True)
-        try:
-            with _body(response) as body:
+        with _decoding(response):
+            try:
+                body = Body(response.headers.get("content-encoding", ""), _MOST)
                 for piece in response.iter_raw():
                     body.add(piece)
-                return _whole(response, body.whole())
-        finally:
-            response.close()
+            finally:
+                response.close()
+            return _whole(response, body.whole())
 
 
 class AsyncTransport:
@@ -138,6 +140,7 @@ class AsyncTransport:
                     step = steps.throw(problem)
                 else:
                     step = steps.send(came)
+                    del came  # an answer, for which another may be waited for
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
@@ -156,13 +159,15 @@ class AsyncTransport:
 
     async def _sent(self, request: httpx.Request) -> httpx.Response:
         response = await self._http.send(_with_coding(request), stream=True)
-        try:
-            with _body(response) as body:
+        with _decoding(response):
+            try:
+                body = Body(response.headers.get("content-encoding", ""), _MOST)
                 async for piece in response.aiter_raw():
                     body.add(piece)
-                return _whole(response, body.whole())
-        finally:
-            await response.aclose()
+            finally:
+                await response.aclose()
+            # From here on nothing waits, so that no other answer is large at the same time, until who asked has it.
+            return _whole(response, body.whole())
 
 
 def _with_coding(request: httpx.Request) -> httpx.Request:
@@ -172,9 +177,9 @@ def _with_coding(request: httpx.Request) -> httpx.Request:
 
 
 @contextlib.contextmanager
-def _body(response: httpx.Response) -> Iterator[Body]:
+def _decoding(response: httpx.Response) -> Iterator[None]:
     try:
-        yield Body(response.headers.get("content-encoding", ""), _MOST)
+        yield
     except Undecodable as problem:
         raise httpx.DecodingError(str(problem), request=response.request) from problem
 

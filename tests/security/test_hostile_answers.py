@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import tracemalloc
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -436,6 +437,100 @@ def test_of_an_action_no_more_is_read_than_one_may_have(told: bytes) -> None:
         most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 0.3 * content_coding.HARMLESS
+
+
+@contextmanager
+def holding_back(jobs: int, body: bytes) -> Iterator[str]:
+    """The address of a server that sends the last bytes of its answers when `jobs` have begun."""
+    begun = threading.Barrier(jobs)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            self.wfile.write(body[:-8])
+            begun.wait(30)
+            time.sleep(0.5)  # so that all that was sent has been read
+            self.wfile.write(body[-8:])
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_answers_on_their_way_take_what_has_come_of_them() -> None:
+    """`map` had as many large ones as it has jobs: 2 GB of 61 kB each, whose ends were held back."""
+    jobs, length = 8, 16_000_000
+
+    async def lengths(address: str) -> list[int]:
+        transport = AsyncTransport(jobs=jobs)
+
+        async def one() -> int:
+            return len((await transport.run(_sent(address))).response.content)  # type: ignore[union-attr]
+
+        try:
+            return await asyncio.gather(*(one() for _ in range(jobs)))
+        finally:
+            await transport.close()
+
+    with holding_back(jobs, gzip.compress(b"0" * length)) as address:
+        tracemalloc.start()
+        try:
+            assert asyncio.run(lengths(address)) == [length] * jobs
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 3 * length
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("kind", ["blocking", "asyncio"])
+def test_no_answer_is_kept_while_another_is_waited_for(status: int, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, waits = [], []
+    whole = transport_module._whole
+
+    def noted(*arguments: Any) -> httpx.Response:
+        response = whole(*arguments)
+        answers.append(weakref.ref(response))
+        return response
+
+    def on_sleep(sleep: Sleep) -> None:
+        waits.append([answer() for answer in answers])
+        sleep.__dict__["seconds"] = 0.0
+
+    monkeypatch.setattr(transport_module, "_whole", noted)
+    policy = Policy(attempts=2, patience=0.5, first_wait=0.2)
+    with answering("gzip", SMALL, status) as (address, _):
+        steps = exchange(httpx.Request("GET", address), policy, None)
+        if kind == "blocking":
+            SyncTransport(on_sleep=on_sleep).run(steps)
+        else:
+            asyncio.run(AsyncTransport(on_sleep=on_sleep).run(steps))
+    assert waits
+    assert set(waits[0]) == {None}
+
+
+def test_an_error_of_a_coding_keeps_nothing_of_the_body() -> None:
+    """It is kept itself while the request is sent again."""
+    body = content_coding.Body("gzip")
+    body.add(gzip.compress(b"0" * 16_000_000)[:-4])
+    tracemalloc.start()
+    try:
+        with pytest.raises(content_coding.Undecodable, match="ends too early") as _raised:
+            body.whole()
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_a_map_of_millions_of_pixels_is_an_answer() -> None:
