@@ -208,6 +208,15 @@ def test_whatever_the_package_raises_is_one_error(monkeypatch, error, says):
         msgpack.unpack(b"\1")
 
 
+@pytest.mark.parametrize(("data", "times"), [(b"\x92\1", 1), (b"\xc1", 1), (b"\x81\xa1a\1\1", 1), (b"\x81\1\2", 2)])
+def test_what_is_broken_is_read_once(monkeypatch, data, times):
+    """What announces more than it has is slow in older packages: a second for a megabyte, each time."""
+    asked, unpackb = [], package.unpackb
+    monkeypatch.setattr(package, "unpackb", lambda *args, **options: asked.append(args) or unpackb(*args, **options))
+    outcome(msgpack.unpack, data)
+    assert len(asked) == times
+
+
 @pytest.mark.parametrize("there", [None, type(sys)("msgpack")])
 def test_without_the_package_or_with_one_too_old(monkeypatch, there):
     monkeypatch.setitem(sys.modules, "msgpack", there)

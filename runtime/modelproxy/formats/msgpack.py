@@ -49,7 +49,10 @@ def unpack(data):
     try:
         try:
             return package.unpackb(data, raw=False)
-        except ValueError:  # perhaps for a key that is neither text nor bytes, of which there are few
+        except ValueError as error:
+            if "map key" not in str(error):
+                raise
+            # A key is neither text nor bytes, of which there are few.
             return package.unpackb(data, raw=False, strict_map_key=False, object_pairs_hook=_map_of)
     except Exception as error:  # of many types, old and new
         raise ValueError(str(error) or type(error).__name__) from error
