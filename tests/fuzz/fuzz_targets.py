@@ -268,7 +268,8 @@ def picture(data: bytes) -> None:
     except ValueError as error:
         _told(error)
         return
-    if not _unpacked(data):
+    _unpacked(data, 20_000, 8)  # for which Pillow is asked to decode a JPEG smaller
+    if not _unpacked(data, 10_000_000, 64):
         return
     given = file.read()
     again, file, _, is_still_by_rows = picture_formats.bare(given)
@@ -277,9 +278,9 @@ def picture(data: bytes) -> None:
     assert file.read() == given or name == "Tiff"
 
 
-def _unpacked(data: bytes) -> bool:
+def _unpacked(data: bytes, most: int, side: int) -> bool:
     try:
-        image = picture_file.opened(data, 10_000_000, side=64)
+        image = picture_file.opened(data, most, side=side)
     except ValueError as error:
         _told(error)
         return False

@@ -20,7 +20,7 @@ def _zip(names: dict[str, bytes], method: int) -> bytes:
 
 def _picture(kind: str, mode: str = "RGB", **options: Any) -> bytes:
     """Lies on its side, where the format can say so."""
-    image = Image.frombytes(mode, (9, 8), bytes(range(0, 216, 1)) if mode == "RGB" else bytes(range(72)))
+    image = Image.frombytes(mode, (9, 8), bytes(level % 256 for level in range(72 * Image.getmodebands(mode))))
     image.getexif()[0x0112] = 6
     file = io.BytesIO()
     image.save(file, kind, exif=image.getexif(), **options)
@@ -90,6 +90,8 @@ SEEDS: dict[str, list[bytes]] = {
         _picture("PNG", "P", transparency=3),
         _picture("JPEG"),
         _picture("JPEG", "L", progressive=True, comment=b"x"),
+        _picture("JPEG", "CMYK"),
+        _picture("TIFF", "YCbCr", compression="jpeg"),
         _picture("GIF", "P", transparency=3, comment=b"x"),
         _picture("BMP", "L"),
         _picture("WEBP"),
