@@ -27,6 +27,11 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         'return binascii.a2b_base64(bare + "=" * (+len(bare) % 4))',
     ): _PADDING,
     (
+        "formats/data_url",
+        'media_type, *rest = head.group(1).split(";", _MOST_PARAMETERS + 1)',
+        'media_type, *rest = head.group(1).split(";", _MOST_PARAMETERS + 2)',
+    ): "more than are taken, either way",
+    (
         "web_action/request",
         'return binascii.a2b_base64(digits + "=" * (-len(digits) % 4))',
         'return binascii.a2b_base64(digits + "=" * (+len(digits) % 4))',
