@@ -11,10 +11,12 @@ from .remembered import remembered, size_of_texts
 
 # Accept-Encoding because the application must not compress (the platform can't carry it).
 _NOT_FORWARDED = HOP_BY_HOP | {"accept-encoding"}
-
+# Whose keys aren't like others'; the last one counts.
+_ONCE = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 _STATUS = re.compile(r"([1-9][0-9]{2})(?: |\Z)")
 _NUMBER = re.compile(r"[0-9]{1,18}\Z")
+_BODILESS = (204, 304)
 
 
 class BadApplication(Exception):
@@ -27,57 +29,61 @@ def environ_of(request, multithread=False):
     Names with ``_`` are kept out, since HTTP_X_Y could be either of ``X-Y`` and ``X_Y``, and so is ``Proxy``, which
     CGI-minded libraries take for the proxy to use (httpoxy, CVE-2016-5385).
     """
-    script_name, path_info, target = _path_variables((request.mount, request.path))
-    if request.query:
-        target += "?" + request.query
-    environ = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": script_name,
-        "PATH_INFO": path_info,
-        "QUERY_STRING": request.query,
-        "REQUEST_URI": target,
-        "RAW_URI": target,
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": request.peer,
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": request.scheme,
-        "wsgi.input": BytesIO(request.body),
-        "wsgi.input_terminated": True,  # spares Werkzeug a copying wrapper around the input
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": multithread,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    if request.body or request.method in ("POST", "PUT", "PATCH"):  # RFC 9110 section 8.6
-        environ["CONTENT_LENGTH"] = str(len(request.body))
+    body, query, scheme = request.body, request.query, request.scheme
+    environ = _frame((request.method, request.mount, request.path, scheme)).copy()
+    environ["QUERY_STRING"] = query
+    if query:
+        environ["REQUEST_URI"] = environ["RAW_URI"] = environ["RAW_URI"] + "?" + query
+    environ["REMOTE_ADDR"] = request.peer
+    environ["wsgi.input"] = BytesIO(body)
+    environ["wsgi.errors"] = sys.stderr
     for name, value in request.headers:
         key = _key(name)
         if key is None:
-            if name == "content-type":
-                environ["CONTENT_TYPE"] = value
-            elif name == "content-length":
-                environ["CONTENT_LENGTH"] = str(len(request.body))  # the body's, whatever was announced
-        elif key in environ:
+            continue
+        if key in environ and name not in _ONCE:
             environ[key] += ("; " if name == "cookie" else ", ") + value
         else:
             environ[key] = value
-    environ["SERVER_NAME"], environ["SERVER_PORT"] = _host_and_port((environ.get("HTTP_HOST", ""), request.scheme))
+    if body or "CONTENT_LENGTH" in environ:
+        environ["CONTENT_LENGTH"] = str(len(body))  # the body's, whatever was announced
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = _host_and_port((environ.get("HTTP_HOST", ""), scheme))
+    if multithread:
+        environ["wsgi.multithread"] = True
     if request.activation is not None:
         environ["openwhisk.activation"] = request.activation
     return environ
 
 
 @remembered(32, 800, size_of_texts)
-def _path_variables(mount_and_path):
-    """SCRIPT_NAME, PATH_INFO, and what REQUEST_URI begins with."""
-    mount, path = mount_and_path
-    return unquoted(mount), unquoted(path), mount + path
+def _frame(method_mount_path_and_scheme):
+    """What all requests of one method to one path have in common."""
+    method, mount, path, scheme = method_mount_path_and_scheme
+    frame = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": unquoted(mount),
+        "PATH_INFO": unquoted(path),
+        "REQUEST_URI": mount + path,
+        "RAW_URI": mount + path,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.input_terminated": True,  # spares Werkzeug a copying wrapper around the input
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    if method in ("POST", "PUT", "PATCH"):  # RFC 9110 section 8.6
+        frame["CONTENT_LENGTH"] = "0"
+    return frame
 
 
 @remembered(256, 200)
 def _key(name):
-    """The environ's key of a header, None where it has none or one that isn't like others'."""
-    if name in ("content-type", "content-length", "proxy") or name in _NOT_FORWARDED or "_" in name:
+    """The environ's key of a header, None where it has none."""
+    if name in _ONCE:
+        return _ONCE[name]
+    if name == "proxy" or name in _NOT_FORWARDED or "_" in name:
         return None
     return "HTTP_" + name.upper().replace("-", "_")
 
@@ -111,31 +117,33 @@ class _Answer:
     """What an application answers, as far as it has. Nothing is sent before it ends, yet PEP 3333 holds as if each
     piece were: an application that has begun its body can't start over, and what fails midway is no answer."""
 
+    __slots__ = ("_headers", "_left", "_method", "_pieces", "_status")
+
     def __init__(self, method):
         self._method = method
         self._status = None
-        self._headers = None
         self._left = None  # bytes that Content-Length still allows, None without one
         self._pieces = []
 
     def start_response(self, status, headers, exc_info=None):
-        if self._pieces and exc_info is not None:
-            try:
-                # "if exc_info is provided, and the HTTP headers have already been sent, start_response must raise an
-                # error, and should re-raise using the exc_info tuple" (PEP 3333, The start_response() Callable). They
-                # are sent with the first piece of the body that isn't empty.
-                again = BadApplication("start_response was called again after the body had begun")
-                raise (again if exc_info[1] is None else exc_info[1]).with_traceback(exc_info[2])
-            finally:
-                exc_info = None  # which would hold this frame in a circle
-        if self._status is not None and exc_info is None:
-            raise BadApplication("start_response was called twice without exc_info")
+        if self._status is not None:
+            if exc_info is None:
+                raise BadApplication("start_response was called twice without exc_info")
+            if self._pieces:
+                try:
+                    # "if exc_info is provided, and the HTTP headers have already been sent, start_response must raise
+                    # an error, and should re-raise using the exc_info tuple" (PEP 3333, The start_response() Callable).
+                    # They are sent with the first piece of the body that isn't empty.
+                    again = BadApplication("start_response was called again after the body had begun")
+                    raise (again if exc_info[1] is None else exc_info[1]).with_traceback(exc_info[2])
+                finally:
+                    exc_info = None  # which would hold this frame in a circle
         code = _code_of(status) if isinstance(status, str) else None
         if code is None:
             raise BadApplication("the status line is %r; PEP 3333 wants a str of three digits and a reason" % (status,))
-        headers, length = _checked(headers)
-        has_body = self._method != "HEAD" and code not in (204, 304)
-        self._status, self._headers, self._left = code, headers, length if has_body else None
+        self._headers, length = _checked(headers)
+        self._status = code
+        self._left = None if self._method == "HEAD" or code in _BODILESS else length
         return self.write
 
     def write(self, data):
@@ -147,6 +155,10 @@ class _Answer:
         if body is None or isinstance(body, (str, bytes)):
             raise BadApplication("the application returned a %s instead of an iterable of bytes" % type(body).__name__)
         for piece in body:
+            if type(piece) is bytes and piece and len(piece) == self._left:  # all of it, nearly always
+                self._left = 0
+                self._pieces.append(piece)
+                continue
             # "should stop iterating over the response when enough data has been sent" (Handling the Content-Length
             # Header), which is when there is more: what comes after the last piece may be work of the application's.
             if not self._add(piece):
@@ -197,7 +209,8 @@ def _checked(headers):
         checked.append(field)
         if len(name) == 14 and name.lower() == "content-length":
             text = value.strip()
-            if not _NUMBER.match(text) or length not in (None, int(text)):
+            number = int(text) if _NUMBER.match(text) else None
+            if number is None or length not in (None, number):
                 raise BadApplication("the Content-Length is %r; it must be one number" % text)
-            length = int(text)
+            length = number
     return checked, length

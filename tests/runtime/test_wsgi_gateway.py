@@ -44,6 +44,30 @@ def test_environ():
     assert environ_of(request(query=""), multithread=True)["wsgi.multithread"] is True
 
 
+def test_what_an_application_does_to_its_environ_is_gone_with_it():
+    first = environ_of(request())
+    kept = dict(first)
+    first.clear()
+    first.update({"PATH_INFO": "/other", "mine": "1"})
+    second = environ_of(request())
+    assert dict(second, **{"wsgi.input": None}) == dict(kept, **{"wsgi.input": None})
+    assert second["wsgi.input"] is not kept["wsgi.input"]
+
+
+def test_requests_to_one_path_differ_in_all_that_is_theirs():
+    post = environ_of(request(query="", body=b""))
+    other = environ_of(request(body=b"longer body", query="y", headers=[("x-a", "1")]))
+    get = environ_of(request(method="GET", body=b"", scheme="https"))
+    target = "/api/v1/web/g/default/n/a%20b/caf%C3%A9"
+    assert [(each["REQUEST_URI"], each["RAW_URI"], each["QUERY_STRING"]) for each in (post, other)] == [
+        (target, target, ""),
+        (target + "?y", target + "?y", "y"),
+    ]
+    assert [each.get("CONTENT_LENGTH") for each in (post, other, get)] == ["0", "11", None]
+    assert [each["wsgi.url_scheme"] for each in (post, get)] == ["http", "https"]
+    assert ("HTTP_X_A" in post, "HTTP_X_A" in other, other["SERVER_NAME"]) == (False, True, "localhost")
+
+
 @pytest.mark.parametrize(
     ("host", "scheme", "expected"),
     [

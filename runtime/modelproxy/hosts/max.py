@@ -48,12 +48,12 @@ class Host:
 
     def handle(self, request):
         response = call(self._app, request, self._multithread)
-        if request.activation is None:
+        if request.activation is None or (response.status == 200 and request.path != "/swagger.json"):
             return response
         if request.default and response.status in (404, 405) and is_browser(request):
             # At the bare URL of a model that predicts on POST: show the Swagger page.
             return Response(302, [("Location", request.mount + "/")], b"")
-        if request.path == "/swagger.json" and response.status == 200:
+        if response.status == 200:
             # Swagger UI asks for what "produces" says, and the platform answers 406 to a picture that nobody asked for.
             response.body = _PRODUCES_JSON.sub(rb'\1"*/*"\2', response.body)
         return response
