@@ -98,6 +98,8 @@ class Action:
         os._exit(1)
 
     def _in_time(self, activation, sentence):
+        if activation.answered is None:
+            activation.answered = monotonic()
         response = error_response(504, sentence % round(activation.elapsed()))
         return activation.conclude(response, self._settings)
 

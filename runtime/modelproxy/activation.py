@@ -11,6 +11,7 @@ from .messages import Request, Response, Result, kind_of
 _DECODER = json.JSONDecoder()
 _scan = _DECODER.scan_once
 _ALL_PHASES = "wait;dur=%.3f, decode;dur=%.3f, model;dur=%.3f, encode;dur=%.3f"
+_LINE = "%s %s %d in=%d out=%d ms=%.3f %s activation=%s"
 _JSON = (("Content-Type", "application/json"),)
 
 
@@ -21,16 +22,30 @@ class Activation:
     fault of the platform's.
     """
 
-    started = decoded = answered = encoded = None  # ``monotonic()`` times
-    is_web = True
-    request = None
-    fault = ""
-    too_deep = False
-    _timing = ""  # until the answer is encoded
+    __slots__ = (
+        "_timing",
+        "answered",
+        "arrived",
+        "decoded",
+        "encoded",
+        "fault",
+        "identity",
+        "is_web",
+        "message",
+        "peer",
+        "request",
+        "started",
+        "too_deep",
+    )
 
     def __init__(self, body, peer):
         self.arrived = monotonic()
+        self.started = self.decoded = self.answered = self.encoded = None  # ``monotonic()`` times
         self.peer = peer
+        self.is_web = True
+        self.request = None
+        self.too_deep = False
+        self.fault = self._timing = ""  # the latter until the answer is encoded
         self.message = message = self._parsed(body)
         identity = message.get("activation_id") if message else None
         self.identity = identity if identity and type(identity) is str else "-"
@@ -74,28 +89,24 @@ class Activation:
             given = float((self.message or {}).get("deadline")) / 1000.0 - time.time()
         except (TypeError, ValueError, OverflowError):
             return None
-        if not 0 < given < 1e7:
+        if not 0.0 < given < 1e7:
             return None
-        return self.arrived + given - min(margin / 1000.0, given / 10)
+        return self.arrived + given - min(margin / 1000.0, given / 10.0)
 
     def conclude(self, response, settings):
         """Encodes the response, writes the log line and the markers, and returns the ``Reply``. A ``Result`` passes as
         it is."""
-        request = self.request or Request("POST", "")
-        if self.answered is None:
-            self.answered = monotonic()
         if type(response) is Result:
             self._end(Response(response.shown, (), response.body), [], settings.log, response.drift)
             return Reply(response.status, _JSON, response.body)
+        request = self.request or Request("POST", "")
+        limit = settings.result_limit
         if self.is_web:
-            outcome = web_action.encode(
-                response, request, settings.result_limit, settings.cors == "app", self.server_timing
-            )
+            outcome = web_action.encode(response, request, limit, settings.cors == "app", self.server_timing)
         else:
-            outcome = plain_action.encode(response, request, settings.result_limit)
+            outcome = plain_action.encode(response, request, limit)
         self._end(outcome.response, outcome.notes, settings.log, response.drift)
-        parts = outcome.parts
-        return Reply(200, _JSON, parts[0] if len(parts) == 1 else parts)
+        return Reply(200, _JSON, outcome.body)
 
     def conclude_with(self, status, sentence, settings):
         """The same for a call that never became a request: ``{"error": sentence}``, with an HTTP status."""
@@ -109,10 +120,10 @@ class Activation:
         self.encoded = encoded = monotonic()
         if decoded is not None:  # nearly always, and much quicker than one by one
             self._timing = _ALL_PHASES % (
-                (started - self.arrived) * 1000,
-                (decoded - started) * 1000,
-                (answered - decoded) * 1000,
-                (encoded - answered) * 1000,
+                (started - self.arrived) * 1000.0,
+                (decoded - started) * 1000.0,
+                (answered - decoded) * 1000.0,
+                (encoded - answered) * 1000.0,
             )
         else:
             self._timing = ", ".join(self._phases((started, answered, encoded)))
@@ -123,21 +134,25 @@ class Activation:
         since = self.arrived
         for name, mark in zip(("wait", "model", "encode"), marks):
             if mark is not None:
-                yield "%s;dur=%.3f" % (name, (mark - since) * 1000)
+                yield "%s;dur=%.3f" % (name, (mark - since) * 1000.0)
                 since = mark
 
     def elapsed(self):
         """Milliseconds since the request arrived."""
-        return (monotonic() - self.arrived) * 1000
+        return (monotonic() - self.arrived) * 1000.0
 
     def _end(self, response, notes, form, drift=None):
         request = self.request
-        method, path, size = ("-", "-", 0) if request is None else (request.method, request.path, len(request.body))
-        if len(path) > log.LONGEST_PATH:
-            path = log.beginning(path)
-        phases = (self._timing or self.server_timing()).replace(";dur=", "=").replace(",", "")
-        took = (self.encoded - self.arrived) * 1000
+        if request is None:
+            method, path, size = "-", "-", 0
+        else:
+            method, path, size = request.method, request.path, len(request.body)
+            if len(path) > log.LONGEST_PATH:
+                path = log.beginning(path)
+        timing = self._timing or self.server_timing()
+        took = (self.encoded - self.arrived) * 1000.0
         status, sent = (response.status, len(response.body)) if response is not None else (400, 0)
+        phases = timing.replace(";dur=", "=").replace(",", "")
         if form == "json":
             more = {} if drift is None else {"drift": drift.fields}
             log.markers(
@@ -157,9 +172,7 @@ class Activation:
             return
         if drift is not None:
             phases += " %s" % drift
-        line = "%s %s %d in=%d out=%d ms=%.3f %s activation=%s" % (
-            method, path, status, size, sent, took, phases, self.identity,
-        )  # fmt: skip
+        line = _LINE % (method, path, status, size, sent, took, phases, self.identity)
         closing = log.own_line(line)
         log.markers(b"".join([log.own_line(note) for note in notes]) + closing if notes else closing)
 

@@ -8,10 +8,12 @@ import os
 import sys
 
 # docs/actions-new.md, "Activation logs": each stream ends with this line after each activation.
-MARKER = b"XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n"
+_WORD = b"XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX"
+MARKER = _WORD + b"\n"
 
 # What would let a value from outside start a line of its own in the log, or steer the terminal that shows it.
 _CONTROLS = {code: "\\x%02x" % code for code in list(range(32)) + list(range(127, 160))}
+_VISIBLE = bytes(range(32, 127))
 _CONTROLS_IN_LINES = {code: escape for code, escape in _CONTROLS.items() if code != 10}
 _BEHIND_BLANKS = "\n    "
 # What Python's traceback.py puts between the tracebacks of a chain.
@@ -31,9 +33,10 @@ def beginning(path):
 
 def own_line(text):
     """The bytes of one line with the proxy's name, whatever characters ``text`` has."""
-    if not text.isprintable():
-        text = text.translate(_CONTROLS)
-    return b"modelproxy: " + text.encode("utf-8", "backslashreplace") + b"\n"
+    data = text.encode("utf-8", "backslashreplace")
+    if data.translate(None, _VISIBLE) and not text.isprintable():  # the latter looks each character up
+        data = text.translate(_CONTROLS).encode("utf-8", "backslashreplace")
+    return b"modelproxy: %b\n" % data
 
 
 def line(text):
@@ -76,14 +79,14 @@ def _indented(pieces):
 def markers(closing=b""):
     """Ends the activation's log on both streams; ``closing`` is written to stdout before the marker."""
     _flush()
-    write(1, unmarked(closing) + MARKER)
+    write(1, (unmarked(closing) if _WORD in closing else closing) + MARKER)
     write(2, MARKER)
 
 
 def unmarked(data):
     """Log lines in which no caller's word ends the activation's log: the platform takes any line that has the marker
     somewhere in it for its end (DockerContainer.scala, ``containsSlice``)."""
-    return data.replace(MARKER[:-1], b"XXX-THE-END-OF-A-WHISK-ACTIVATION-XXX") if MARKER[:-1] in data else data
+    return data.replace(_WORD, b"XXX-THE-END-OF-A-WHISK-ACTIVATION-XXX")
 
 
 def _flush():

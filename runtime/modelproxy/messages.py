@@ -44,8 +44,10 @@ class Request:
         self.method = method
         self.path = path
         self.query = query
-        self._last = headers if type(headers) is dict else None
-        self.headers = headers if self._last is None else headers.items()
+        if type(headers) is dict:
+            self._last, self.headers = headers, headers.items()
+        else:
+            self._last, self.headers = None, headers
         self.body = body
         self.mount = mount
         self.scheme = scheme

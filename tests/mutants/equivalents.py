@@ -133,9 +133,30 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
     },
     (
         "web_action/result",
-        'self.parts = parts if size >= _JOINED else (b"".join(parts),)',
-        'self.parts = parts if size > _JOINED else (b"".join(parts),)',
+        'body = body if size >= _JOINED else b"".join(body)',
+        'body = body if size > _JOINED else b"".join(body)',
     ): _BUFFER,
+    (
+        "web_action/result",
+        'return Outcome(parts if len(body) >= _JOINED else b"".join(parts), response, notes)',
+        'return Outcome(parts if len(body) > _JOINED else b"".join(parts), response, notes)',
+    ): _BUFFER,
+    **{
+        (
+            "web_action/result",
+            'if response.status != 200 or request.method == "HEAD":',
+            f'if response.status != {status} or request.method == "HEAD":',
+        ): "a matter of speed: a 200 is relayed as it is"
+        for status in (199, 201)
+    },
+    **{
+        (
+            "web_action/request",
+            "_VISIBLE = bytes(range(32, 127))",
+            f"_VISIBLE = bytes(range({limits}))",
+        ): "a matter of speed: one by one they are found to be right"
+        for limits in (" 33, 127", "32, 126")
+    },
     **{
         ("web_action/result", "_JOINED = 65536 # bytes", f"_JOINED = {size} # bytes"): _BUFFER
         for size in (65535, 65537)

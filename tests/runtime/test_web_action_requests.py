@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import pytest
+from hypothesis import given, strategies
 from modelproxy import web_action
 from modelproxy.messages import BadValue
 from modelproxy.web_action import request as request_module
@@ -159,6 +161,19 @@ def test_headers_have_names_in_lower_case_and_a_character_for_each_byte(given, h
     assert request.header("x-none") == ""
 
 
+@pytest.mark.parametrize("character", "\x00\n\r\x1f\x7f")
+def test_no_header_has_a_control_character(character):
+    value = dict(raw("image/png", ""), __ow_headers={"x-a": "a", "x-b": "b" + character})
+    with pytest.raises(BadValue, match="no HTTP header"):
+        web_action.decode(value)
+
+
+@pytest.mark.parametrize("character", "\t ~\x80\xff")
+def test_all_others_are_taken(character):
+    value = dict(raw("image/png", ""), __ow_headers={"x-a": "a", "x-b": "b" + character + "c"})
+    assert web_action.decode(value).header("x-b") == "b" + character + "c"
+
+
 def test_header_names_with_capitals_are_written_small():
     request = web_action.decode(value_of(__ow_headers={"X-A": "b", "X-Forwarded-Proto": "https"}))
     assert list(request.headers) == [("x-a", "b"), ("x-forwarded-proto", "https")]
@@ -224,6 +239,17 @@ def test_whole_base64_is_never_looked_at_letter_by_letter(monkeypatch):
     for length in range(1, 30):
         body = bytes(range(length))
         assert web_action.decode(raw("image/png", base64.b64encode(body).decode("ascii"))).body == body
+
+
+@given(strategies.text(alphabet="AbQ9+/==\n-", max_size=13))
+def test_base64_is_taken_where_all_of_it_is_base64(text):
+    digits = text.rstrip("=")
+    if re.match(r"[AbQ9+/]*={0,2}\Z", text) and len(digits) % 4 != 1:
+        expected = base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+        assert web_action.decode(raw("image/png", text)).body == expected
+    else:
+        with pytest.raises(BadValue):
+            web_action.decode(raw("image/png", text))
 
 
 def test_base64_of_every_length_with_and_without_padding():

@@ -190,6 +190,18 @@ def test_server_timing_is_told_and_joined_to_the_model_s():
         assert result["headers"]["Server-Timing"] == ", ".join(["model;dur=1"] + [value for _, value in own])
 
 
+@pytest.mark.parametrize(("own", "headers"), [([], {}), ([("X-A", "1")], {"X-A": "1"})])
+def test_server_timing_stands_beside_whatever_headers_there_are(own, headers):
+    for status in (200, 204, 503):
+        response = Response(status, own, b"")
+        for timing, told in (
+            (None, headers),
+            (lambda: "model;dur=1", dict(headers, **{"Server-Timing": "model;dur=1"})),
+        ):
+            result = json.loads(web_action.encode(response, Request("GET", "/"), server_timing=timing).result.decode())
+            assert result.get("error", result) == {"statusCode": status, "headers": told, "body": ""}
+
+
 # --- content codings ----------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ _SCHEMES = ("http", "https")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _LONGEST_METHOD = 40
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
+_VISIBLE = bytes(range(32, 127))
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
 
 
@@ -99,8 +100,8 @@ def _headers(given):
     if not isinstance(given, dict):
         raise BadValue("__ow_headers is %s; the platform sends an object" % json.dumps(given)[:80])
     try:  # true of nearly all that the platform sends, and seen at once, since looking at each costs much more
-        values = "".join(given.values())
-        if values.isprintable() and values.encode("ascii") and _all_lower(tuple(given)):
+        others = "".join(given.values()).encode("ascii").translate(None, _VISIBLE)
+        if not others and _all_lower(tuple(given)):
             return given
     except (TypeError, ValueError):  # a value is no string, or has other characters, which may be right too
         pass
@@ -133,7 +134,7 @@ def _raw_body(value, parsed):
     try:
         # What isn't in the alphabet is skipped, so the length tells whether all of it was base64.
         decoded = base64_codec.decode(body)
-        if len(body) % 4 == 0 and len(body) // 4 * 3 - body.count("=", -2) == len(decoded):
+        if (len(decoded) + 2) // 3 * 4 == len(body):
             return decoded
     except (ValueError, binascii.Error):
         pass

@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")  # RFC 9110 section 5.5
 _JSON_START = re.compile(rb"[ \t\r\n]*[\[{]")
 _UTF_8 = ("", "utf-8", "utf8")
+_NOTHING = (b'""',)
 _OPENING = (b"{", b"[")  # of nearly all
 MOST_LEVELS = 990  # of a result: the platform reads 1000 (spray-json, maxDepth) and puts some around it
 _JOINED = 65536  # bytes
@@ -32,15 +33,19 @@ _SCRIPTS = frozenset(
 
 
 class Outcome:
-    """``parts``: the bytes that /run answers, a tuple of them, since every copy of a large body costs as much as its
+    """``body``: the bytes that /run answers, or a tuple of them, since every copy of a large body costs as much as its
     encoding, where a small one is quicker sent in one piece; ``size`` in bytes; ``response``: what the client gets;
     ``notes``: lines for the log."""
 
-    __slots__ = ("notes", "parts", "response", "size")
+    __slots__ = ("body", "notes", "response", "size")
 
-    def __init__(self, parts, response, notes):
-        self.size = size = sum(map(len, parts))
-        self.parts = parts if size >= _JOINED else (b"".join(parts),)
+    def __init__(self, body, response, notes):
+        if type(body) is tuple:
+            self.size = size = sum(map(len, body))
+            body = body if size >= _JOINED else b"".join(body)
+        else:
+            self.size = len(body)
+        self.body = body
         self.response = response
         self.notes = notes
 
@@ -50,6 +55,10 @@ class Outcome:
         outcome = cls((), response, notes)
         outcome.size = size
         return outcome
+
+    @property
+    def parts(self):
+        return self.body if type(self.body) is tuple else (self.body,)
 
     @property
     def result(self):
@@ -64,18 +73,18 @@ def encode(response, request, limit=1048576, keep_cors=False, server_timing=None
     A 5xx goes under ``error``: the client sees the same response and the activation counts as failed.
     """
     notes = []
-    if len(response.body) <= _NEVER_FITS * limit or not _has_body(response.status, request):
-        outcome = _encode(response, request, limit, keep_cors, server_timing, notes)
-    else:
+    if len(response.body) > _NEVER_FITS * limit and _has_body(response.status, request):
         outcome = Outcome.unmade(response, len(response.body) * 4 // 3, notes)  # as base64
+    else:
+        outcome = _encode(response, request, limit, keep_cors, server_timing, notes)
     if outcome.size > limit:
         smaller = _gzipped(outcome.response, request)
         if smaller is not None:
             outcome = _encode(smaller, request, limit, keep_cors, server_timing, notes)
-    if outcome.size > limit:
-        size = outcome.size
-        notes.append("the result has %d bytes, more than the platform's %d" % (size, limit))
-        outcome = _encode(_too_large(response, size, limit), request, limit, keep_cors, server_timing, notes)
+        if outcome.size > limit:
+            size = outcome.size
+            notes.append("the result has %d bytes, more than the platform's %d" % (size, limit))
+            outcome = _encode(_too_large(response, size, limit), request, limit, keep_cors, server_timing, notes)
     accept = request.header("accept")
     if accept and accept != "*/*":
         _note_negotiation(accept, outcome.response, notes)
@@ -83,6 +92,40 @@ def encode(response, request, limit=1048576, keep_cors=False, server_timing=None
 
 
 def _encode(response, request, limit, keep_cors, server_timing, notes):
+    if response.status != 200 or request.method == "HEAD":
+        response = _relayable(response, request, notes)
+    body = response.body
+    pairs = tuple([pair for pair in response.headers if pair[0] != "Content-Length"])
+    head = _head((pairs, response.status, keep_cors))
+    if head.notes:
+        notes.extend(head.notes)
+    if body:
+        if head.is_packed_text:
+            most = _NEVER_FITS * limit
+            plain = _inflated(body, most + 1)
+            if plain is not None:
+                if len(plain) > most:
+                    return Outcome.unmade(response, len(plain), notes)
+                notes.append("decompressed the model's text, which the platform can't carry")
+                pairs = tuple([pair for pair in pairs if pair[0].lower() not in _OF_CODED])
+                body, head = plain, _head((pairs, response.status, keep_cors))
+        members, encoded = head.encode(head, body, notes)
+    else:
+        # And no type: the platform drops it, unless it stumbles over it first.
+        members, encoded = head.bare, _NOTHING
+    timing = "" if server_timing is None else server_timing()
+    if head.timing:
+        timing = timing + ", " + head.timing if timing else head.timing
+    if timing:
+        opening = '%s"Server-Timing":"%s"%s},"body":' % (head.opening, timing, members)
+    else:
+        opening = '%s%s},"body":' % (head.opening, members[1:])
+    parts = (opening.encode("ascii"),) + encoded + (head.closing,)
+    return Outcome(parts if len(body) >= _JOINED else b"".join(parts), response, notes)
+
+
+def _relayable(response, request, notes):
+    """The response with a status that the platform passes on, and without a body where there can't be one."""
     status = response.status
     if not 200 <= status <= 599:
         # The platform refuses what is outside 100..599 and can't relay an interim response.
@@ -93,71 +136,52 @@ def _encode(response, request, limit, keep_cors, server_timing, notes):
         # The platform sends a 205 without saying that it is empty, so clients wait for the rest until they give up.
         notes.append("sent the model's 205 as 204, since no client gets a 205 through the platform")
         status = 204
-    body = response.body if _has_body(status, request) else b""
-    head = _head((tuple([pair for pair in response.headers if pair[0] != "Content-Length"]), keep_cors))
-    notes.extend(head.notes)
-    if body:
-        most = _NEVER_FITS * limit
-        plain = _inflated(body, most + 1) if head.coding and head.form == media_types.TEXT else None
-        if plain is not None:
-            if len(plain) > most:
-                return Outcome.unmade(response, len(plain), notes)
-            notes.append("decompressed the model's text, which the platform can't carry")
-            head = _head((tuple([pair for pair in response.headers if pair[0].lower() not in _OF_CODED]), keep_cors))
-        members, encoded = head.encode(head, body if plain is None else plain, notes)
-    else:
-        # And no type: the platform drops it, unless it stumbles over it first.
-        members, encoded = head.bare, (b'""',)
-    timing = "" if server_timing is None else server_timing()
-    if head.timing:
-        listed = (timing,) + head.timing if timing else head.timing
-        members += ',"Server-Timing":' + encode_basestring_ascii(", ".join(listed))
-    elif timing:
-        members += ',"Server-Timing":"%s"' % timing
-    opening, closing = ('{"error":{', b"}}") if status >= 500 else ("{", b"}")
-    opening += '"statusCode":%d,"headers":{%s},"body":' % (status, members[1:])
-    parts = (opening.encode("ascii"),) + encoded + (closing,)
-    if status != response.status or body is not response.body:
-        response = Response(status, response.headers, body)
-    return Outcome(parts, response, notes)
+    return Response(status, response.headers, response.body if _has_body(status, request) else b"")
 
 
 class _Head:
-    """What a result says beside its status and its body: the same again and again for most models.
+    """What a result says beside its times and its body: the same again and again for most models.
 
-    bare      the headers as JSON, each after a comma, but Content-Type and Server-Timing, a list whose own members are
+    opening   up to the first header, and ``closing`` what ends the result.
+    bare      the headers as JSON, each after a comma, but Content-Type and Server-Timing, whose own value, in JSON, is
               ``timing``; ``members`` has the Content-Type too, ``as_bytes`` that of bytes that have no other.
     form      of the content type (``media_types``), None where that can't be read.
     encode    of the functions below the one for bodies of this type: (head, body, notes) → the headers, the body as
               JSON text in one or several parts.
     """
 
-    def __init__(self, pairs_and_keep_cors):
-        pairs, keep_cors = pairs_and_keep_cors
+    def __init__(self, pairs_status_and_keep_cors):
+        pairs, status, keep_cors = pairs_status_and_keep_cors
+        self.opening, self.closing = ('{"error":{', b"}}") if status >= 500 else ("{", b"}")
+        self.opening += '"statusCode":%d,"headers":{' % status
         self.notes = []
         self.content_type, headers = _relayed(pairs, keep_cors, self.notes)
         self.parsed = parsed = media_types.parse(self.content_type)
         self.form = None if parsed is None else parsed.form
-        self.coding = _content_coding(headers)
-        self.encode = self._encoder()
+        coding = _content_coding(headers)
+        self.is_packed_text = bool(coding) and self.form == media_types.TEXT
+        self.encode = self._encoder(coding)
         timing = headers.pop("Server-Timing", ())
-        self.timing = (timing,) if isinstance(timing, str) else tuple(timing)
+        timing = timing if isinstance(timing, str) else ", ".join(timing)
+        self.timing = encode_basestring_ascii(timing)[1:-1]
         # Names need no escaping.
         self.bare = "".join([',"%s":%s' % (name, _COMPACT(value)) for name, value in headers.items()])
         named = self.bare + ',"Content-Type":'
         self.members = named + encode_basestring_ascii("" if parsed is None else parsed.rendered())
         self.as_bytes = named + '"application/octet-stream"'
 
-    def _encoder(self):
+    def _encoder(self, coding):
         if self.parsed is None:
             return _untyped
         if self.form == media_types.TEXT:
             return _text
-        return _json if self.form == media_types.JSON and not self.coding else _bytes
+        if self.form != media_types.JSON or coding:
+            return _bytes
+        return _json if self.parsed.charset.lower() in _UTF_8 else _json_in_other_charset
 
 
-def _size_of_pairs(pairs_and_keep_cors):
-    return sum(map(size_of_texts, pairs_and_keep_cors[0]))
+def _size_of_pairs(pairs_status_and_keep_cors):
+    return sum(map(size_of_texts, pairs_status_and_keep_cors[0]))
 
 
 _head = remembered(16, 2000, _size_of_pairs)(_Head)
@@ -218,10 +242,6 @@ def _json(head, body, notes):
 
     The platform decodes a JSON string that looks like base64, which ``true`` and ``1234`` do; ``{`` and ``[`` never do.
     """
-    charset = head.parsed.charset
-    if charset.lower() not in _UTF_8:
-        text = _decoded(body, charset)
-        body = body if text is None else text.encode("utf-8")
     if body.startswith(_OPENING) or _JSON_START.match(body):
         try:
             text = _json_string(body.decode("utf-8"))
@@ -230,6 +250,11 @@ def _json(head, body, notes):
         if len(text) <= 2 + (len(body) + 2) // 3 * 4:
             return head.members, (text,)
     return head.members, _base64(body)
+
+
+def _json_in_other_charset(head, body, notes):
+    text = _decoded(body, head.parsed.charset)
+    return _json(head, body if text is None else text.encode("utf-8"), notes)
 
 
 def _json_string(text):
