@@ -19,6 +19,10 @@ from typing import Any
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _BY_DESCRIPTOR = os.open in os.supports_dir_fd
+_BYTES = getattr(os, "O_BINARY", 0)
+_NAME_ONLY = getattr(os, "O_PATH", os.O_RDONLY)  # of a folder, whose files one may not be allowed to list
+# Where the system's own links lead to what is open already, /dev/stdout to a pipe, say.
+_STREAMS = frozenset({Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")})
 
 
 class OwnFolder:
@@ -92,6 +96,55 @@ class OwnFolder:
 
     def _at(self, name: str) -> str:
         return name if self._descriptor is not None else str(self._path / name)
+
+
+def opened(path: Path, flags: int) -> int:
+    """A descriptor of the file `path`, which is made where it isn't there, and otherwise is as it was.
+
+    Raises `OSError`, also for another user's link, for a file that another user has made where anybody may, and for one
+    there that has another name, too, which may be that of a file elsewhere.
+    """
+    flags |= os.O_CREAT | _BYTES
+    if not _BY_DESCRIPTOR or path.parent in _STREAMS:
+        return os.open(path, flags, 0o666)
+    path = followed(path)
+    folder = os.open(path.parent, _NAME_ONLY | _FOLDER)
+    try:
+        return _opened_in(folder, path, flags)
+    finally:
+        os.close(folder)
+
+
+def _opened_in(folder: int, path: Path, flags: int) -> int:
+    try:
+        descriptor = os.open(path.name, flags | _NO_LINK, 0o666, dir_fd=folder)
+    except OSError as problem:
+        if problem.errno == errno.ELOOP:
+            raise _is_a_link(path) from problem
+        problem.filename = str(path)
+        raise
+    try:
+        _refuse_planted(path, os.fstat(descriptor), list(_upwards(folder)))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_planted(path: Path, found: os.stat_result, around: list[os.stat_result]) -> None:
+    if planted(os.geteuid(), [found, *around]) is not None:
+        text = "it, or a folder that it is in, belongs to another user, and anybody could make it there"
+        raise PermissionError(errno.EPERM, f"{text}; name a file in a folder of your own", str(path))
+    if found.st_nlink > 1 and around and around[0].st_mode & stat.S_IWOTH:
+        raise _is_a_link(path)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Makes `content` what is in the file; raises what `opened` does."""
+    with open(opened(path, os.O_WRONLY), "wb") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.truncate()
+        file.write(content)
 
 
 def _upwards(descriptor: int) -> Iterator[os.stat_result]:

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import httpx
 
+from modelwhisk import own_folder
 from modelwhisk.charsets import codec
 from modelwhisk.client.errors import ModelError
 from modelwhisk.content_coding import inflated
@@ -56,7 +57,7 @@ class Binary(bytes):
         path = Path(path)
         if path.is_dir():
             path = unused(path / (self.file_name or "result"))
-        path.write_bytes(self)
+        own_folder.write(path, self)
         return path
 
 

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from modelwhisk.map.inputs import Row
 from modelwhisk.nested_json import TooDeep, is_too_deep, loads
-from modelwhisk.own_folder import followed
+from modelwhisk.own_folder import followed, opened
 from modelwhisk.shown_text import json_shown, shown
 
 try:
@@ -168,7 +168,7 @@ class Results:
         self.path = followed(path).resolve()  # a link goes on leading to the file when it is replaced
         self.form = form
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        self._file = opened(self.path, os.O_RDWR | os.O_APPEND)
         try:
             self._lock()
             if anew:

@@ -1,17 +1,24 @@
-"""Which folders are taken for what `map` and `drift fit` keep, beside other users of the machine."""
+"""Which folders and files are taken for what commands write, beside other users of the machine."""
 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
+from modelwhisk.client.answers import Binary, Reply
 from modelwhisk.drift.store import Store
+from modelwhisk.invoke import output
 from modelwhisk.map.inputs import rows_of
+from modelwhisk.map.results import Results
 from modelwhisk.map.runner import Runner
-from modelwhisk.own_folder import OwnFolder, planted
+from modelwhisk.own_folder import OwnFolder, planted, write
+from modelwhisk.shown_text import Console
 
 ROOT, ME, OTHER = 0, 1000, 1001
 SLASH = (ROOT, 0o40755)
@@ -105,3 +112,103 @@ def test_what_can_not_be_looked_at_is_no_reason_to_refuse(tmp_path, monkeypatch)
 
     monkeypatch.setattr(os, "stat", refused)
     OwnFolder(tmp_path / "results.files").close()
+
+
+def invoke_into(path):
+    reply = Reply(200, httpx.Headers({"content-type": "text/plain"}), b"private")
+    output.write(reply, str(path), None, Console(file=io.StringIO()))
+
+
+def save_into(path):
+    Binary(b"private").save(path)
+
+
+def write_results_into(path):
+    Results(path, "jsonl", anew=True).close()
+
+
+FILES = pytest.mark.parametrize("take", [invoke_into, save_into, write_results_into])
+
+
+@FILES
+def test_another_s_file_where_anybody_may_make_one_is_refused(tmp_path, monkeypatch, take):
+    """It was empty, and its owner read the answer."""
+    tmp_path.chmod(0o1777)
+    path = tmp_path / "answer"
+    path.write_bytes(b"theirs")
+    path.chmod(0o666)
+    me = os.geteuid()
+    if me == ROOT:
+        os.chown(path, OTHER, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    with pytest.raises(PermissionError):  # ours, or that of a system with fs.protected_regular
+        take(path)
+    assert path.read_bytes() == b"theirs"
+
+
+@FILES
+def test_a_file_in_another_s_folder_where_anybody_may_make_one_is_refused(tmp_path, monkeypatch, take):
+    other_s_folder(tmp_path / "shared" / "results", monkeypatch)
+    with pytest.raises(PermissionError, match="belongs to another user, and anybody could make it there"):
+        take(tmp_path / "shared" / "results" / "answer")
+
+
+@FILES
+@pytest.mark.parametrize("there", [True, False])
+def test_no_file_is_written_through_another_s_link(tmp_path, monkeypatch, take, there):
+    mine = tmp_path / "mine"
+    if there:
+        mine.write_bytes(b"mine")
+    (tmp_path / "answer").symlink_to(mine)
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    with pytest.raises(PermissionError, match="it is a link"):
+        take(tmp_path / "answer")
+    assert (mine.read_bytes() if mine.exists() else None) == (b"mine" if there else None)
+
+
+@FILES
+def test_no_file_has_another_name_where_anybody_may_give_one(tmp_path, take):
+    mine, shared = tmp_path / "mine", tmp_path / "shared"
+    mine.write_bytes(b"mine")
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (shared / "answer").hardlink_to(mine)
+    with pytest.raises(PermissionError, match="it is a link"):
+        take(shared / "answer")
+    assert mine.read_bytes() == b"mine"
+    shared.chmod(0o755)  # one's own, of a backup, say
+    take(shared / "answer")
+    assert mine.read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize("take", [invoke_into, save_into])
+def test_a_file_is_written_through_one_s_own_link_and_over_what_was_there(tmp_path, take):
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"longer than what is written")
+    mine.chmod(0o600)
+    (tmp_path / "answer").symlink_to(mine)
+    take(tmp_path / "answer")
+    assert (mine.read_bytes(), mine.stat().st_mode & 0o777) == (b"private", 0o600)
+
+
+def test_the_system_s_links_lead_to_what_is_open(tmp_path, monkeypatch):
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    reading, writing = os.pipe()
+    write(Path(f"/dev/fd/{writing}"), b"whole")
+    os.close(writing)
+    assert os.read(reading, 100) == b"whole"
+    os.close(reading)
+    write(Path("/dev/null"), b"nothing")
+
+
+def test_what_can_not_be_made_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        write(tmp_path / "nowhere" / "answer", b"")
+    assert caught.value.filename == str(tmp_path / "nowhere")
+    tmp_path.joinpath("folder").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write(tmp_path / "folder", b"")
+    assert caught.value.filename == str(tmp_path / "folder")
