@@ -19,6 +19,7 @@ from typing import Any
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _BY_DESCRIPTOR = os.open in os.supports_dir_fd
+_MOST_LINKS = 40  # as Linux follows
 _BYTES = getattr(os, "O_BINARY", 0)
 _NAME_ONLY = getattr(os, "O_PATH", os.O_RDONLY)  # of a folder, whose files one may not be allowed to list
 # Where the system's own links lead to what is open already, /dev/stdout to a pipe, say.
@@ -174,12 +175,35 @@ def planted(user: int, levels: list[os.stat_result]) -> int | None:
 
 
 def followed(path: Path) -> Path:
-    """Where one's own link leads, to a larger disk, say; raises `OSError` for another user's."""
-    if not path.is_symlink():
-        return path
-    if hasattr(os, "geteuid") and path.lstat().st_uid != os.geteuid():
-        raise _is_a_link(path)
-    return path.resolve()
+    """Where one's own link leads, to a larger disk, say.
+
+    Raises `OSError` for another user's, where one's own leads to it, too, and where anybody may make links (as in /tmp)
+    for one of a folder on the way, as Linux itself does with fs.protected_symlinks.
+    """
+    if hasattr(os, "geteuid"):
+        for link, is_last in _links(path):
+            owner, around = link.lstat().st_uid, link.parent.stat().st_mode
+            if owner != os.geteuid() and (is_last or (owner != 0 and around & stat.S_IWOTH)):
+                raise _is_a_link(link)
+    return path.resolve() if path.is_symlink() else path
+
+
+def _links(path: Path) -> Iterator[tuple[Path, bool]]:
+    """All links that a path leads through, and of each whether the path's end is where it leads."""
+    whole = path.absolute()
+    here, parts, most = Path(whole.anchor), list(whole.parts[:0:-1]), _MOST_LINKS
+    while parts:
+        part = parts.pop()
+        here = here.parent if part == ".." else here / part
+        if not here.is_symlink():
+            continue
+        yield here, not parts
+        most -= 1
+        if not most:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        target = Path(os.readlink(here))
+        here = Path(target.anchor) if target.is_absolute() else here.parent
+        parts += [part for part in target.parts[::-1] if part != target.anchor]
 
 
 def _is_a_link(path: Path) -> OSError:

@@ -17,7 +17,7 @@ from modelwhisk.invoke import output
 from modelwhisk.map.inputs import rows_of
 from modelwhisk.map.results import Results
 from modelwhisk.map.runner import Runner
-from modelwhisk.own_folder import OwnFolder, planted, write
+from modelwhisk.own_folder import OwnFolder, _links, followed, planted, write
 from modelwhisk.shown_text import Console
 
 ROOT, ME, OTHER = 0, 1000, 1001
@@ -212,3 +212,43 @@ def test_what_can_not_be_made_is_named(tmp_path):
     with pytest.raises(IsADirectoryError) as caught:
         write(tmp_path / "folder", b"")
     assert caught.value.filename == str(tmp_path / "folder")
+
+
+def links_of(path):
+    return [(link.name, is_last) for link, is_last in _links(path)]
+
+
+def test_the_links_that_a_path_leads_through(tmp_path, monkeypatch):
+    (tmp_path / "disk" / "results").mkdir(parents=True)
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to(tmp_path / "disk" / ".." / "c")
+    (tmp_path / "c").symlink_to("disk/results")
+    (tmp_path / "loop").symlink_to("loop")
+    assert links_of(tmp_path / "disk" / "results") == []
+    assert links_of(tmp_path / "a") == [("a", True), ("b", True), ("c", True)]
+    assert links_of(tmp_path / "a" / "answer") == [("a", False), ("b", False), ("c", False)]
+    assert links_of(tmp_path / "disk" / ".." / "c" / "answer") == [("c", False)]
+    assert followed(tmp_path / "a") == tmp_path / "disk" / "results"
+    monkeypatch.chdir(tmp_path)
+    assert links_of(Path("c")) == [("c", True)]
+    with pytest.raises(OSError, match="symbolic links"):
+        followed(tmp_path / "loop")
+
+
+@pytest.mark.skipif(os.geteuid() != ROOT, reason="makes links of another user")
+def test_a_path_leads_through_no_link_of_another_s(tmp_path):
+    mine, shared, project = tmp_path / "mine", tmp_path / "shared", tmp_path / "project"
+    for folder in (mine, shared, project):
+        folder.mkdir()
+    shared.chmod(0o1777)
+    for folder in (shared, project):
+        (folder / "theirs").symlink_to(mine)
+        os.chown(folder / "theirs", OTHER, -1, follow_symlinks=False)
+    (tmp_path / "own").symlink_to(project / "theirs")
+    for path in (project / "theirs", tmp_path / "own", shared / "theirs", shared / "theirs" / "answer"):
+        with pytest.raises(PermissionError, match="it is a link"):
+            followed(path)
+    write(project / "theirs" / "answer", b"a colleague's link, where nobody else may make one")
+    (shared / "own").symlink_to(mine)
+    write(shared / "own" / "answer", b"anew")
+    assert (mine / "answer").read_bytes() == b"anew"
