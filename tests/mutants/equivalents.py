@@ -141,14 +141,11 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         'return Outcome(parts if len(body) >= _JOINED else b"".join(parts), response, notes)',
         'return Outcome(parts if len(body) > _JOINED else b"".join(parts), response, notes)',
     ): _BUFFER,
-    **{
-        (
-            "web_action/result",
-            'if response.status != 200 or request.method == "HEAD":',
-            f'if response.status != {status} or request.method == "HEAD":',
-        ): "a matter of speed: a 200 is relayed as it is"
-        for status in (199, 201)
-    },
+    (
+        "web_action/result",
+        'if response.status != 200 or request.method == "HEAD":',
+        'if response.status != 201 or request.method == "HEAD":',
+    ): "a matter of speed: a 200 and a 201 are relayed as they are",
     **{
         (
             "web_action/request",

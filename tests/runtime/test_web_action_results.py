@@ -369,6 +369,12 @@ def test_exactly_the_limit_passes_and_one_byte_more_does_not():
     assert "error" in encode(b"x" * 1000, "text/plain", limit=whole - 1)[0]
     whole = len(encode(b"[1]", "application/json")[1].result)
     assert "Content-Encoding" not in encode(b"[1]", "application/json", limit=whole, asked=GZIP)[0]["headers"]
+    body = b"[" + b"1, " * 1000 + b"1]"
+    packed = len(encode(body, "application/json", limit=2000, asked=GZIP)[1].result)
+    assert packed < 2000
+    for limit, passes in ((packed, True), (packed - 1, False)):
+        result, _ = encode(body, "application/json", limit=limit, asked=GZIP)
+        assert ("error" not in result) is passes
 
 
 def test_the_limit_is_the_platform_s():
