@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from modelwhisk.local import messages, spray_json
 from modelwhisk.local.actions import Action
-from modelwhisk.local.aside import aside
 from modelwhisk.local.container_client import Call, post
 from modelwhisk.local.containers import Container, StartFailed
 from modelwhisk.local.logs import LogLine
@@ -143,7 +142,7 @@ class Invoker:
             return None
         if call.duration >= action.timeout:
             return developer_error(messages.timed_out(action.timeout, init=True), timed_out=True)
-        return await _outcome(of_init, await _explained(call, pooled.container))
+        return of_init(await _explained(call, pooled.container))
 
     async def _run(self, pooled: PooledContainer, container: Container, activation: Activation, value: Json) -> Outcome:
         action = activation.action
@@ -162,7 +161,7 @@ class Invoker:
             raise _NeverAnswered
         if call.duration >= action.timeout:
             return developer_error(messages.timed_out(action.timeout, init=False), timed_out=True)
-        return await _outcome(of_run, await _explained(call, container))
+        return of_run(await _explained(call, container))
 
     async def _finish(self, pooled: PooledContainer, activation: Activation, outcome: Outcome) -> None:
         container = pooled.container
@@ -224,11 +223,6 @@ def _text(value: Json) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else spray_json.compact(value)
-
-
-async def _outcome(read: Callable[[ContainerReply | Failure], Outcome], reply: ContainerReply | Failure) -> Outcome:
-    """What a reply, which may be a megabyte of anything, is read as."""
-    return await aside(len(reply.text) if isinstance(reply, ContainerReply) else 0, read, reply)
 
 
 async def _explained(call: Call, container: Container) -> ContainerReply | Failure:

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from modelwhisk.local import messages
 from modelwhisk.local.actions import Action
 from modelwhisk.local.activations import Activations
-from modelwhisk.local.aside import aside
 from modelwhisk.local.catalogue import Catalogue, image_of
 from modelwhisk.local.containers import ContainerFactory
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, plain
@@ -31,7 +30,7 @@ from modelwhisk.local.server import Connection
 from modelwhisk.local.store import Store
 from modelwhisk.local.throttle import Throttle
 from modelwhisk.local.uri import parse_target
-from modelwhisk.local.web_actions import Call, Invocation, route
+from modelwhisk.local.web_actions import Invocation, route
 
 _log = logging.getLogger(__name__)
 
@@ -196,10 +195,7 @@ class LocalPlatform:
         if running.rest.takes(request, target):
             return await running.rest.answer(Ask(request, target, transaction, on_start))
         lookup = running.catalogue.web_action
-        routed: Call | Invocation | HttpResponse
         routed = route(request, lookup, self._credentials, transaction, self._throttle.refusal)
-        if isinstance(routed, Call):
-            routed = await aside(len(request.body or b""), routed.invocation)
         return await self._invoked(routed, on_start) if isinstance(routed, Invocation) else routed
 
     async def _invoked(self, invocation: Invocation, on_start: Callable[[Activation], None]) -> HttpResponse:

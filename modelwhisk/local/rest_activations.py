@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from modelwhisk.local import activation_records, messages
 from modelwhisk.local.activations import Activations
-from modelwhisk.local.aside import aside
 from modelwhisk.local.catalogue import Catalogue
 from modelwhisk.local.http_messages import Headers, HttpRequest, HttpResponse, Rejected
 from modelwhisk.local.invoker import Activation
@@ -61,7 +60,7 @@ class InvocationApi:
             raise Terminated(413, messages.too_large(length, self.limits.payload))
         blocking, result = query.flag("blocking"), query.flag("result")
         patience = query.milliseconds("timeout", max(1, round(self.wait * 1000))) / 1000
-        payload = await aside(length, json_object, ask.request)
+        payload = json_object(ask.request)
         resolved = self.catalogue.resolve(id)
         action = self.catalogue.runnable(resolved.entity)
         if action.immutable_parameters() & payload.keys():

@@ -95,16 +95,14 @@ class RestApi:
             return self._list(route, query)
         if route.collection == "actions":
             return await self._action(ask, route, query)
-        if route.collection == "activations":
-            return self._activations.show(route)
-        return await self._other(ask, route, query)
+        return self._activations.show(route) if route.collection == "activations" else self._other(ask, route, query)
 
-    async def _other(self, ask: Ask, route: Route, query: Parameters) -> HttpResponse:
+    def _other(self, ask: Ask, route: Route, query: Parameters) -> HttpResponse:
         check_name(route.rest[0])
         if len(route.rest) > 1:
             raise Rejected(404, messages.NO_ROUTE)
         if route.collection == "packages":
-            return await self._package(ask.request, EntityId(route.namespace, "", route.rest[0]), query)
+            return self._package(ask.request, EntityId(route.namespace, "", route.rest[0]), query)
         raise not_found() if ask.request.method in ("GET", "DELETE") else Terminated(501, _NO_TRIGGERS)
 
     async def _action(self, ask: Ask, route: Route, query: Parameters) -> HttpResponse:
@@ -121,14 +119,14 @@ class RestApi:
             return self._actions.show(id, query)
         if method == "DELETE":
             return self._actions.delete(id)
-        return await self._actions.put(id, ask.request, query)
+        return self._actions.put(id, ask.request, query)
 
-    async def _package(self, request: HttpRequest, id: EntityId, query: Parameters) -> HttpResponse:
+    def _package(self, request: HttpRequest, id: EntityId, query: Parameters) -> HttpResponse:
         if request.method == "GET":
             return self._packages.show(id)
         if request.method == "DELETE":
             return self._packages.delete(id, query)
-        return await self._packages.put(id, request, query)
+        return self._packages.put(id, request, query)
 
     def _list(self, route: Route, query: Parameters) -> HttpResponse:
         if route.collection == "actions":

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from modelwhisk.local import executables, messages
-from modelwhisk.local.aside import aside
 from modelwhisk.local.catalogue import Catalogue, NotFound, WrongCollection
 from modelwhisk.local.entities import ActionEntity, ActionPut, Entity, PackageEntity, PackagePut, Undefined
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, Rejected
@@ -46,10 +45,11 @@ class ActionsApi:
         resolved = self.catalogue.resolve(id)
         return document(200, resolved.entity.to_json(code=code, binding=None if code else resolved.binding))
 
-    async def put(self, id: EntityId, request: HttpRequest, query: Parameters) -> HttpResponse:
+    def put(self, id: EntityId, request: HttpRequest, query: Parameters) -> HttpResponse:
         """A new action, or one that is changed."""
         self._writable_package(id)
-        put = await aside(len(request.body or b""), self._read, request, id.namespace)
+        put = _read_action(request, id.namespace)
+        self._check_sizes(put)
         overwrite = query.flag("overwrite")
         try:
             check_limits(put.limits or {}, self.limits)
@@ -82,16 +82,10 @@ class ActionsApi:
         if id.package and self.catalogue.package(id.namespace, id.package).binding is not None:
             raise Terminated(400, messages.NOT_ALLOWED_ON_BINDING)
 
-    def _read(self, request: HttpRequest, namespace: str) -> ActionPut:
-        """What a request puts, of sizes that may be."""
-        try:
-            put = ActionPut.read(json_body(request), namespace)
-        except Malformed as problem:
-            raise Rejected(400, messages.malformed(str(problem))) from problem
+    def _check_sizes(self, put: ActionPut) -> None:
         if put.exec is not None and put.exec.size > self.limits.code:
             raise Terminated(413, messages.too_large(put.exec.size, self.limits.code, "exec"))
         _check_parameter_sizes(self.limits, put.parameters, put.annotations)
-        return put
 
     def _check_sequence(self, id: EntityId, components: Sequence[str]) -> None:
         if not components:
@@ -147,9 +141,13 @@ class PackagesApi:
         actions = self.catalogue.store.actions(provider.id.namespace, provider.id.name)
         return document(200, package.with_actions(actions))
 
-    async def put(self, id: EntityId, request: HttpRequest, query: Parameters) -> HttpResponse:
+    def put(self, id: EntityId, request: HttpRequest, query: Parameters) -> HttpResponse:
         """A new package or binding, or one that is changed."""
-        put = await aside(len(request.body or b""), self._read, request, id.namespace)
+        try:
+            put = PackagePut.read(json_body(request), id.namespace)
+        except Malformed as problem:
+            raise Rejected(400, messages.malformed(str(problem))) from problem
+        _check_parameter_sizes(self.limits, put.parameters, put.annotations)
         overwrite = query.flag("overwrite")
         if id.name == DEFAULT_PACKAGE:
             raise Terminated(400, messages.package_name_reserved(id.name))
@@ -180,15 +178,6 @@ class PackagesApi:
         self.catalogue.delete(id)
         return document(200, package.to_json())
 
-    def _read(self, request: HttpRequest, namespace: str) -> PackagePut:
-        """What a request puts, of sizes that may be."""
-        try:
-            put = PackagePut.read(json_body(request), namespace)
-        except Malformed as problem:
-            raise Rejected(400, messages.malformed(str(problem))) from problem
-        _check_parameter_sizes(self.limits, put.parameters, put.annotations)
-        return put
-
     def _check_binding(self, binding: EntityId) -> None:
         try:
             provider = self.catalogue.find(binding, PackageEntity)
@@ -198,6 +187,13 @@ class PackagesApi:
             raise Terminated(409, messages.BINDING_OF_NO_PACKAGE) from problem
         if provider.binding is not None:
             raise Terminated(400, messages.BINDING_OF_A_BINDING)
+
+
+def _read_action(request: HttpRequest, namespace: str) -> ActionPut:
+    try:
+        return ActionPut.read(json_body(request), namespace)
+    except Malformed as problem:
+        raise Rejected(400, messages.malformed(str(problem))) from problem
 
 
 def _check_parameter_sizes(

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn, TypeAlias
 
-from modelwhisk.local.spray_json_parser import MOST_CONTAINERS, JsonError, TooMany, explain
+from modelwhisk.local.spray_json_input import END, decoded
+from modelwhisk.local.spray_json_parser import JsonError, explain
 
 Json: TypeAlias = "bool | Decimal | int | str | list[Json] | dict[str, Json] | None"
 
@@ -21,7 +22,15 @@ MAX_NUMBER_CHARACTERS = 100
 # Ours alone: a result of 1 MiB that is nested deeply enough becomes 900 times as long by its indentation.
 MAX_PRETTY = 16 * 1_048_576  # characters
 
-_STRUCTURE = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
+# Also ours: step by step, what is bad and long takes seconds, for which all others would wait.
+MOST_EXPLAINED = 65_536  # bytes or characters
+# And this: of 16 million empty lists, which are 48 MB, Python makes 1.3 GB and a minute's work. Of what may be larger
+# than a megabyte, the parameters and annotations of an action may be as large, and have half as many values each.
+MOST_VALUES = 1_048_576
+# And this: what isn't UTF-8 takes a third of a second a megabyte. But for actions nothing is longer.
+MOST_REPLACED = 1_048_576  # bytes
+
+_BRACKETS = re.compile(r"[\[\]{}]")
 
 __all__ = ["Json", "JsonError", "TooLong", "compact", "parse", "pretty", "utf_8"]
 
@@ -31,55 +40,74 @@ class TooLong(ValueError):
 
 
 class _Suspect(ValueError):
-    """The quick parser met what the platform's may not take."""
+    """The quick parser met what the platform's may not take; the message says what."""
+
+
+class _TooMany(JsonError):
+    """There are more values than are read at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The local platform reads no more than {MOST_VALUES} values, lists and objects at a time.")
 
 
 def parse(data: bytes | str, max_depth: int = MAX_DEPTH) -> Json:
-    """The value that `data` states, numbers as `Decimal`; raises `JsonError` with the platform's own words."""
+    """The value that `data` states, numbers as `Decimal`.
+
+    Raises `JsonError` with the platform's own words, or with ours where `data` is longer than `MOST_EXPLAINED`.
+    """
     try:
-        text = data.decode("utf-8") if isinstance(data, bytes) else data
-        if "\uffff" in text or _is_deep(text, max_depth):
-            raise _Suspect
+        text = data if isinstance(data, str) else decoded(data) if len(data) <= MOST_REPLACED else data.decode()
+        if END in text:
+            raise _Suspect("It has the character U+FFFF")
+        if _is_deep(text, max_depth):
+            raise _Suspect(f"It has {max_depth} levels or more")
         value: Json = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
-    except TooMany:  # or it would make so many before it knows
+    except _TooMany:
         raise
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as problem:
+        if len(data) > MOST_EXPLAINED:
+            reason = "It has too many levels" if isinstance(problem, RecursionError) else str(problem)
+            words = f"{reason}. The platform's own words are only known of up to {MOST_EXPLAINED} bytes of JSON."
+            raise JsonError(words) from problem
         value = explain(data, max_depth, MAX_NUMBER_CHARACTERS)
     return value
 
 
 def _is_deep(text: str, max_depth: int) -> bool:
-    """Whether a JSON text has `max_depth` levels, raises `TooMany`; whatever of a text that is none."""
-    if text.count("[") + text.count("{") < max_depth:
+    """Whether a JSON text has `max_depth` levels, raises `_TooMany`; whatever of a text that is none."""
+    opened = text.count("[") + text.count("{")
+    if opened < max_depth and opened + text.count(",") <= MOST_VALUES:
         return False
-    depth, opened, in_string = 0, 0, False
-    for found in _STRUCTURE.finditer(text):
-        mark = found[0]
-        if mark == '"':
-            in_string = not in_string
-        elif not in_string and mark in "[{":
-            depth += 1
-            opened += 1
-            if depth >= max_depth:
-                return True
-            if opened > MOST_CONTAINERS:
-                raise TooMany(MOST_CONTAINERS)
-        elif not in_string and mark in "]}":
-            depth -= 1
-    return False
+    outside = _outside_of_strings(text)
+    if sum(map(outside.count, "[{,")) > MOST_VALUES:
+        raise _TooMany
+    depth = 0
+    for found in _BRACKETS.finditer(outside):
+        depth += 1 if found[0] in "[{" else -1
+        if not 0 < depth < max_depth:
+            break
+    return depth >= max_depth
+
+
+def _outside_of_strings(text: str) -> str:
+    """What is left of JSON without its strings; raises `_TooMany` where there are more than so many values can have."""
+    ends = text.replace("\\\\", "").replace('\\"', "")
+    if ends.count('"') > 4 * MOST_VALUES:  # two of a name, two of what it is of
+        raise _TooMany
+    return "".join(ends.split('"')[::2])
 
 
 def _number(text: str) -> Decimal:
     if len(text) > MAX_NUMBER_CHARACTERS:
-        raise _Suspect
+        raise _Suspect(f"A number has more than {MAX_NUMBER_CHARACTERS} characters")
     try:
         return Decimal(text)
     except InvalidOperation as error:
-        raise _Suspect from error
+        raise _Suspect(f"{text} is beyond all numbers") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _Suspect(name)
+    raise _Suspect(f"{name} is no number")
 
 
 def pretty(value: Json) -> str:

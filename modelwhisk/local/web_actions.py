@@ -67,51 +67,14 @@ Lookup = Callable[[str, str, str], Action | None]
 Throttle = Callable[[str], str | None]
 
 
-@dataclass(frozen=True)
-class Call:
-    """A call of a web action that the platform lets through; its body is not read yet."""
-
-    request: HttpRequest
-    target: Target
-    caller: Caller
-    transaction: str
-    action: Action
-    extension: str
-    rest: tuple[str, ...]
-
-    def invocation(self) -> Invocation | HttpResponse:
-        """What to run, or the response to a body that can't be run with; takes long where that is long, and bad."""
-        try:
-            return self._invocation()
-        except Rejected as rejection:
-            refused = rejection.response(self.transaction)
-        except ParametersNotAllowed as problem:
-            refused = error(400, str(problem), self.transaction).with_headers(_cors(self.request, self.action))
-        return _with_id(refused, self.transaction)
-
-    def _invocation(self) -> Invocation:
-        try:
-            value = action_value(
-                self.request,
-                render_path(self.rest),
-                self.target.query,
-                raw=self.action.is_set("raw-http"),
-                user=self.caller.namespace,
-                immutable=self.action.immutable_parameters(),
-            )
-        except MalformedBody as problem:
-            raise Rejected(400, str(problem)) from problem
-        return Invocation(self.request, self.transaction, self.action, self.extension, value)
-
-
 def route(
     request: HttpRequest,
     lookup: Lookup,
     credentials: Mapping[str, str],
     transaction: str,
     throttle: Throttle = lambda namespace: None,
-) -> Call | HttpResponse:
-    """What to do with `request`: a call, or the response where the platform answers by itself.
+) -> Invocation | HttpResponse:
+    """What to do with `request`: an invocation, or the response where the platform answers by itself.
 
     `lookup` finds an action by namespace, package (`default` for none) and name; `credentials` has the namespace of
     each `user:password`. `transaction` is the id that errors carry. `throttle` counts a call of a namespace's action,
@@ -124,12 +87,12 @@ def route(
         return plain(400, str(problem))
     except Rejected as rejection:
         routed = rejection.response(transaction)
-    return routed if isinstance(routed, Call) else _with_id(routed, transaction)
+    return routed if isinstance(routed, Invocation) else _with_id(routed, transaction)
 
 
 def _routed(
     request: HttpRequest, target: Target, lookup: Lookup, throttle: Throttle, transaction: str, *, caller: Caller
-) -> Call | HttpResponse:
+) -> Invocation | HttpResponse:
     matched = _match(target.segments)
     if matched is None or request.method not in _METHODS:
         return _unmatched(request, target, caller)
@@ -140,20 +103,51 @@ def _routed(
         return error(404, messages.NOT_FOUND, transaction)
     if (refusal := throttle(namespace)) is not None:
         return error(429, refusal, transaction)
-    return _answer_or_call(Call(request, target, caller, transaction, action, extension, rest))
+    found = _Found(action, extension, rest)
+    return _answer_or_invoke(request, target, found, caller, transaction)
 
 
-def _answer_or_call(call: Call) -> Call | HttpResponse:
-    request, action = call.request, call.action
+@dataclass(frozen=True)
+class _Found:
+    """The action that a URL names, the extension, and the path after them."""
+
+    action: Action
+    extension: str
+    rest: tuple[str, ...]
+
+
+def _answer_or_invoke(
+    request: HttpRequest, target: Target, found: _Found, caller: Caller, transaction: str
+) -> Invocation | HttpResponse:
+    action = found.action
     length = len(request.body or b"")
     if length > MAX_PAYLOAD:
-        return error(413, messages.too_large(length, MAX_PAYLOAD), call.transaction)
+        return error(413, messages.too_large(length, MAX_PAYLOAD), transaction)
+    cors = _cors(request, action)
     if request.method == "OPTIONS":
         if not action.is_set("web-custom-options"):
-            return HttpResponse(200, _cors(request, action))
-    elif not _authorized(request, action, call.caller):
-        return error(401, messages.UNAUTHORIZED, call.transaction).with_headers(_cors(request, action))
-    return call
+            return HttpResponse(200, cors)
+    elif not _authorized(request, action, caller):
+        return error(401, messages.UNAUTHORIZED, transaction).with_headers(cors)
+    try:
+        value = _value(request, target, found, caller)
+    except ParametersNotAllowed as problem:
+        return error(400, str(problem), transaction).with_headers(cors)
+    return Invocation(request, transaction, action, found.extension, value)
+
+
+def _value(request: HttpRequest, target: Target, found: _Found, caller: Caller) -> dict[str, Json]:
+    try:
+        return action_value(
+            request,
+            render_path(found.rest),
+            target.query,
+            raw=found.action.is_set("raw-http"),
+            user=caller.namespace,
+            immutable=found.action.immutable_parameters(),
+        )
+    except MalformedBody as problem:
+        raise Rejected(400, str(problem)) from problem
 
 
 def _match(segments: tuple[str, ...]) -> tuple[str, str, str, tuple[str, ...]] | None:

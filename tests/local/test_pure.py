@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelwhisk.local import request_mapping, spray_json, spray_json_parser
+from modelwhisk.local import request_mapping, spray_json
 from modelwhisk.local.executables import looks_like_base64
 from modelwhisk.local.grammar import Mismatch, Scanner
 from modelwhisk.local.header_models import normalise
@@ -256,31 +256,83 @@ def test_an_error_names_the_line_and_the_place_in_it(data: str, message: str) ->
     assert str(caught.value).startswith(f"Unexpected {message}\n")
 
 
-@pytest.mark.parametrize("head", ["[", '["\udcff",'])  # the latter is read step by step
-def test_more_lists_than_any_entity_has_are_not_read(head: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("value", "counts"), [("0", 1), ('""', 1), ("[]", 2), ('{"a":"b"}', 2), ('{"a":[]}', 3), (r'",[{\\\"["', 1)]
+)
+def test_more_values_than_any_entity_has_are_not_read(value: str, counts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 48 MB that are nothing else, 1.3 GB were made in a minute in which nobody was answered."""
-    for module in (spray_json, spray_json_parser):
-        monkeypatch.setattr(module, "MOST_CONTAINERS", 1500)
-    for count in (1499, 1500):
-        text = f'{head}{"[]," * count}"[[["]'.encode("utf-8", "surrogateescape")
-        if count == 1499:
-            value = spray_json.parse(text)
-            assert isinstance(value, list)
-            assert value[-2:] == [[], "[[["]
-        else:
-            with pytest.raises(JsonError, match="no more than 1500 lists and objects"):
-                spray_json.parse(text)
+    monkeypatch.setattr(spray_json, "MOST_VALUES", 1200)
+    most = 1200 // counts
+    assert spray_json.parse(f"[{','.join([value] * most)}]") == [json.loads(value)] * most
+    for text in (f"[{','.join([value] * (most + 1))}]", '["' + "," * 1200 + '"' + '""' * 2400 + "]"):
+        with pytest.raises(JsonError, match="no more than 1200 values"):
+            spray_json.parse(text)
 
 
-def test_a_line_is_shown_whole_up_to_a_megabyte() -> None:
-    """The platform's error is twice as long as any line: 100 MB for an action of 48."""
-    for length in (1_048_576, 1_048_577):
+TOO_DEEP = "[" * 1000 + "]" * 1000
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ("x", "Expecting value: line 2 column 1 (char "), ("NaN", "NaN is no number"),
+        ("1" * 101, "A number has more than 100 characters"), ("1e9999999999999999999", "beyond all numbers"),
+        ('"\uffff"', "It has the character U+FFFF"), (TOO_DEEP, "It has 1000 levels or more"),
+    ],
+    ids=lambda text: text[:20],
+)  # fmt: skip
+@pytest.mark.parametrize("as_bytes", [True, False])
+def test_only_what_is_short_is_read_step_by_step(
+    bad: str, reason: str, as_bytes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two seconds a megabyte were all others' time, or that of all whose bodies were long, whoever sent it had gone."""
+    read: list[int] = []
+
+    def counted(data: bytes | str, *limits: int) -> Any:
+        read.append(len(data))
+        return explain(data, *limits)
+
+    monkeypatch.setattr(spray_json, "explain", counted)
+    for length in (65_536, 65_537):
+        text = f"[{' ' * (length - len(bad.encode() if as_bytes else bad) - 4)},\n{bad}]".replace("[ ", "[0", 1)
         with pytest.raises(JsonError) as caught:
-            spray_json.parse("[0]" + "x" * (length - 3))
-        head, shown = str(caught.value).split("\n", 1)
-        assert head.endswith("(line 1, position 4), expected end-of-input:")
-        expected = f"[0]{'x' * (length - 3)}\n   ^\n" if length == 1_048_576 else f"The line has {length} characters: "
-        assert shown.startswith(expected)
+            spray_json.parse(text.encode() if as_bytes else text)
+        assert (reason in str(caught.value)) == (length == 65_537)
+    assert read == [65_536]
+
+
+def test_what_is_long_and_deeper_than_python_goes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loads(*given: Any, **named: Any) -> Any:
+        raise RecursionError
+
+    monkeypatch.setattr(json, "loads", loads)
+    deep = "[" * 999 + "]" * 999
+    assert spray_json.compact(spray_json.parse(deep)) == deep
+    with pytest.raises(JsonError, match="It has too many levels"):
+        spray_json.parse(deep + " " * 65_536)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join), st.sampled_from([b"", b'"', b'["', b'{"a":']))
+def test_what_is_long_has_the_same_value(data: bytes, head: bytes) -> None:
+    """Also where it isn't UTF-8: the platform takes what a character's first byte promises, an end of the text too."""
+    for whole in (head + data, head + data + b'"', head + data + b'"]'):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(spray_json, "MOST_EXPLAINED", -1)
+            try:
+                long = f"value {spray_json.parse(whole)!r}"
+            except JsonError:
+                long = "refused"
+        assert (explained(whole) if explained(whole).startswith("value ") else "refused") == long
+
+
+def test_an_action_s_megabytes_are_utf_8() -> None:
+    for length in (1_048_576, 1_048_577):
+        text = b'"\xff' + b"x" * (length - 3) + b'"'
+        if length == 1_048_576:
+            assert spray_json.parse(text) == "\ufffd" + "x" * (length - 3)
+        else:
+            with pytest.raises(JsonError, match="can't decode byte 0xff in position 1"):
+                spray_json.parse(text)
 
 
 def test_limits_of_json() -> None:

@@ -21,7 +21,7 @@ from modelwhisk.local.actions import Action
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, render
 from modelwhisk.local.outcome import ContainerReply, Status, of_run
 from modelwhisk.local.spray_json import compact, utf_8
-from modelwhisk.local.web_actions import Call, Invocation, route
+from modelwhisk.local.web_actions import Invocation, route
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "runtime"))
 
@@ -84,10 +84,7 @@ def travel(
 ) -> Received:
     """What the client of an action gets that has these annotations and bound parameters. Raises ``Refused``."""
     action = Action("hello", SimpleNamespace(), annotations=annotations, parameters=parameters or {})  # type: ignore[arg-type]
-    routed: Call | Invocation | HttpResponse
     routed = route(sent, lambda *names: action if names == action.key else None, {}, "transaction")
-    if isinstance(routed, Call):
-        routed = routed.invocation()
     if not isinstance(routed, Invocation):
         raise Refused(routed)
     value, _ = action.arguments(routed.value)

@@ -17,7 +17,7 @@ from proxy_process import MARKER, Proxy
 
 from modelwhisk.local.actions import Action, web_annotations
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse
-from modelwhisk.local.web_actions import Call, route
+from modelwhisk.local.web_actions import route
 
 ECHO = """
 import json
@@ -189,9 +189,7 @@ def test_reserved_names_are_no_parameters_of_a_web_call(name: str, tmp_path: Pat
     """Neither on the local platform nor where a function is served without one."""
     request = HttpRequest("POST", f"/api/v1/web/guest/default/a?{name}=x", (("Host", "127.0.0.1"),))
     action = Action("a", SimpleNamespace(), annotations=web_annotations("true"))  # type: ignore[arg-type]
-    call = route(request, lambda *_: action, {}, "transaction")
-    assert isinstance(call, Call)
-    answer = call.invocation()
+    answer = route(request, lambda *_: action, {}, "transaction")
     assert isinstance(answer, HttpResponse)
     assert (answer.status, b"not allowed" in answer.body) == (400, True)
     folder = folder_with(tmp_path, "main.py", "def main(params):\n    return params\n")
