@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from itertools import accumulate
 from typing import NoReturn, TypeAlias
 
-from modelwhisk.local.spray_json_input import END, decoded
+from modelwhisk.local.spray_json_input import END
 from modelwhisk.local.spray_json_parser import JsonError, explain
 
 Json: TypeAlias = "bool | Decimal | int | str | list[Json] | dict[str, Json] | None"
@@ -22,15 +23,14 @@ MAX_NUMBER_CHARACTERS = 100
 # Ours alone: a result of 1 MiB that is nested deeply enough becomes 900 times as long by its indentation.
 MAX_PRETTY = 16 * 1_048_576  # characters
 
-# Also ours: step by step, what is bad and long takes seconds, for which all others would wait.
-MOST_EXPLAINED = 65_536  # bytes or characters
+# Also ours: all others wait while what is bad is read step by step, which takes up to two seconds a megabyte.
+MOST_EXPLAINED = 16_384  # bytes or characters
 # And this: of 16 million empty lists, which are 48 MB, Python makes 1.3 GB and a minute's work. Of what may be larger
 # than a megabyte, the parameters and annotations of an action may be as large, and have half as many values each.
 MOST_VALUES = 1_048_576
-# And this: what isn't UTF-8 takes a third of a second a megabyte. But for actions nothing is longer.
-MOST_REPLACED = 1_048_576  # bytes
 
-_BRACKETS = re.compile(r"[\[\]{}]")
+_NO_BRACKETS = re.compile(r"[^\[\]{}]+")
+_LEVELS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 __all__ = ["Json", "JsonError", "TooLong", "compact", "parse", "pretty", "utf_8"]
 
@@ -53,10 +53,11 @@ class _TooMany(JsonError):
 def parse(data: bytes | str, max_depth: int = MAX_DEPTH) -> Json:
     """The value that `data` states, numbers as `Decimal`.
 
-    Raises `JsonError` with the platform's own words, or with ours where `data` is longer than `MOST_EXPLAINED`.
+    Raises `JsonError` with the platform's own words, or with ours where `data` is longer than `MOST_EXPLAINED`: then
+    also for what isn't UTF-8, of which the platform takes U+FFFD.
     """
     try:
-        text = data if isinstance(data, str) else decoded(data) if len(data) <= MOST_REPLACED else data.decode()
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
         if END in text:
             raise _Suspect("It has the character U+FFFF")
         if _is_deep(text, max_depth):
@@ -79,14 +80,11 @@ def _is_deep(text: str, max_depth: int) -> bool:
     if opened < max_depth and opened + text.count(",") <= MOST_VALUES:
         return False
     outside = _outside_of_strings(text)
-    if sum(map(outside.count, "[{,")) > MOST_VALUES:
+    opened = outside.count("[") + outside.count("{")
+    if opened + outside.count(",") > MOST_VALUES:
         raise _TooMany
-    depth = 0
-    for found in _BRACKETS.finditer(outside):
-        depth += 1 if found[0] in "[{" else -1
-        if not 0 < depth < max_depth:
-            break
-    return depth >= max_depth
+    brackets = _NO_BRACKETS.sub("", outside)
+    return len(brackets) <= 2 * opened and max(accumulate(map(_LEVELS.__getitem__, brackets)), default=0) >= max_depth
 
 
 def _outside_of_strings(text: str) -> str:

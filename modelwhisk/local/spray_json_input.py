@@ -6,7 +6,6 @@ in nothing but the time that it takes.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 
@@ -17,26 +16,6 @@ _ANYTHING = re.compile(r".*", re.DOTALL)
 _TWO_IN_JAVA = re.compile(r"[^\x00-\uffff]")
 _RUN = 4096  # units that are looked at together
 _ALONE = 64  # characters that are looked at one by one where one wasn't UTF-8: others needn't be, which costs as much
-
-
-def decoded(data: bytes) -> str:
-    """All of `data` as `Input` gives it within strings; elsewhere the platform takes only ASCII, which is the same."""
-    return data.decode("utf-8", _OURS)
-
-
-def _replaced(problem: UnicodeError) -> tuple[str, int]:
-    """One character for what isn't UTF-8, and as much of the bytes gone as its first one promised."""
-    assert isinstance(problem, UnicodeDecodeError)
-    return _REPLACEMENT, min(problem.start + 1 + _more(problem.object[problem.start]), len(problem.object))
-
-
-_OURS = "modelwhisk-spray-json"
-codecs.register_error(_OURS, _replaced)
-
-
-def _more(lead: int) -> int:
-    """How many bytes follow this one, which isn't ASCII, within a character; none if it begins no character."""
-    return 1 if lead & 0xE0 == 0xC0 else 2 if lead & 0xF0 == 0xE0 else 3 if lead & 0xF8 == 0xF0 else 0
 
 
 class Input:
@@ -70,7 +49,7 @@ class Input:
         lead = self.data[self.cursor]
         if lead < 0x80:
             return chr(lead)
-        more = _more(lead)
+        more = 1 if lead & 0xE0 == 0xC0 else 2 if lead & 0xF0 == 0xE0 else 3 if lead & 0xF8 == 0xF0 else 0
         return self._decode(self.cursor, more) if more else _REPLACEMENT
 
     def _decode(self, start: int, more: int) -> str:
