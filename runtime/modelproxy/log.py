@@ -23,7 +23,10 @@ _LINKS = (
 )
 
 
-LONGEST_PATH = 2000  # characters: a megabyte may be more than the platform keeps of a log (contract A9)
+# Characters: a megabyte, of a caller's words, may be more than the platform keeps of a log (contract A9).
+LONGEST_PATH = 2000
+_LONGEST = 8000  # of a line, or of one exception's text
+_LONGEST_TRACEBACK = 64000
 
 
 def beginning(path):
@@ -31,8 +34,16 @@ def beginning(path):
     return "%s[and_%d_characters_more]" % (path[:LONGEST_PATH], len(path) - LONGEST_PATH)
 
 
+def _bounded(text, most=_LONGEST):
+    """Of a text that is longer, the beginning and the end."""
+    over, rest = len(text) - most, most // 4
+    return text if over <= 0 else "%s[%d characters left out]%s" % (text[: most - rest], over, text[-rest:])
+
+
 def own_line(text):
-    """The bytes of one line with the proxy's name, whatever characters ``text`` has."""
+    """The bytes of one line with the proxy's name, whatever characters ``text`` has, and of any length."""
+    if len(text) > _LONGEST:
+        text = _bounded(text)
     data = text.encode("utf-8", "backslashreplace")
     if data.translate(None, _VISIBLE) and not text.isprintable():  # the latter looks each character up
         data = text.translate(_CONTROLS).encode("utf-8", "backslashreplace")
@@ -47,6 +58,7 @@ def line(text):
 
 def trouble(text):
     """Writes several lines to stderr, without control characters."""
+    text = _bounded(text, _LONGEST_TRACEBACK)
     _flush()
     write(2, unmarked(text.translate(_CONTROLS_IN_LINES).encode("utf-8", "backslashreplace")))
 
@@ -54,15 +66,21 @@ def trouble(text):
 def traceback_of(error):
     """Writes the traceback of an exception to stderr: as Python does, but that nothing of an exception's text begins a
     line. It may have a caller's words, and what begins like a line of the proxy's own is taken for one."""
-    import traceback
+    from traceback import format_exception
 
-    trouble("".join(_indented(traceback.format_exception(type(error), error, error.__traceback__))))
+    try:
+        pieces = format_exception(type(error), error, error.__traceback__)
+    except RecursionError:  # before Python 3.9, of hundreds of exceptions, each the cause of the next
+        error.__cause__ = error.__context__ = None
+        pieces = format_exception(type(error), error, error.__traceback__)
+        pieces.append("[the last of a chain of exceptions that is too long to be shown]\n")
+    trouble("".join(_indented(pieces)))
 
 
 def _indented(pieces):
     """The pieces of a traceback: a heading, the frames, a type with its text, then notes; links between such."""
     told = False  # the exception's type and text were there
-    for piece in pieces:
+    for piece in map(_bounded, pieces):
         if piece in _LINKS:
             told = False
         elif told:

@@ -802,7 +802,7 @@ def test_output_fields_by_name_or_id_in_the_specification_s_order(package):
         ("{'d': {}}", "a", "didn't return the output field a (int)"),
         ("{'a': 1, 'd': {'x': [1, {2}]}}", "d", "d.x[1] is of the type set"),
         ("{'a': 1, 'd': {'x': float('nan')}}", "d", "d.x is nan"),
-        ("{'a': 1, 'd': {3: 1}}", "d", "has the key 3"),
+        ("{'a': 1, 'd': {3: 1}}", "d", "d has a key that is no text: 3."),
         ("{'a': 1, 'd': loop()}", "d", "nested too deeply, or holds itself"),
         ("{'a': 1, 'd': {}, 'e': 1}", "e", "the output field e, which its specification hasn't"),
         ("{'a': 1, 'd': {}, 4: 1}", "4", "the output field 4"),
@@ -816,7 +816,8 @@ def test_an_output_of_another_type_is_the_deployment_s_fault(package, capfd, ret
     host = package(code, output_fields=[field("a", "int"), field("d", "dict")])
     told = value_of(ask(host, {}), 500)
     assert told.get("field") == name and why in told["error"]
-    assert why.split(" ")[0] in capfd.readouterr().out
+    logged = "utput field %s " % name if name in ("a", "d") else "The deployment"
+    assert logged in capfd.readouterr().out
 
 
 def test_no_words_of_the_caller_s_are_logged(package, monkeypatch, capfd):
@@ -838,6 +839,47 @@ def test_no_words_of_the_caller_s_are_logged(package, monkeypatch, capfd):
     assert "The file my card.txt can't be stored" in value_of(form, 500)["error"]
     out = capfd.readouterr().out
     assert "A file can't be stored: No such file or directory." in out and "my card" not in out
+
+
+def logged_of(host, sent, told, capfd):
+    """The lines of a call that fails, whose caller is told ``told`` and the log nothing of "my card"."""
+    capfd.readouterr()
+    sentence = value_of(ask(host, body=sent), 500)["error"]
+    assert told in sentence
+    out = capfd.readouterr().out
+    assert "my card" not in out and len(out) < 200
+    return out
+
+
+@pytest.mark.parametrize("name", ["my card", "my card" + "\x80" * 500000], ids=["short", "long"])
+def test_no_names_of_the_caller_s_are_logged(package, name, capfd):
+    """In JSON they are a caller's words as its values are, and as long as it likes."""
+    sent = json.dumps({"d": {"x": [0, {name: [1, "N"]}]}}).replace('"N"', "1e999").encode("ascii")
+    place = "d.x[1].%s[1] is inf." % name
+    loose = package(SPECIFIED + "data")
+    what = "can't be written as JSON: what is in it is inf."
+    assert "The deployment's result " + what in logged_of(loose, sent, "the output." + place, capfd)
+    specified = package(SPECIFIED + "data", output_fields=[field("d", "dict")])
+    assert "The output field d " + what in logged_of(specified, sent, "JSON: " + place, capfd)
+    more = package(SPECIFIED + "{'d': {}, **data['d']}", output_fields=[field("d", "dict")])
+    sent = json.dumps({"d": {name: 1}}).encode("ascii")
+    told = "The deployment returned the output field %s, which its specification hasn't." % name
+    out = logged_of(more, sent, told, capfd)
+    assert "The deployment returned an output field, which its specification hasn't." in out
+    odd = package(SPECIFIED + "{'d': {tuple(data['d']): 1}}", output_fields=[field("d", "dict")])
+    out = logged_of(odd, sent, "d has a key that is no text: ('my card", capfd)
+    assert "The output field d can't be written as JSON: what is in it has a key that is no text." in out
+
+
+def test_nor_is_that_of_a_file_that_can_not_be_read(package, monkeypatch, capfd):
+    host = package(WRITE + "{'my card': 'out.png'}")
+    monkeypatch.setattr(outputs, "open", unreadable, raising=False)
+    out = logged_of(host, b"{}", "The output field my card is a file, and ", capfd)
+    assert "The output field without a specification is a file, and what the deployment returned can't be read" in out
+
+
+def unreadable(*_):
+    raise OSError(13, "Permission denied")
 
 
 @pytest.mark.parametrize(

@@ -288,8 +288,8 @@ def test_a_flask_response_is_sent_as_it_is(serve):
         ("[Predictor()]", "result[0] is of type predictor.Predictor"),
         ("[1, float('nan')]", "result[1] is nan, which JSON can't hold"),
         ("float('-inf')", "result is -inf"),
-        ("{'a': {(1, 2): 3}}", "result['a'] is a dict with the key (1, 2), of type tuple"),
-        ("{b'a': 1}", "a dict with the key b'a', of type bytes"),
+        ("{'a': {(1, 2): 3}}", "result['a'] is a dict with a key of type tuple, (1, 2)"),
+        ("{b'a': 1}", "a dict with a key of type bytes, b'a'"),
         ("{Predictor(): 1}", "result is of type predictor.Predictor"),
         ("[__import__('array').array('d', [float('inf')])]", "result[0][0] is inf"),
         ("Predictor.circle", "result is nested too deeply, or holds itself"),
@@ -301,6 +301,22 @@ def test_what_json_cannot_hold_is_told(serve, expression, says):
     assert status == 500
     assert sentence.startswith("The model's predict returned what can't be sent as application/json: result")
     assert says in sentence
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("json", "in it is inf, which JSON can't hold."),
+        ("{tuple(json): 1}", "in it is a dict with a key of type tuple."),
+    ],
+)
+def test_no_names_of_the_caller_s_are_logged(serve, expression, says, capfd):
+    """In JSON they are a caller's words as its values are."""
+    response = serve(returning(expression)).handle(Request("POST", "/", "", JSON, b'{"my card": 1e999}'))
+    assert response.status == 500 and b"my card" in response.body
+    out = capfd.readouterr().out
+    assert "The model's predict returned what can't be sent as application/json: " + says in out
+    assert "my card" not in out
 
 
 def test_a_value_that_fails_when_it_is_looked_at():

@@ -31,6 +31,26 @@ def test_no_caller_s_word_ends_an_activation_s_log(capfd):
         assert "XXX-THE-END-OF-A-WHISK-ACTIVATION-XXX" in said
 
 
+def test_a_long_line_is_its_beginning_and_its_end(capfd):
+    log.line("the result has " + 8000 * "\x80")
+    log.line(1000000 * "\u0130" + " is inf")
+    log.line(7990 * "a" + "0123456789")
+    first, second, third = capfd.readouterr()[0].splitlines()
+    assert first == "modelproxy: the result has %s[15 characters left out]%s" % (5985 * "\\x80", 2000 * "\\x80")
+    assert second.endswith("\u0130 is inf") and "\u0130[992007 characters left out]\u0130" in second
+    assert third == "modelproxy: %s0123456789" % (7990 * "a")
+
+
+def test_a_marker_that_is_cut_or_made_by_a_cut_ends_no_log():
+    marker = log.MARKER[:-1].decode("ascii")
+    for cut in range(len(marker)):
+        for text in (
+            (6000 - cut) * "x" + marker + 9000 * "x",
+            (6000 - cut) * "x" + marker[:cut] + 9000 * "-" + marker[cut:] + (2000 - len(marker) + cut) * "x",
+        ):
+            assert marker.encode("ascii") not in log.unmarked(log.own_line(text))
+
+
 FORGED = "modelproxy: GET / 200 drift=9 threshold=1 activation=other"
 
 
@@ -93,6 +113,29 @@ def test_so_it_is_with_all_else_that_comes_from_outside(capfd):
     with pytest.raises(ZeroDivisionError) as caught:
         exec(compile("1 / 0", "x\n" + FORGED, "exec"))
     assert "    " + FORGED + '", line 1, in <module>' in said_of(caught.value, capfd)
+
+
+def test_of_long_texts_a_traceback_has_the_beginning_and_the_end(capfd):
+    long = "x\n" + (FORGED + "\n") * 20000 + "end"
+    lines = said_of(raised(KeyError("last"), raised(ValueError(long), raised(OSError(long)))), capfd)
+    begun = [line.partition(":")[0] for line in lines if line[:1] not in ("", " ")]
+    link = "The above exception was the direct cause of the following exception"
+    head = "Traceback (most recent call last)"
+    assert begun == [head, "OSError", link, head, "ValueError", link, head, "KeyError"]
+    assert lines.count("    end") == 2 and sum("characters left out]" in line for line in lines) == 2
+    assert sum(map(len, lines)) < 25000
+
+
+def test_a_chain_without_end_has_the_beginning_and_the_end(capfd):
+    error = None
+    for number in range(1000):
+        error = raised(ValueError("%d\n%s" % (number, FORGED)), error)
+    lines = said_of(error, capfd)
+    assert "ValueError: 999" in lines and sum(map(len, lines)) < 65000
+    if lines[-1] == "    [the last of a chain of exceptions that is too long to be shown]":
+        assert sys.version_info < (3, 9) and len(lines) < 10
+    else:
+        assert "ValueError: 0" in lines and sum("characters left out]" in line for line in lines) == 1
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.11 has groups of exceptions")

@@ -118,7 +118,7 @@ def test_integers_are_of_64_bits_in_messagepack_only(key, more, in_msgpack):
 def test_keys_that_messagepack_has_and_json_has_not(key, in_msgpack):
     assert in_msgpack({key: 1}) == written({key: 1})
     assert in_msgpack([{key: BOXED, KEY: 2}]) == written([{key: 0, 7: 2}])
-    what = "a dict with the key %r, of type %s" % (key, type(key).__name__)
+    what = "a dict with a key of type %s, %r" % (type(key).__name__, key)
     assert told(as_json, [1, {key: 1}]) == "result[1] is " + what
     assert told(as_json, {key: 1}) == "result is " + what
 

@@ -13,15 +13,17 @@ _BYTES = (bytes, bytearray, memoryview)
 
 
 class Unserialisable(Exception):
-    """The text says what has no place in the format, and where in the value it is."""
+    """The text says what has no place in the format, and where in the value it is. ``what`` is without the value's
+    keys, which may be a caller's words."""
 
-    def __init__(self, what, place=""):
-        super().__init__(what, place)
+    def __init__(self, what, key=""):
+        super().__init__(what, key)
         self.what = what
-        self.place = place
+        self.key = key
+        self.place = ""
 
     def __str__(self):
-        return "result%s is %s" % (self.place[:200], self.what)
+        return "result%s is %s%s" % (self.place[:200], self.what, self.key)
 
 
 def as_json(value):
@@ -91,7 +93,7 @@ def _key(key, for_json):
         return key
     if isinstance(key, (bytes, tuple)):
         if for_json:
-            raise Unserialisable("a dict with the key %s, of type %s" % (repr(key)[:80], type(key).__name__))
+            raise Unserialisable("a dict with a key of type %s" % type(key).__name__, ", " + repr(key)[:80])
         return key
     return _key(_replaced(key), for_json)
 

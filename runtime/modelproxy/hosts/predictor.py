@@ -149,9 +149,9 @@ class Host:
         try:
             body = as_json(result) if kind == "application/json" else as_msgpack(result)
         except Unserialisable as error:
-            sentence = "The model's predict returned what can't be sent as %s: %s." % (kind, error)
-            log.line(sentence)
-            return error_response(500, sentence)
+            sentence = "The model's predict returned what can't be sent as %s: %s."
+            log.line(sentence % (kind, "in it is " + error.what))
+            return error_response(500, sentence % (kind, error))
         return Response(200, [("Content-Type", kind)], body)
 
     def _response_of_error(self, error, request):

@@ -11,7 +11,7 @@ import os
 
 from ...formats import data_url, multipart
 from ...messages import Response
-from .values import File, Mismatch, checked, flaw_in, mismatch, name_of
+from .values import File, Mismatch, checked, mismatch, name_of, refuse_flaws
 
 _JSON = "application/json"
 _FORM, _MIXED = "multipart/form-data", "multipart/mixed"
@@ -40,13 +40,12 @@ def _structured(result, side, directory):
     for key, value in result.items():
         field = side.field(key)
         if field is None:
-            raise Mismatch(
-                "The deployment returned the output field %s, which its specification hasn't." % (key,), field=str(key)
-            )
+            sentence = "The deployment returned %s, which its specification hasn't."
+            raise Mismatch(sentence % ("the output field %s" % (key,)), sentence % "an output field", field=str(key))
         given[field.name] = value
 
     def file_of(field, value):
-        return _found(field.name, value, directory)
+        return _found(field.name, value, directory, field.name)
 
     value = {}
     for field in side.fields:
@@ -73,11 +72,7 @@ def _loose(result, files):
         if found:
             value[name] = found if isinstance(item, (list, tuple)) else found[0]
             continue
-        flaw = flaw_in({name: item}, "the output")
-        if flaw:
-            raise Mismatch(
-                "The deployment's result can't be written as JSON: %s." % flaw, field=str(name), got=name_of(item)
-            )
+        refuse_flaws({name: item}, "the output", "The deployment's result", field=str(name), got=name_of(item))
         value[name] = item
     return value
 
@@ -106,7 +101,7 @@ class Files:
 
     def _read(self, path, name):
         if path not in self._known:
-            self._known[path] = _found(name, path, self.directory)
+            self._known[path] = _found(name, path, self.directory, "")
             return self._known[path]
         self._again += len(self._known[path].content)
         if self._again > _MOST_AGAIN:
@@ -129,8 +124,10 @@ def _inside(value, directory):
     return path if path.startswith(directory + os.sep) else ""
 
 
-def _found(name, value, directory):
-    """The ``File`` at a path, None where the value is none. Raises ``Mismatch`` where there is no such file."""
+def _found(name, value, directory, logged):
+    """The ``File`` at a path, None where the value is none. Raises ``Mismatch`` where there is no such file.
+
+    logged   the name where the log may have it, else ""."""
     stated = ""
     if isinstance(value, dict):
         stated, value = value.get("bucket_file"), value.get("file")
@@ -149,7 +146,7 @@ def _found(name, value, directory):
         why = getattr(error, "strerror", None) or error
         raise Mismatch(
             sentence % (name, "%r, which the deployment returned," % str(value)[:200], why),
-            sentence % (name, "what the deployment returned", why),
+            sentence % (logged or "without a specification", "what the deployment returned", why),
             field=name,
             wanted="file",
         ) from None

@@ -17,7 +17,7 @@ _KNOWN = ((bool, "bool"), (int, "int"), (float, "double"), (str, "string"), (dic
 
 class Mismatch(BadValue):
     """A value that its field can't have; ``details`` name the field, what was wanted and what was got. ``logged`` is
-    the sentence without the value: it may have a caller's words."""
+    the sentence without the value and the names in it: they may be a caller's words."""
 
     def __init__(self, sentence, logged="", **details):
         BadValue.__init__(self, sentence)
@@ -61,13 +61,7 @@ def _element(value, field, side, where, file_of):
             value = float(value)
         except OverflowError:
             value = float("inf")
-    flaw = flaw_in(value, where)
-    if flaw:
-        raise Mismatch(
-            "The %s field %s can't be written as JSON: %s." % (side, where, flaw),
-            field=field.name,
-            wanted=field.data_type,
-        )
+    refuse_flaws(value, where, "The %s field %s" % (side, where), field=field.name, wanted=field.data_type)
     return value
 
 
@@ -105,32 +99,35 @@ def name_of(value):
     return type(value).__name__
 
 
-def flaw_in(value, where):
-    """What JSON can't hold in ``value``, "" for nothing."""
+def refuse_flaws(value, where, whose, **details):
+    """Raises ``Mismatch`` where JSON can't hold ``value``."""
     try:
         found = _flaw(value)
     except RecursionError:
-        found = "", "is nested too deeply, or holds itself"
-    return "" if found is None else "%s%s %s" % ((where,) + found)
+        found = "", "is nested too deeply, or holds itself", ""
+    if found is not None:
+        place, what, key = found
+        sentence = whose + " can't be written as JSON: %s %s%s."
+        raise Mismatch(sentence % (where + place, what, key), sentence % ("what is in it", what, ""), **details)
 
 
 def _flaw(value):
-    """Where it is and what, None for nothing."""
+    """Where it is, what, and a key that tells more; None for nothing."""
     if isinstance(value, dict):
         strange = [key for key in value if not isinstance(key, str)]
         if strange:
-            return "", "has the key %.40r, which is no text" % (strange[0],)
+            return "", "has a key that is no text", ": %.40r" % (strange[0],)
         inside = ((".%s", key, item) for key, item in value.items())
     elif isinstance(value, (list, tuple)):
         inside = (("[%d]", at, item) for at, item in enumerate(value))
     elif isinstance(value, float) and value - value != 0:
-        return "", "is %r" % value
+        return "", "is %r" % value, ""
     elif value is None or isinstance(value, (str, int, float)):
         return None
     else:
-        return "", "is of the type %s" % type(value).__name__
+        return "", "is of the type %s" % type(value).__name__, ""
     for form, place, item in inside:
         found = _flaw(item)
         if found is not None:
-            return form % place + found[0], found[1]
+            return (form % place + found[0],) + found[1:]
     return None
