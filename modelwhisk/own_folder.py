@@ -106,7 +106,7 @@ def opened(path: Path, flags: int) -> int:
     there that has another name, too, which may be that of a file elsewhere.
     """
     flags |= os.O_CREAT | _BYTES
-    if not _BY_DESCRIPTOR or path.parent in _STREAMS:
+    if not _BY_DESCRIPTOR or is_stream(path):
         return os.open(path, flags, 0o666)
     path = followed(path)
     folder = os.open(path.parent, _NAME_ONLY | _FOLDER)
@@ -117,6 +117,11 @@ def opened(path: Path, flags: int) -> int:
 
 
 def _opened_in(folder: int, path: Path, flags: int) -> int:
+    around = list(_upwards(folder))
+    with contextlib.suppress(FileNotFoundError):
+        there = os.stat(path.name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISFIFO(there.st_mode):  # to open one waits for whoever reads it
+            _refuse_planted(path, there, around)
     try:
         descriptor = os.open(path.name, flags | _NO_LINK, 0o666, dir_fd=folder)
     except OSError as problem:
@@ -125,7 +130,7 @@ def _opened_in(folder: int, path: Path, flags: int) -> int:
         problem.filename = str(path)
         raise
     try:
-        _refuse_planted(path, os.fstat(descriptor), list(_upwards(folder)))
+        _refuse_planted(path, os.fstat(descriptor), around)
     except BaseException:
         os.close(descriptor)
         raise
@@ -138,6 +143,11 @@ def _refuse_planted(path: Path, found: os.stat_result, around: list[os.stat_resu
         raise PermissionError(errno.EPERM, f"{text}; name a file in a folder of your own", str(path))
     if found.st_nlink > 1 and around and around[0].st_mode & stat.S_IWOTH:
         raise _is_a_link(path)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether the path is the system's name for what is open already, or for a device: no file takes its place."""
+    return path.parent in _STREAMS
 
 
 def write(path: Path, content: bytes) -> None:
@@ -177,15 +187,24 @@ def planted(user: int, levels: list[os.stat_result]) -> int | None:
 def followed(path: Path) -> Path:
     """Where one's own link leads, to a larger disk, say.
 
-    Raises `OSError` for another user's, where one's own leads to it, too, and where anybody may make links (as in /tmp)
-    for one of a folder on the way, as Linux itself does with fs.protected_symlinks.
+    Raises `OSError` for another user's, where one's own leads to it, too; on the way to a folder, for a link that may
+    have been planted, and for any in a folder that may have been.
     """
     if hasattr(os, "geteuid"):
         for link, is_last in _links(path):
-            owner, around = link.lstat().st_uid, link.parent.stat().st_mode
-            if owner != os.geteuid() and (is_last or (owner != 0 and around & stat.S_IWOTH)):
+            found = link.lstat()
+            is_another_s = is_last and found.st_uid != os.geteuid()
+            if is_another_s or planted(os.geteuid(), [found, *_around(link.parent)]) is not None:
                 raise _is_a_link(link)
     return path.resolve() if path.is_symlink() else path
+
+
+def _around(folder: Path) -> list[os.stat_result]:
+    descriptor = os.open(folder, _NAME_ONLY | _FOLDER)
+    try:
+        return list(_upwards(descriptor))
+    finally:
+        os.close(descriptor)
 
 
 def _links(path: Path) -> Iterator[tuple[Path, bool]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelwhisk.own_folder import followed
+from modelwhisk import own_folder
 from modelwhisk.shown_text import Console, json_shown, shown
 
 if TYPE_CHECKING:
@@ -192,24 +192,26 @@ def _require(found: Observations, advice: str) -> None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        if path.exists() and not path.is_file():  # such as /dev/stdout: nothing that a file could take the place of
-            path.write_text(text, "utf-8", "backslashreplace")  # half of a surrogate pair has no bytes
+        content = text.encode("utf-8", "backslashreplace")  # half of a surrogate pair has no bytes
+        # Such as /dev/stdout: nothing that a file could take the place of.
+        if own_folder.is_stream(path) or (path.exists() and not path.is_file()):
+            own_folder.write(path, content)
         else:
-            _replace(followed(path), text)
+            _replace(own_folder.followed(path), content)
     except OSError as problem:
         raise click.ClickException(f"{path} can't be written: {problem.strerror}") from problem
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     """A whole file, or what was there before; read by whom that may be, and at no time by others."""
     temporary = path.with_name(f".{path.name}.part")
     temporary.unlink(missing_ok=True)  # of a run that was killed
     mode = 0o600 if path.exists() else 0o666
     # "x": through no link that another user of the machine put there
     opener = partial(os.open, mode=mode)
-    with open(temporary, "x", encoding="utf-8", errors="backslashreplace", opener=opener) as file:
+    with open(temporary, "xb", opener=opener) as file:
         try:
-            file.write(text)
+            file.write(content)
             file.flush()
             if path.exists():
                 shutil.copymode(path, temporary)

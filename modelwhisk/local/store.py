@@ -15,6 +15,7 @@ from modelwhisk.local import spray_json
 from modelwhisk.local.entities import ActionEntity, Entity, PackageEntity
 from modelwhisk.local.names import EntityId
 from modelwhisk.local.spray_json import Json, compact, utf_8
+from modelwhisk.own_folder import OwnFolder, followed
 
 FILE = "modelwhisk.sqlite3"
 
@@ -169,7 +170,10 @@ def _opened(folder: Path | None) -> sqlite3.Connection:
     path = ":memory:" if folder is None else str(folder / FILE)
     with _explained(path):
         if folder is not None:
+            folder = followed(folder)
+            path = str(folder / FILE)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _refuse_shared(folder)
             _make_private(folder / FILE)
         # One thread at a time uses it, which needn't be the one that opened it.
         database = sqlite3.connect(path, timeout=1, check_same_thread=False)
@@ -184,6 +188,13 @@ def _opened(folder: Path | None) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _refuse_shared(folder: Path) -> None:
+    """Others may make no file in the folder: SQLite would take it for its own, and they would read it, or change it."""
+    OwnFolder(folder).close()
+    if sys.platform != "win32" and folder.stat().st_mode & stat.S_IWOTH:
+        raise PermissionError("anybody may write to the folder; name one of your own")
 
 
 def _make_private(path: Path) -> None:
@@ -223,8 +234,10 @@ def _explained(path: str) -> Iterator[None]:
     except sqlite3.OperationalError as problem:
         reason = "another modelwhisk is using it" if "locked" in str(problem) else str(problem)
         raise StoreProblem(f"{path}: {reason}") from problem
-    except (sqlite3.DatabaseError, OSError) as problem:
+    except sqlite3.DatabaseError as problem:
         raise StoreProblem(f"{path}: {problem}") from problem
+    except OSError as problem:
+        raise StoreProblem(f"{path}: {problem.strerror or problem}") from problem
 
 
 def _entity(row: tuple[str, ...]) -> Entity:

@@ -102,6 +102,41 @@ def test_a_report_goes_through_no_link_of_another_s(
     assert victim.read_text() == "mine"
 
 
+@pytest.mark.parametrize("option", ["-o", "--json"])
+@pytest.mark.parametrize("what", ["pipe", "link to a device"])
+def test_a_report_goes_into_nothing_of_another_s(
+    what: str, option: str, digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to a disk had the page over its beginning, the owner of a pipe read it."""
+    tmp_path.chmod(0o1777)
+    out = tmp_path / "report"
+    if what == "pipe":
+        os.mkfifo(out)
+    else:
+        out.symlink_to("/dev/null")
+    me = os.geteuid()
+    if me == 0:
+        os.chown(out, 1001, -1, follow_symlinks=False)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    done = report(digits.reference, digits.usual, option, out)
+    assert done.exit_code == 1
+    assert "it is a link" in done.output or "belongs to another user" in done.output
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/fd/{}"])
+def test_a_report_goes_into_what_is_open(
+    name: str, digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is a file, and the system's links to it are root's."""
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    with (tmp_path / "report.html").open("wb") as file:
+        done = report(digits.reference, digits.usual, "-o", name.format(file.fileno()))
+    assert done.exit_code == 0, done.output
+    assert ("<html" in (tmp_path / "report.html").read_text("utf-8")) == (name != "/dev/null")
+
+
 def umask() -> int:
     """The process's own, which can't be read but by setting it."""
     mask = os.umask(0o022)

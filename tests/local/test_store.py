@@ -107,6 +107,25 @@ def test_nothing_is_kept_or_changed_through_a_link(
     assert (victim.stat().st_size, stat.S_IMODE(victim.stat().st_mode)) == (0, 0o644)
 
 
+def test_a_folder_is_not_taken_in_which_others_may_make_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite took theirs for its own, and they read in it what was kept."""
+    for mode in (0o777, 0o1777):
+        tmp_path.chmod(mode)
+        with pytest.raises(StoreProblem, match="anybody may write to the folder; name one of your own"):
+            Store(tmp_path)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir(mode=0o700)
+    me = os.geteuid()
+    if me == 0:
+        os.chown(theirs, 1001, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    for folder in (theirs, theirs / "data"):
+        with pytest.raises(StoreProblem, match="belongs to another user"):
+            Store(folder)
+    assert not list(tmp_path.rglob(f"{FILE}*"))
+
+
 def test_a_file_of_another_user_s_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / FILE).touch()
     monkeypatch.setattr(store, "_user", lambda: os.geteuid() + 1)

@@ -252,3 +252,36 @@ def test_a_path_leads_through_no_link_of_another_s(tmp_path):
     (shared / "own").symlink_to(mine)
     write(shared / "own" / "answer", b"anew")
     assert (mine / "answer").read_bytes() == b"anew"
+
+
+@pytest.mark.skipif(os.geteuid() != ROOT, reason="makes links of another user")
+@pytest.mark.parametrize("owner", [OTHER, ROOT])
+@pytest.mark.parametrize("take", [invoke_into, save_into, write_results_into, OwnFolder])
+def test_a_path_leads_through_no_link_in_another_s_folder(tmp_path, take, owner):
+    """Its owner put there what led into one's own, where nobody else had made anything."""
+    mine, theirs = tmp_path / "mine", tmp_path / "shared" / "theirs"
+    mine.mkdir()
+    (mine / "answer").write_bytes(b"mine")
+    theirs.mkdir(parents=True)
+    theirs.parent.chmod(0o1777)
+    (theirs / "today").symlink_to(mine)
+    (tmp_path / "own").symlink_to(theirs / "today")
+    os.chown(theirs, OTHER, -1)
+    os.chown(theirs / "today", owner, -1, follow_symlinks=False)
+    for path in (theirs / "today" / "answer", tmp_path / "own" / "answer", tmp_path / "own" / "new"):
+        with pytest.raises(PermissionError, match="it is a link"):
+            take(path)
+    assert [(file.name, file.read_bytes()) for file in mine.iterdir()] == [("answer", b"mine")]
+
+
+@pytest.mark.parametrize("take", [invoke_into, save_into])
+def test_nobody_waits_for_who_reads_another_s_pipe(tmp_path, monkeypatch, take):
+    tmp_path.chmod(0o1777)
+    os.mkfifo(tmp_path / "answer")
+    me = os.geteuid()
+    if me == ROOT:
+        os.chown(tmp_path / "answer", OTHER, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        take(tmp_path / "answer")
