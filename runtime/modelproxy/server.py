@@ -311,7 +311,7 @@ class Server:
         except BlockingIOError:
             pass
         self._accept_more(not self._closing)
-        while self._handed_back:
+        for _ in range(len(self._handed_back)):  # what is refused at once comes back meanwhile, for the next turn
             connection = self._handed_back.popleft()
             self._away.discard(connection)
             # From now on: the process may have been stopped since the answer.

@@ -560,6 +560,23 @@ def test_those_who_pipeline_shut_nobody_out(monkeypatch, target):
             connection.close()
 
 
+def test_of_those_who_pipeline_what_is_refused_each_has_one_answer_a_turn():
+    asked = []
+    with Running(keep_alive=60) as running, running.connect() as greedy, socket.socket() as other:
+
+        def refuse(head):
+            if len(asked) == 10:  # while one of them is looked at, another client comes
+                other.connect(("127.0.0.1", running.port))
+                other.sendall(post(b"", b"/other"))
+            asked.append(head.target)
+            return error_reply(404, "no")
+
+        running.application.refuse = refuse
+        greedy.sendall(post(b"", b"/no") * 300)
+        assert [status for status, _ in answers(greedy, 300)] == [404] * 300
+        assert asked.count("/no") == 300 and asked.index("/other") < 15
+
+
 def test_those_who_ask_one_after_the_other_are_kept_however_many_wait(monkeypatch):
     monkeypatch.setattr(server_module, "MAX_AHEAD", 0)
     with Running(keep_alive=5) as running, running.connect() as connection:
