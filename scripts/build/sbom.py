@@ -1,12 +1,14 @@
 """Writes what is in an image as a CycloneDX 1.5 document (a software bill of materials) on stdout.
 
 build.sh feeds this to the Python inside the image, since that alone knows where its packages lie, and adds nothing to
-it. ``sbom.py KEY=VALUE…``: ``image``, ``version``, ``digest``, ``created`` (RFC 3339), ``base_name``, ``base_digest``,
-``adapter_version`` and ``adapter_digest``. Python 3.6 or later, standard library alone.
+it. ``sbom.py KEY=VALUE…``: ``path`` (the model's ``sys.path`` as a Python list, where this runs without a part of it),
+``image``, ``version``, ``digest``, ``created`` (RFC 3339), ``base_name``, ``base_digest``, ``adapter_version`` and
+``adapter_digest``. Python 3.6 or later, standard library alone.
 
-Python's packages are those that this Python would import, by their metadata; Debian's by dpkg's own status.
+Python's packages are those that the model would import, by their metadata; Debian's by dpkg's own status.
 """
 
+import ast
 import glob
 import json
 import os
@@ -137,7 +139,7 @@ def _hashes(digest):
 
 def main(words):
     facts = dict(word.split("=", 1) for word in words)
-    path = [folder for folder in sys.path if folder]
+    path = [folder for folder in ast.literal_eval(facts["path"]) if folder]
     sys.stdout.write(json.dumps(document(facts, list(components(path))), indent=1) + "\n")
 
 

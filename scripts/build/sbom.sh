@@ -3,10 +3,13 @@
 
 readonly MOST_SBOM=$((64 * 1024 * 1024)) # bytes; what the image answers is its own word
 
-# The Python that `python app.py` would run there, as find_python.sh finds it.
+# The Python that `python app.py` would run there, as find_python.sh finds it, and where that looks for packages. It writes
+# without the modules of the model's folder, as in the smoke test.
 # shellcheck disable=SC2016 # for the container's shell
 readonly SBOM_IN_CONTAINER='for name in python python3; do
-  if "$name" -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then exec "$name" -B - "$@"; fi
+  if known=$("$name" -c "import sys; print(ascii(sys.path)); sys.exit(sys.version_info < (3, 6))" 2>/dev/null); then
+    exec "$name" -I -B - "path=$known" "$@"
+  fi
 done'
 
 # A file for each name, none for two: a slash becomes an underscore, and each underscore two, since none stands beside a

@@ -3,9 +3,10 @@
 
 readonly MARKER='XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX'
 
-# The Python that the client runs on inside the container: any that the image has will do.
+# The Python that the client runs on inside the container: any that the image has will do. It starts in the model's folder,
+# whose email.py or json.py must not take the place of Python's own, nor one on its PYTHONPATH: -I.
 # shellcheck disable=SC2016 # for the container's shell
-readonly IN_CONTAINER='exec "$(command -v python3 || command -v python)" - "$@"'
+readonly IN_CONTAINER='exec "$(command -v python3 || command -v python)" -I - "$@"'
 
 smoke_test() { # IMAGE
   local container="modelwhisk-smoke-$RUN-$INDEX" memory=$MEMORY fault='' path=$TEST_PATH wanted=good client

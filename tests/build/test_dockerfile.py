@@ -93,7 +93,7 @@ def wrap() -> Iterator[Callable[..., str]]:
 def ask(containers: Containers, image: str, **options: object) -> Container:
     """A new container of the image, in which smoke.py found no fault."""
     container = containers.run(image, ports=(), **options).container
-    program = 'exec "$(command -v python3 || command -v python)" - "$@"'
+    program = 'exec "$(command -v python3 || command -v python)" -I - "$@"'
     command = ["docker", "exec", "-i", container.id, "/bin/sh", "-c", program, "sh", "/model/metadata", "60"]
     with CLIENT.open() as client:
         done = subprocess.run(command, stdin=client, capture_output=True, text=True, check=False)
