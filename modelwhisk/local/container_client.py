@@ -33,8 +33,12 @@ class Call:
     connected: bool = True
 
 
-async def post(address: tuple[str, int], path: str, message: Json, timeout: int, *, retry: bool) -> Call:
+async def post(
+    address: tuple[str, int], path: str, message: Json, timeout: int, *, retry: bool, token: str = ""
+) -> Call:
     """Posts `message` to `path`; `timeout` is in milliseconds, for connecting and for the whole reply.
+
+    `token` is what the container wants to be shown, "" for one that answers anybody, as the platform's do.
 
     The platform has that much for each read, and what came later than `timeout` is an error to it, whatever it was.
     With `retry`, a refused connection is tried again until `timeout` is used up; nothing else ever is.
@@ -53,7 +57,7 @@ async def post(address: tuple[str, int], path: str, message: Json, timeout: int,
                 return Call(Failure.TIMEOUT, elapsed, connected=False)
             await asyncio.sleep(_RETRY_EVERY)
     try:
-        reply = await _exchange(reader, writer, _request(address, path, message), timeout / 1000)
+        reply = await _exchange(reader, writer, _request(address, path, message, token), timeout / 1000)
     except (OSError, EOFError, asyncio.TimeoutError, h11.RemoteProtocolError):
         reply = Failure.CONNECTION
     finally:
@@ -61,9 +65,9 @@ async def post(address: tuple[str, int], path: str, message: Json, timeout: int,
     return Call(reply, (time.monotonic() - start) * 1000)
 
 
-def _request(address: tuple[str, int], path: str, message: Json) -> bytes:
+def _request(address: tuple[str, int], path: str, message: Json, token: str) -> bytes:
     body = utf_8(compact(message))
-    headers = (
+    headers = [
         f"POST {path} HTTP/1.1",
         "Accept: application/json",
         f"Content-Length: {len(body)}",
@@ -72,7 +76,9 @@ def _request(address: tuple[str, int], path: str, message: Json) -> bytes:
         "Connection: Keep-Alive",
         "User-Agent: Apache-HttpClient/4.5.5 (Java/17.0.15)",
         "Accept-Encoding: gzip,deflate",
-    )
+    ]
+    if token:
+        headers.append(f"Modelproxy-Token: {token}")
     return "\r\n".join(headers).encode("ascii") + b"\r\n\r\n" + body
 
 

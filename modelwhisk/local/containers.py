@@ -7,6 +7,9 @@ from typing import Protocol
 from modelwhisk.local.actions import Action
 from modelwhisk.local.logs import ContainerLog
 
+# From which the adapter has what it must be shown; it keeps it from the model.
+TOKEN_VARIABLE = "MODELPROXY_TOKEN"  # noqa: S105 - a name
+
 
 class StartFailed(Exception):
     """No container could be had; `developer` tells whether that counts as the action's error or the platform's.
@@ -31,6 +34,11 @@ class Container(Protocol):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of its HTTP server."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """What it must be shown with each request, since other users of the machine reach its port too."""
         ...
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import socket
 import sys
 import threading
@@ -21,7 +22,7 @@ from docker.utils import parse_host
 
 from modelwhisk.local import messages, owner
 from modelwhisk.local.actions import Action
-from modelwhisk.local.containers import StartFailed
+from modelwhisk.local.containers import TOKEN_VARIABLE, StartFailed
 from modelwhisk.local.logs import ContainerLog, Stream
 
 T = TypeVar("T")
@@ -46,8 +47,9 @@ class NoDocker(Exception):
 class DockerContainer:
     """A running container, on the address that docker's bridge network gave it."""
 
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Any, token: str) -> None:
         self._container = container
+        self.token = token
         self._destroyed = False
         self.name: str = container.name
         self.log = ContainerLog()
@@ -133,14 +135,15 @@ class DockerFactory:
 
     async def start(self, action: Action, name: str, api_host: str) -> DockerContainer:
         """A new container; the image is pulled where docker doesn't have it."""
-        container = await _unbroken(lambda: self._run(action, name, api_host), _remove)
-        return DockerContainer(container)
+        token = secrets.token_urlsafe()
+        container = await _unbroken(lambda: self._run(action, name, api_host, token), _remove)
+        return DockerContainer(container, token)
 
     def close(self) -> None:
         """Closes the connections to the engine."""
         self._client.close()
 
-    def _run(self, action: Action, name: str, api_host: str) -> Any:
+    def _run(self, action: Action, name: str, api_host: str, token: str) -> Any:
         try:
             self._client.images.get(self.image)
         except ImageNotFound:
@@ -150,7 +153,7 @@ class DockerFactory:
                 self.image,
                 name=owner.named(name),
                 labels={OWNER_LABEL: owner.current()},
-                environment={**self.environment, "__OW_API_HOST": api_host},
+                environment={**self.environment, TOKEN_VARIABLE: token, "__OW_API_HOST": api_host},
                 network="bridge",
                 cpu_shares=_cpu_shares(action.memory),
                 mem_limit=f"{action.memory}m",

@@ -133,7 +133,8 @@ class Invoker:
             return developer_error(str(problem)) if problem.developer else whisk_error(str(problem))
         activation.container = pooled.container.name
         activation.started = _now()
-        call = await post(pooled.container.address, "/init", self._init_message(activation), action.timeout, retry=True)
+        container, message = pooled.container, self._init_message(activation)
+        call = await post(container.address, "/init", message, action.timeout, retry=True, token=container.token)
         activation.init_time = call.duration
         if isinstance(call.reply, ContainerReply) and call.reply.shutting_down:
             raise _NeverAnswered
@@ -152,7 +153,7 @@ class Invoker:
             call = Call(Failure.CONNECTION, 0, connected=False)
         else:
             message = self._run_message(activation, value)
-            call = await post(container.address, "/run", message, action.timeout, retry=False)
+            call = await post(container.address, "/run", message, action.timeout, retry=False, token=container.token)
         activation.run_time = call.duration
         shutting_down = isinstance(call.reply, ContainerReply) and call.reply.shutting_down
         if pooled.resumed and (shutting_down or not call.connected):

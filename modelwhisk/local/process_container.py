@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import secrets
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 from modelwhisk import adapter
 from modelwhisk.local import owner
 from modelwhisk.local.actions import Action
-from modelwhisk.local.containers import StartFailed
+from modelwhisk.local.containers import TOKEN_VARIABLE, StartFailed
 from modelwhisk.local.logs import LONGEST_LINE, ContainerLog, Stream
 
 OWNER_VARIABLE = "MODELWHISK_LOCAL_OWNER"
@@ -29,8 +30,9 @@ _CHUNK = 65_536
 class ProcessContainer:
     """A process that said where it listens."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process, token: str) -> None:
         self.name = name
+        self.token = token
         self.log = ContainerLog()
         self._process = process
         self._address: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
@@ -138,11 +140,12 @@ class ProcessFactory:
     async def start(self, action: Action, name: str, api_host: str) -> ProcessContainer:
         """A process that listens; raises `StartFailed` with the last lines of its output where it doesn't."""
         command = self.command or (self.python, str(_runtime_folder()))
+        token = secrets.token_urlsafe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=self.folder,
-                env=self._variables(api_host),
+                env=self._variables(api_host, token),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -150,7 +153,7 @@ class ProcessFactory:
             )
         except OSError as problem:
             raise StartFailed(f"The model's process could not be started: {problem}", developer=True) from problem
-        container = ProcessContainer(name, process)
+        container = ProcessContainer(name, process, token)
         try:
             await container.listening()
         except asyncio.CancelledError:
@@ -161,10 +164,10 @@ class ProcessFactory:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _variables(self, api_host: str) -> dict[str, str]:
+    def _variables(self, api_host: str, token: str) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("__OW_", "MODELPROXY_"))}
         listening = {"MODELPROXY_PORT": "0", "MODELPROXY_ADDRESS": "127.0.0.1"}  # nobody but us has business there
-        own = {**listening, "__OW_API_HOST": api_host, "PYTHONUNBUFFERED": "1"}
+        own = {**listening, TOKEN_VARIABLE: token, "__OW_API_HOST": api_host, "PYTHONUNBUFFERED": "1"}
         return {**inherited, **self.environment, **own, OWNER_VARIABLE: owner.current()}
 
 

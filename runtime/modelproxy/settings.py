@@ -188,8 +188,10 @@ TABLE = (
 
 
 class Settings:
-    """The settings in force, one attribute for each entry of ``TABLE``, and ``base_command``, the list of words that
-    the model's own image would start. Raises ``ValueError`` on an unusable value."""
+    """The settings in force, one attribute for each entry of ``TABLE``; ``base_command``, the list of words that the
+    model's own image would start; ``token``, the bytes that /init and /run must be shown, None where anybody may ask:
+    ``modelwhisk local`` makes one for each container, whose port other users of the machine reach; the platform has
+    none. Raises ``ValueError`` on an unusable value."""
 
     def __init__(self, environ):
         for entry in TABLE:
@@ -200,6 +202,8 @@ class Settings:
         if self.mode == "web" and not environ.get(PREFIX + "PORT") and environ.get("PORT"):
             self.port = Setting("port", "whole", 0, "").read(environ["PORT"])
         self.base_command = _words(environ, "BASE_ENTRYPOINT") + _words(environ, "BASE_CMD")
+        token = environ.get(PREFIX + "TOKEN")
+        self.token = token.encode("utf-8", "surrogateescape") if token else None
         if not self.concurrency:
             allowed = environ.get("__OW_ALLOW_CONCURRENT", "").lower() in ("true", "1", "yes")
             self.concurrency = 64 if allowed else 1

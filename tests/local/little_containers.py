@@ -48,6 +48,7 @@ class LittleContainer:
 
     name: str
     factory: LittleFactory
+    token: str = ""
     life: list[str] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
 

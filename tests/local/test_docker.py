@@ -89,6 +89,9 @@ def test_a_container_that_dies_between_calls_is_replaced(docker_client: docker.D
         wait_until(lambda: activations)
         name = activations[0].container
         (container,) = ours(docker_client, name)
+        address = container.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+        stranger = send(f"http://{address}:8080", message("POST", "/run", [("Host", "h")], b"{}"))
+        assert stranger.status == 403, "docker's bridge is reached by all users of the machine"
         container.kill()
         # Until then another container may have the address and answer.
         wait_until(lambda: not any(thread.name.endswith(f" of {name}") for thread in threading.enumerate()))

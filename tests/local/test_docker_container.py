@@ -31,7 +31,7 @@ class Noisy:
 
 def test_a_container_is_read_no_faster_than_its_lines_are_taken() -> None:
     async def read() -> list[str]:
-        container = DockerContainer(Noisy())
+        container = DockerContainer(Noisy(), "")
         follower = container._followers[0]
         follower.join(0.5)  # nothing is taken while the loop is kept here
         assert follower.is_alive()

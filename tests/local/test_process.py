@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -17,10 +18,22 @@ from raw_http import RawResponse, message, send
 from running_platform import running, wait_until
 
 from modelwhisk.local import Action, LocalPlatform
+from modelwhisk.local.container_client import post
 from modelwhisk.local.invoker import Activation
 from modelwhisk.local.outcome import Status
 from modelwhisk.local.process_container import OWNER_VARIABLE, ProcessFactory, remove_leftovers
 
+# A model's folder that the adapter runs: it tells its own environment, and that of a program by its name in PATH.
+MODEL = """
+import json, os, subprocess
+
+seen = dict(os.environ)
+
+def app(environ, start_response):
+    child = subprocess.run(["env"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({"loaded": seen, "now": dict(os.environ), "child": child}).encode()]
+"""
 PROGRAM = Path(__file__).with_name("little_model.py")
 
 
@@ -171,6 +184,56 @@ def test_leftovers_of_a_crash_are_found_and_removed(tmp_path: Path) -> None:
         killed += remove_leftovers()
     assert left in killed
     wait_until(lambda: not is_alive(left))
+
+
+def test_no_other_user_of_the_machine_is_answered(tmp_path: Path) -> None:
+    """Each has the loopback, and may be there before us: the first /init chose the PATH of what the model starts."""
+    (tmp_path / "app.py").write_text(MODEL)
+    host = {"MODELPROXY_HOST": "wsgi", "MODELPROXY_TARGET": "app:app"}
+    forged = {"value": {"env": {"PATH": "/tmp/theirs", "LD_PRELOAD": "/tmp/theirs.so"}}}
+    starting = ProcessFactory(tmp_path, environment={**host, "MODELPROXY_TOKEN": "of --env-file"})
+    attempts: list[Any] = []
+
+    class First:
+        """Starts processes, with a stranger at each one's port before the platform knows it."""
+
+        async def start(self, *given: Any) -> Any:
+            container = await starting.start(*given)
+            for token in ("", "of --env-file", "x" * len(container.token)):
+                for path in ("/init", "/run"):
+                    call = await post(container.address, path, forged, 9000, retry=True, token=token)
+                    attempts.append(getattr(call.reply, "status", call.reply))
+            tokens.append(container.token)
+            return container
+
+        def close(self) -> None:
+            starting.close()
+
+    tokens: list[str] = []
+    activations: list[Activation] = []
+    with running(Action("a", First()), on_activation=activations.append) as platform:
+        answer = send(platform.url, message("GET", "/api/v1/web/guest/default/a/", [("Host", "h")]))
+        wait_until(lambda: activations)
+    assert attempts == [403] * 6
+    assert answer.status == 200
+    said = json.loads(answer.body)
+    assert said["loaded"]["PATH"] == os.environ["PATH"]
+    assert "LD_PRELOAD" not in said["loaded"]
+    assert len(tokens[0]) > 40
+    log = "".join(line.text for line in activations[0].logs)
+    assert "TOKEN" not in log + answer.body.decode()
+    assert tokens[0] not in log + answer.body.decode()
+
+
+def test_each_process_has_a_token_of_its_own(tmp_path: Path) -> None:
+    async def tokens() -> list[str]:
+        started = [await factory(tmp_path).start(Action("a", factory(tmp_path)), "a", "http://x") for _ in range(2)]
+        for container in started:
+            await container.destroy()
+        return [container.token for container in started]
+
+    one, other = asyncio.run(tokens())
+    assert one != other
 
 
 @needs_proc

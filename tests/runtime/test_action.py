@@ -614,6 +614,31 @@ def test_no_web_page_is_answered(path, origin):
     assert reply.status == 403 and b"not web pages" in reply.body
 
 
+@pytest.mark.parametrize("path", [b"/run", b"/init"])
+def test_who_lacks_the_token_is_not_answered(path):
+    def status(*fields):
+        head = parse_head(b"\r\n".join((b"POST %s HTTP/1.1\r\nHost: x" % path,) + fields))
+        reply = container.action.refuse(head)
+        return 0 if reply is None else reply.status
+
+    container = Container(MODELPROXY_TOKEN="s3cret\u00e9")
+    name, token = b"MODELPROXY-token: ", b"s3cret\xc3\xa9"
+    assert status(name + token) == 0
+    assert status(b"Accept: a", name + token) == 0
+    for field in (b"Accept: " + token, name, name + token[:-2], name + b"s3cret\xe9", name + token + b"x"):
+        assert status(field) == 403
+    assert status() == 403
+    assert status(name + token, b"Origin: null") == 403
+
+
+@pytest.mark.parametrize("environ", [{}, {"MODELPROXY_TOKEN": ""}])
+def test_the_token_can_not_come_with_init(environ):
+    container = Container(**environ)
+    assert container.init(env={"MODELPROXY_TOKEN": "theirs"}) == (200, {"ok": True})
+    assert "MODELPROXY_TOKEN" not in os.environ
+    assert container.action.refuse(parse_head(b"POST /run HTTP/1.1\r\nHost: x")) is None
+
+
 @pytest.mark.parametrize("path", [b"/run", b"/init", b"/run?x=1"])
 def test_what_is_served(path):
     assert Container().action.refuse(parse_head(b"POST %s HTTP/1.1\r\nHost: x" % path)) is None

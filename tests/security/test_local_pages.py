@@ -96,7 +96,7 @@ def test_no_page_drives_the_rest_api(served: Served, page: str) -> None:
 
 
 def test_only_the_loopback_listens(served: Served) -> None:
-    """The platform's port, and those of the models' processes, which would take /init and /run from anybody."""
+    """The platform's port, and those of the models' processes, which answer nobody else."""
     with urllib.request.urlopen(served.url, timeout=60) as answer:
         assert answer.status == 200
     tree = {served.process.pid}
