@@ -155,7 +155,7 @@ def _limit(field: str, unit: str, help_text: str) -> Callable[[Command], Command
     "--env-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     callback=_reader(read_env_file),
-    help="NAME=value lines for the containers' own environment.",
+    help="NAME=value lines for the targets' own environment; other images get none of it.",
 )
 @click.option(
     "--drift",
@@ -232,7 +232,6 @@ def local(
         bind=bind,
         port=port,
         credentials={auth: namespace},
-        environment=env_file,
         data=data,
         limits=PlatformLimits(**limits),
         max_containers=max_containers,

@@ -25,16 +25,15 @@ class NoContainers:
 class DockerOnDemand:
     """Containers of an image, for which docker isn't asked before one is needed."""
 
-    def __init__(self, image: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, image: str) -> None:
         self._image = image
-        self._environment = environment
         self._factory: DockerFactory | None = None
 
     async def start(self, action: Action, name: str, api_host: str) -> Container:
         """A new container; without docker the platform's words for an image that can't be had."""
         if self._factory is None:
             try:
-                self._factory = await asyncio.to_thread(DockerFactory, self._image, self._environment)
+                self._factory = await asyncio.to_thread(DockerFactory, self._image)
             except NoDocker as problem:
                 failed = messages.image_pull_failed(self._image)
                 detail = f"docker can't be reached: {problem}"
@@ -48,13 +47,13 @@ class DockerOnDemand:
 
 
 class Images:
-    """Finds the factory of an image; `known` has those that aren't docker's, `environment` goes to all others."""
+    """Finds the factory of an image; `known` has some, docker's are made of all others.
 
-    def __init__(
-        self, known: Mapping[str, ContainerFactory] | None = None, environment: Mapping[str, str] | None = None
-    ) -> None:
+    These get no environment: any caller of the REST API may name them.
+    """
+
+    def __init__(self, known: Mapping[str, ContainerFactory] | None = None) -> None:
         self._factories = dict(known or {})
-        self._environment = dict(environment or {})
 
     def add(self, image: str, factory: ContainerFactory) -> None:
         """From now on, `factory` runs that image."""
@@ -63,7 +62,7 @@ class Images:
     def factory(self, image: str) -> ContainerFactory:
         """What makes containers of an image."""
         if image not in self._factories:
-            self._factories[image] = DockerOnDemand(image, self._environment)
+            self._factories[image] = DockerOnDemand(image)
         return self._factories[image]
 
     def close(self) -> None:

@@ -53,11 +53,11 @@ class LocalPlatform:
     """Serves actions on a port of this machine: `async with LocalPlatform([Action(…)]) as platform: … platform.url`.
 
     `port` 0 picks a free one. `credentials` has the namespace of each `user:password`; without any, the REST API
-    answers nobody. `images` runs the images of these names, docker all others, with `environment`; `data` is the folder
-    that keeps everything, which is else lost with the platform. `max_containers` bounds the containers of all actions
-    together; `idle_pause` is the time in seconds after which an idle one is paused; `blocking_wait` that after which a
-    client gets 202. `on_exchange` is told of each answered request, `on_activation` then of its activation once that
-    has ended and its logs are there. OSError where the port is taken, `StoreProblem` where the data can't be used.
+    answers nobody. `images` runs the images of these names, docker all others; `data` is the folder that keeps
+    everything, which is else lost with the platform. `max_containers` bounds the containers of all actions together;
+    `idle_pause` is the time in seconds after which an idle one is paused; `blocking_wait` that after which a client
+    gets 202. `on_exchange` is told of each answered request, `on_activation` then of its activation once that has
+    ended and its logs are there. OSError where the port is taken, `StoreProblem` where the data can't be used.
     """
 
     def __init__(
@@ -68,7 +68,6 @@ class LocalPlatform:
         port: int = 0,
         credentials: Mapping[str, str] | None = None,
         images: Mapping[str, ContainerFactory] | None = None,
-        environment: Mapping[str, str] | None = None,
         data: Path | None = None,
         limits: PlatformLimits | None = None,
         max_containers: int = 4,
@@ -81,7 +80,7 @@ class LocalPlatform:
         self._bind = bind
         self._port = port
         self._credentials = dict(credentials or {})
-        self._images = Images(images, environment)
+        self._images = Images(images)
         for action in self._offered:
             self._images.add(image_of(action), action.containers)
         self._data = data

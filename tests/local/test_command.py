@@ -19,8 +19,12 @@ from rest_client import basic
 from running_platform import wait_until
 
 from modelwhisk.cli import main
+from modelwhisk.local import LocalPlatform, docker_container, images
+from modelwhisk.local import command as command_line
 from modelwhisk.local.command import Target, read_env_file, read_pairs
+from modelwhisk.local.containers import StartFailed
 from modelwhisk.local.credentials import GUEST_KEY
+from modelwhisk.local.http_messages import HttpRequest
 
 PROGRAM = Path(__file__).with_name("little_model.py")
 
@@ -271,6 +275,38 @@ def test_an_image_needs_docker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_values_are_json_where_they_parse() -> None:
     assert read_pairs(["a=1", 'b={"c": [true]}', "d=x=y", "e="]) == {"a": 1, "b": {"c": [True]}, "d": "x=y", "e": ""}
+
+
+def test_an_env_file_is_for_the_targets_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the key of the REST API, which everybody knows, may name any other image, one that prints it."""
+    given: dict[str, dict[str, str]] = {}
+
+    class Docker:
+        def __init__(self, image: str, environment: dict[str, str] | None = None, files: Any = None) -> None:
+            given[image] = dict(environment or {})
+
+        async def start(self, *_: Any) -> Any:
+            raise StartFailed("nothing is run here", developer=True)
+
+        def close(self) -> None:
+            pass
+
+    async def serve(platform: LocalPlatform, *_: Any) -> None:
+        headers = (("Host", "localhost"), basic(GUEST_KEY), ("Content-Type", "application/json"))
+        document = json.dumps({"exec": {"kind": "blackbox", "image": "me/other"}}).encode()
+        async with platform:
+            for method, path, body in (("PUT", "actions/x", document), ("POST", "actions/x?blocking=true", b"{}")):
+                request = HttpRequest(method, f"/api/v1/namespaces/_/{path}", headers, body)
+                answers.append((await platform.answer(request)).status)
+
+    answers: list[int] = []
+    monkeypatch.setattr(docker_container, "DockerFactory", Docker)
+    monkeypatch.setattr(images, "DockerFactory", Docker)
+    monkeypatch.setattr(command_line, "_serve", serve)
+    arguments = ["me/target", "--port", "0", "--env-file", str(_env_file(tmp_path))]
+    outcome = CliRunner().invoke(main, ["local", *arguments])
+    assert (outcome.exit_code, answers) == (0, [200, 502]), outcome.output
+    assert given == {"me/target": {"FROM_FILE": "a=b"}, "me/other": {}}
 
 
 def test_env_files_that_are_none(tmp_path: Path) -> None:
