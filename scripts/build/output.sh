@@ -13,20 +13,16 @@ use_colours() {
 readonly TAIL=$'[\x80-\xbf]'
 readonly BEYOND_ASCII=$'[\xc2-\xdf]'$TAIL$'|\xe0[\xa0-\xbf]'$TAIL$'|[\xe1-\xec\xee\xef]'$TAIL$TAIL$'|\xed[\x80-\x9f]'$TAIL$'|\xf0[\x90-\xbf]'$TAIL$TAIL$'|[\xf1-\xf3]'$TAIL$TAIL$TAIL$'|\xf4[\x80-\x8f]'$TAIL$TAIL
 readonly STEERING=$'\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]'
-readonly UTF_8=$'^([\t -~]|'$BEYOND_ASCII')*$'
 
 # Control characters could rewrite a terminal's lines: in names and in other programs' words they become question marks,
 # and so does what isn't UTF-8, since a lone byte may be a control in a terminal's own encoding. If they were dropped,
-# what is around one could be the bytes of another. Characters are first put between two bytes that no text has any more.
-harmless() {
-  tr '\000-\010\013-\037\177' '[?*]' |
-    sed -E -e "s/$BEYOND_ASCII/"$'\001&\002/g' -e $'s/(^|[^\001\x80-\xff])[\x80-\xff]+/\\1?/g' \
-      -e $'s/\001('"$STEERING"$')\002/?/g' -e $'s/[\001\002]//g'
-}
+# what is around one could be the bytes of another. Characters are first put between two bytes that no text has any more
+# (not \001 or \177, which bash itself uses within words).
+readonly HARMLESS=(-e "s/$BEYOND_ASCII/"$'\002&\003/g' -e $'s/(^|[^\002\x80-\xff])[\x80-\xff]+/\\1?/g'
+  -e $'s/\002('"$STEERING"$')\003/?/g' -e $'s/[\002\003]//g')
 
-# Whether it would leave a line as it is.
-is_harmless() {
-  [[ $1 =~ $UTF_8 && ! $1 =~ $STEERING ]]
+harmless() {
+  tr '\000-\010\013-\037\177' '[?*]' | sed -E "${HARMLESS[@]}"
 }
 
 plain() {
@@ -52,23 +48,27 @@ is_ascii() {
 
 say() {
   clean "$*"
-  say_clean
-}
-
-say_clean() {
   # One printf for each line, which keeps the lines of parallel images whole.
   printf '%s%-*s |%s %s\n' "$COLOUR_ON" "$WIDTH" "$PREFIX" "$COLOUR_OFF" "$CLEAN" >&2
 }
 
-# No subshell for any line, of which an image may write a million: one that `harmless` would change is ASCII alone then.
+# The same for each line that it reads, of which an image may write millions: one program for all of them, where bash itself
+# took half a minute for a megabyte. It writes each as a whole when it has come, the last one too where no newline ends it.
 prefixed() {
-  local line
-  while IFS= read -r line || [[ -n $line ]]; do
-    CLEAN=$line
-    ((${#CLEAN} <= MOST_SHOWN)) || CLEAN=${CLEAN:0:MOST_SHOWN}…
-    is_ascii "$CLEAN" || is_harmless "$CLEAN" || CLEAN=${CLEAN//[!$'\t' -~]/?}
-    say_clean
+  local start
+  start=$(printf '%s%-*s |%s ' "$COLOUR_ON" "$WIDTH" "$PREFIX" "$COLOUR_OFF" | sed -e 's/[\/&]/\\&/g' -e '$!s/$/\\/')
+  line_by_line
+  sed ${BY_LINE:+"$BY_LINE"} -n -E -e $'s/[^\t -~\x80-\xff]/?/g' -e $'s/./\002/'"$((MOST_SHOWN + 1))" -e $'s/\002.*/…/' \
+    "${HARMLESS[@]}" -e "s/^/$start/" -e 'G' -e 'P' >&2
+}
+
+# Sets BY_LINE to the option by which sed writes each line at once: BSD's -l (GNU's has an argument) or GNU's -u. Where there
+# is none (busybox), lines come in blocks but on a terminal.
+line_by_line() {
+  for BY_LINE in -l -u; do
+    if sed "$BY_LINE" p </dev/null >/dev/null 2>&1; then return; fi
   done
+  BY_LINE=''
 }
 
 die() {

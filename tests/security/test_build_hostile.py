@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -406,27 +405,62 @@ def test_what_a_build_prints_has_an_end(tmp_path: Path, verbose: int) -> None:
 LINES = {
     "é ✓ 🤖 \t|".encode(): "é ✓ 🤖 \t|",
     b"\x80 alone": "? alone",
-    b"\x1b[2J \xc3\xa9": "?[2J ??",
-    b"\xc2\x9b31m": "??31m",
-    b"\xe2\x80\xae turned": "??? turned",
-    b"\xe2\x80": "??",
-    b"\xc3" * 5000: "?" * (4096 + len("…".encode())),
+    b"\x1b[2J \xc3\xa9": "?[2J é",
+    b"\xc2\x9b31m": "?31m",
+    b"\xe2\x80\xae turned": "? turned",
+    b"\xe2\x80": "?",
+    b"nul \0 \r \x7f \1 \2": "nul ? ? ? ? ?",
+    b"": "",
+    b"x" * 4096: "x" * 4096,
+    b"x" * 4097: "x" * 4096 + "…",
+    b"x" * 4095 + "é".encode(): "x" * 4095 + "?…",
+    b"\xc3" * 5000: "?…",
+    b"the end": "the end",
 }
 
+PREFIXED = """
+set -Eeuo pipefail
+export LC_ALL=C
+COLOUR_ON= COLOUR_OFF= PREFIX='x/\\&' WIDTH=1
+source "$0/output.sh"
+exec 5>trace
+BASH_XTRACEFD=5
+set -x
+prefixed
+"""
+COMMAND = ["bash", "-c", PREFIXED, str(PARTS_FOLDER)]
 
-def test_no_line_of_an_image_s_takes_a_process() -> None:
-    """Each that wasn't ASCII was given to programs, for which 15 kB took a minute."""
-    script = """
-    set -Eeuo pipefail
-    export LC_ALL=C
-    COLOUR_ON= COLOUR_OFF= PREFIX=x WIDTH=1 PATH=
-    source "$0/output.sh"
-    prefixed 2>&1
-    """
-    command = [shutil.which("bash") or "bash", "-c", script, str(PARTS_FOLDER)]
-    done = subprocess.run(command, input=b"\n".join(LINES), capture_output=True, check=True)
-    assert done.stderr == b""
-    assert done.stdout.decode().splitlines() == [f"x | {said}" for said in LINES.values()]
+
+def test_no_line_of_an_image_s_takes_a_command(tmp_path: Path) -> None:
+    """Programs took 14 ms for each that was not ASCII, and bash then half a minute for a megabyte of short ones."""
+    commands = []
+    for times in (1, 100):
+        lines = b"\n".join([*LINES] * times)
+        done = subprocess.run(COMMAND, cwd=tmp_path, input=lines, capture_output=True, check=True)
+        assert done.stdout == b""
+        assert done.stderr.decode().splitlines() == [f"x/\\& | {said}" for said in LINES.values()] * times
+        assert done.stderr.endswith(b"the end\n")
+        commands.append((tmp_path / "trace").read_bytes().count(b"\n"))
+    assert commands[0] == commands[1]
+
+
+def test_a_line_of_an_image_s_is_shown_whole_when_it_comes(tmp_path: Path) -> None:
+    """Where several are built at once, each write of one stands between those of others."""
+    out, shown = os.pipe2(os.O_DIRECT)  # keeps writes apart
+    with subprocess.Popen(COMMAND, cwd=tmp_path, stdin=subprocess.PIPE, stderr=shown) as process:
+        os.close(shown)
+        assert process.stdin
+        for line in ("one", "two" * 1000):
+            process.stdin.write(f"{line}\n".encode())
+            process.stdin.flush()
+            assert os.read(out, 100_000) == f"x/\\& | {line}\n".encode()
+        process.stdin.write(b"\n" * 1000 + b"the end")
+        process.stdin.close()
+        for line in ("",) * 1000 + ("the end",):
+            assert os.read(out, 100_000) == f"x/\\& | {line}\n".encode()
+        assert os.read(out, 100_000) == b""
+    os.close(out)
+    assert process.returncode == 0
 
 
 def test_what_a_registry_sends_has_an_end(tmp_path: Path) -> None:
