@@ -34,23 +34,24 @@ class FilePart:
 
 
 def file_part(field: str, value: Any) -> FilePart:
-    """The file that `value` is: bytes, an open file, a path, or a `PIL.Image.Image`.
+    """The file that `value` is: bytes, an open file, a `Path`, or a `PIL.Image.Image`.
 
-    Raises `InputError` that names `field`.
+    No text is one: which input is a file the model itself says, so that it would get the file that a text names by
+    chance, or by the will of whoever wrote it. Raises `InputError` that names `field`.
     """
     if isinstance(value, FilePart):
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
         name = str(getattr(value, "file_name", "") or "")
         return _named(name, bytes(value), str(getattr(value, "content_type", "") or ""))
-    if isinstance(value, (str, os.PathLike)):
+    if isinstance(value, os.PathLike):
         path = Path(value)
         return _named(path.name, _read(field, path), "")
     if hasattr(value, "read"):
         return _of_open_file(field, value)
     if hasattr(value, "save") and hasattr(value, "mode"):
         return _of_picture(value)
-    raise InputError(field, f"is a file: give a path, an open file or bytes, not {_described(value)}")
+    raise InputError(field, f"is a file: give a Path, an open file or bytes, not {_described(value)}")
 
 
 def _read(field: str, path: Path) -> bytes:

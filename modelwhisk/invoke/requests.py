@@ -144,7 +144,7 @@ def _form_item(item: str) -> tuple[str, FilePart | str]:
     if not text.startswith("@"):
         return name, text
     path, _, media_type = text[1:].partition(";type=")
-    part = file_part(name, sys.stdin.buffer.read() if path == "-" else path)
+    part = file_part(name, sys.stdin.buffer.read() if path == "-" else Path(path))
     return name, replace(part, media_type=media_type) if media_type else part
 
 
@@ -160,7 +160,7 @@ def _body(data: str) -> tuple[bytes, str]:
     if data in ("-", "@-"):
         content, name = sys.stdin.buffer.read(), ""
     elif data.startswith("@"):
-        content, name = file_part("-d", data[1:]).content, data[1:]
+        content, name = file_part("-d", Path(data[1:])).content, data[1:]
     else:
         content, name = data.encode(), ""
     try:
@@ -178,7 +178,9 @@ def _body(data: str) -> tuple[bytes, str]:
 
 
 def _from_text(known: Field, text: str) -> Any:
-    return file_part(known.name, text.removeprefix("@")) if known.kind == "file" else parse_text(known, text)
+    if known.kind == "file":  # to the model; whoever wrote a text may not know that
+        raise InputError(known.name, f"is a file: give it as -F {known.name}=@PATH")
+    return parse_text(known, text)
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -36,6 +36,7 @@ Exit status: 0 all succeeded, 1 some failed or nothing could be sent, 2 wrong us
 )
 @click.option("--inputs-format", type=click.Choice(["lines", "jsonl", "csv", "tsv"]), help="If the name doesn't say.")
 @click.option("--field", help="The input that lines are for, where the model needs several.")
+@click.option("--paths", is_flag=True, help="Texts in rows, which you trust, name the files that are sent.")
 @click.option("-j", "--jobs", default=8, show_default=True, type=click.IntRange(1, 1000), help="Calls at a time.")
 @click.option("-o", "--out", default="-", metavar="FILE", help="Where results go: .jsonl or .csv; stdout by default.")
 @click.option("--out-format", type=click.Choice(["jsonl", "csv"]), help="If the name doesn't say; default jsonl.")
@@ -59,7 +60,7 @@ def map_command(**options: Any) -> None:
     \b
     modelwhisk map digits -F image=@'photos/*.jpg' --jobs 50 --out results.jsonl
     modelwhisk map language -i sentences.txt --out results.csv
-    modelwhisk map digits -i cases.jsonl --out results.jsonl --resume
+    modelwhisk map digits -i cases.jsonl --paths --out results.jsonl --resume
 
     A line has the input, the status, the latency in ms, and the answer, the file of an answer that isn't text, or the
     error. What may pass (429, 5xx, timeouts, broken connections) is tried again with growing waits. Lines are written

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from modelwhisk.client import Interface
+from modelwhisk.client import Field, InputError, Interface
 from modelwhisk.client.checking import parse_text
 from modelwhisk.nested_json import TooDeep, is_too_deep
 
@@ -45,13 +45,26 @@ class Row:
         digest = hashlib.sha256(f"{self.key}\n{self.occurrence}".encode()).hexdigest()[:_DIGEST]
         return f"{Path(path).stem}-{digest}"
 
-    def typed(self, interface: Interface) -> dict[str, Any]:
-        """The values as the model's fields take them."""
+    def typed(self, interface: Interface, *, paths: bool = False) -> dict[str, Any]:
+        """The values as the model's fields take them; with `paths`, texts for files name them. Raises `InputError`."""
         result = {}
         for name, value in self.values.items():
             field = interface.input(name)
-            result[name] = parse_text(field, str(value)) if field and isinstance(value, Text) else value
+            known = parse_text(field, str(value)) if field and isinstance(value, Text) else value
+            result[name] = _with_files(field, known, paths=paths) if field else known
         return result
+
+
+def _with_files(field: Field, value: Any, *, paths: bool) -> Any:
+    """Paths in the place of the texts that are for files."""
+    if field.items and isinstance(value, list):
+        return [_with_files(field.items, item, paths=paths) for item in value]
+    if field.kind != "file" or not isinstance(value, str):
+        return value
+    if not paths:
+        text = f"is a file to this model: map takes a text, as {value!r:.60}, for a path only with --paths"
+        raise InputError(field.name, text)
+    return Path(value)
 
 
 def key_of(values: Mapping[str, Any]) -> str:

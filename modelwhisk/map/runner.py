@@ -36,7 +36,7 @@ class Runner:
     """Runs rows through a model with `jobs` at a time.
 
     Answers that are no JSON and no text, JSON too deep for a line, or text too long for one, become files in `folder`.
-    `shrink` may change inputs before they are sent.
+    `shrink` may change inputs before they are sent. With `paths`, rows name files by texts.
     """
 
     def __init__(
@@ -46,12 +46,15 @@ class Runner:
         folder: Path,
         jobs: int,
         shrink: Shrink | None = None,
+        *,
+        paths: bool = False,
     ) -> None:
         self._calls = calls
         self._transport = transport
         self._folder = folder
         self._jobs = jobs
         self._shrink = shrink
+        self._paths = paths
         self._stopping = False
 
     def stop(self) -> None:
@@ -79,7 +82,7 @@ class Runner:
     async def _one(self, row: Row) -> Result:
         shown = {name: str(value) if isinstance(value, Path) else value for name, value in row.values.items()}
         try:
-            values = row.typed(await self._transport.run(self._calls.interface()))
+            values = row.typed(await self._transport.run(self._calls.interface()), paths=self._paths)
             if self._shrink is not None:
                 values = await asyncio.to_thread(self._shrink, values)
             reply = await self._transport.run(self._calls.reply(values))

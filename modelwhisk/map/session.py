@@ -47,6 +47,7 @@ class Settings:
     out: Path | None
     form: Format
     files: Path
+    paths: bool
     jobs: int
     ordered: bool
     resume: bool
@@ -87,6 +88,7 @@ def settings_of(options: dict[str, Any], rows: list[Row]) -> Settings:
         timeout=options["timeout"],
         memory=options["memory"],
         shrink=options["shrink"],
+        paths=options["paths"],
         as_json=options["as_json"],
     )
 
@@ -175,7 +177,9 @@ class Session:
     async def _send(self, transport: AsyncTransport, rows: list[Row], results: Results | Output) -> None:
         remaining = self._remaining(rows, results)
         settings = self._settings
-        runner = Runner(settings.calls, transport, settings.files, settings.jobs, _shrinker(settings.shrink))
+        runner = Runner(
+            settings.calls, transport, settings.files, settings.jobs, _shrinker(settings.shrink), paths=settings.paths
+        )
         start = time.perf_counter()
         done = len(rows) - len(remaining)
         with report.bar(self._console, len(rows), done) as bar, Interrupts(self._interrupt, runner, bar):

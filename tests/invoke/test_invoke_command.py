@@ -95,9 +95,15 @@ def test_a_form_from_stdin_with_a_type(run, models):
 
 
 def test_inputs_by_name(run, models):
-    assert first(run(models["digit-classifier"], "-p", f"image={DIGIT}", "-p", "top=1"))["label"] == "seven"
+    assert first(run(models["digit-classifier"], "-F", f"image=@{DIGIT}", "-p", "top=1"))["label"] == "seven"
     text = "text=This sentence is written in English, for all to read."
     assert first(run(models["language-identifier"], "-p", text))["language"] == "en"
+
+
+@pytest.mark.parametrize("text", [str(DIGIT), f"@{DIGIT}"])
+def test_no_text_becomes_a_file_because_the_model_calls_it_one(run, models, text):
+    done = run(models["digit-classifier"], "-p", f"image={text}", code=2)
+    assert b"image: is a file: give it as -F image=@PATH" in done.stderr
 
 
 @pytest.mark.parametrize("data", ["argument", "-", "@-", "@sentence.json"])

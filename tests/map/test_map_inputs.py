@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from modelwhisk.client.errors import InputError
 from modelwhisk.client.interface import Field, Interface
 from modelwhisk.map.inputs import BadInputs, Text, from_patterns, matching, read, rows_of
 
@@ -48,6 +49,21 @@ def test_files_of_two_fields_go_together(folder):
 
 def inputs(text, form, field="text"):
     return list(read(io.StringIO(text), form, field))
+
+
+def test_no_text_becomes_a_file_because_the_model_calls_it_one(folder):
+    """A model got each file that one of a stranger's lines named."""
+    inputs = (Field("text", kind="file"), Field("more", kind="array", items=Field("more", kind="file")))
+    interface = Interface("POST", "/", "multipart", inputs)
+    path = str(folder / "a.png")
+    for values in ({"text": Text(path)}, {"text": path}, {"more": [path]}, {"more": Text(path)}):
+        (row,) = rows_of([values])
+        with pytest.raises(InputError, match=r"is a file to this model: .*only with --paths"):
+            row.typed(interface)
+        expected = [folder / "a.png"] if "more" in values else folder / "a.png"
+        assert list(row.typed(interface, paths=True).values()) == [expected]
+    (row,) = rows_of([{"text": folder / "a.png", "more": [b"bytes"]}])
+    assert row.typed(interface) == row.values
 
 
 def test_lines():
