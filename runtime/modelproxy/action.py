@@ -31,7 +31,7 @@ _NO_CODE_TAKEN = (
 )
 # Every browser says so of a page's POST (fetch.spec.whatwg.org, "append a request Origin header"), the platform never.
 _NO_PAGES = "This container answers the platform, not web pages (the request has an Origin header)."
-_STRANGER = "This container answers only who started it (the request lacks the Modelproxy-Token header that it has)."
+_STRANGER = "This container answers only who started it (the request lacks its Modelproxy-Token)."
 _NOT_READY = (
     "The prediction wasn't ready after %d ms, when the platform's deadline was near. Give the action more time "
     "(wsk action update NAME --timeout MILLISECONDS) or send less."
@@ -73,16 +73,12 @@ class Action:
             return error_reply(405, "%s takes POST. %s" % (path, _HINT))
         if any(name == "origin" for name, _ in head.fields):
             return error_reply(403, _NO_PAGES)
-        if self._settings.token is not None and not self._knows_token(head):
-            return error_reply(403, _STRANGER)
-        return None
-
-    def _knows_token(self, head):
         token = self._settings.token
-        return any(
-            name == "modelproxy-token" and _compare_digest(value.encode("latin-1"), token)
-            for name, value in head.fields
-        )
+        if token is not None:
+            shown = dict(head.fields).get("modelproxy-token", "")
+            if not _compare_digest(shown.encode("latin-1"), token):
+                return error_reply(403, _STRANGER)
+        return None
 
     def admit(self, job):
         if job.head.target.partition("?")[0] == "/run":
