@@ -139,8 +139,7 @@ def _opened_in(folder: int, path: Path, flags: int) -> int:
 
 def _refuse_planted(path: Path, found: os.stat_result, around: list[os.stat_result]) -> None:
     if planted(os.geteuid(), [found, *around]) is not None:
-        text = "it, or a folder that it is in, belongs to another user, and anybody could make it there"
-        raise PermissionError(errno.EPERM, f"{text}; name a file in a folder of your own", str(path))
+        raise _is_another_s(path)
     if found.st_nlink > 1 and around and around[0].st_mode & stat.S_IWOTH:
         raise _is_a_link(path)
 
@@ -187,42 +186,44 @@ def planted(user: int, levels: list[os.stat_result]) -> int | None:
 def followed(path: Path) -> Path:
     """Where one's own link leads, to a larger disk, say.
 
-    Raises `OSError` for another user's, where one's own leads to it, too; on the way to a folder, for a link that may
-    have been planted, and for any in a folder that may have been.
+    Raises `OSError` for another user's, where one's own leads to it, too; on the way there, for a link or a folder that
+    may have been planted: what is a folder in one now may be a link when it is opened.
     """
     if hasattr(os, "geteuid"):
-        for link, is_last in _links(path):
-            found = link.lstat()
-            is_another_s = is_last and found.st_uid != os.geteuid()
-            if is_another_s or planted(os.geteuid(), [found, *_around(link.parent)]) is not None:
-                raise _is_a_link(link)
+        for place, is_last in _places(path):
+            try:
+                found = place.lstat()
+            except (FileNotFoundError, NotADirectoryError):  # opening it tells, or makes it
+                continue
+            is_link = stat.S_ISLNK(found.st_mode)
+            if is_link and is_last and found.st_uid != os.geteuid():
+                raise _is_a_link(place)
+            if (is_link or not is_last) and planted(os.geteuid(), [found, place.parent.stat()]) is not None:
+                raise _is_a_link(place) if is_link else _is_another_s(place)
     return path.resolve() if path.is_symlink() else path
 
 
-def _around(folder: Path) -> list[os.stat_result]:
-    descriptor = os.open(folder, _NAME_ONLY | _FOLDER)
-    try:
-        return list(_upwards(descriptor))
-    finally:
-        os.close(descriptor)
-
-
-def _links(path: Path) -> Iterator[tuple[Path, bool]]:
-    """All links that a path leads through, and of each whether the path's end is where it leads."""
+def _places(path: Path) -> Iterator[tuple[Path, bool]]:
+    """All folders and links that a path leads through, and of each whether the path's end is where it leads."""
     whole = path.absolute()
     here, parts, most = Path(whole.anchor), list(whole.parts[:0:-1]), _MOST_LINKS
     while parts:
         part = parts.pop()
         here = here.parent if part == ".." else here / part
+        yield here, not parts
         if not here.is_symlink():
             continue
-        yield here, not parts
         most -= 1
         if not most:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
         target = Path(os.readlink(here))
         here = Path(target.anchor) if target.is_absolute() else here.parent
         parts += [part for part in target.parts[::-1] if part != target.anchor]
+
+
+def _is_another_s(path: Path) -> OSError:
+    text = "it, or a folder that it is in, belongs to another user, and anybody could make it there"
+    return PermissionError(errno.EPERM, f"{text}; name one of your own", str(path))
 
 
 def _is_a_link(path: Path) -> OSError:

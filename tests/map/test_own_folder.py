@@ -17,7 +17,7 @@ from modelwhisk.invoke import output
 from modelwhisk.map.inputs import rows_of
 from modelwhisk.map.results import Results
 from modelwhisk.map.runner import Runner
-from modelwhisk.own_folder import OwnFolder, _links, followed, planted, write
+from modelwhisk.own_folder import OwnFolder, _places, followed, planted, write
 from modelwhisk.shown_text import Console
 
 ROOT, ME, OTHER = 0, 1000, 1001
@@ -215,7 +215,7 @@ def test_what_can_not_be_made_is_named(tmp_path):
 
 
 def links_of(path):
-    return [(link.name, is_last) for link, is_last in _links(path)]
+    return [(place.name, is_last) for place, is_last in _places(path) if place.is_symlink()]
 
 
 def test_the_links_that_a_path_leads_through(tmp_path, monkeypatch):
@@ -269,9 +269,33 @@ def test_a_path_leads_through_no_link_in_another_s_folder(tmp_path, take, owner)
     os.chown(theirs, OTHER, -1)
     os.chown(theirs / "today", owner, -1, follow_symlinks=False)
     for path in (theirs / "today" / "answer", tmp_path / "own" / "answer", tmp_path / "own" / "new"):
-        with pytest.raises(PermissionError, match="it is a link"):
+        with pytest.raises(PermissionError, match="belongs to another user"):
             take(path)
     assert [(file.name, file.read_bytes()) for file in mine.iterdir()] == [("answer", b"mine")]
+
+
+@pytest.mark.parametrize("take", [invoke_into, save_into, write_results_into, OwnFolder])
+def test_a_path_leads_through_no_folder_that_may_become_a_link(tmp_path, monkeypatch, take):
+    """Another's, in which they put a link in a folder's place once it was looked at."""
+    mine, theirs = tmp_path / "mine", tmp_path / "shared" / "theirs"
+    mine.mkdir()
+    (mine / "answer").write_bytes(b"mine")
+    other_s_folder(theirs, monkeypatch)
+    (theirs / "today").mkdir()
+    is_symlink = Path.is_symlink
+
+    def looked_at(path):
+        was = is_symlink(path)
+        if path == theirs / "today" / "answer" and not os.path.islink(theirs / "today"):
+            (theirs / "today").rmdir()
+            (theirs / "today").symlink_to(mine)
+        return was
+
+    monkeypatch.setattr(Path, "is_symlink", looked_at)
+    with pytest.raises(PermissionError, match="belongs to another user") as caught:
+        take(theirs / "today" / "answer")
+    assert caught.value.filename == str(theirs)
+    assert (mine / "answer").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("take", [invoke_into, save_into])
