@@ -232,7 +232,7 @@ json_field() { # INDEX KEY [number]
 
 # Written beside its place and moved there, so that a reader never sees half of it, and nobody who might not read it before.
 # One's own link leads to the place. What stands there may be another's, in a folder that others may write to, and is
-# replaced: `set -C` follows none. A device or a pipe stays what it is.
+# replaced: `set -C` follows none. A device or a pipe of one's own stays what it is.
 write_summary() { # FILE FAILURES
   local file=$1 links=0
   [[ $file == /* ]] || file=./$file # and so no option of find
@@ -241,7 +241,8 @@ write_summary() { # FILE FAILURES
     [[ $links -le 40 ]] || die "--summary: $1 can't be written: its links lead to each other"
     file=$(beside "$file" "$(readlink "$file")")
   done
-  if [[ ($file == /dev/* && $file != /dev/shm/*) || (-e $file && ! -f $file && ! -L $file) ]]; then
+  if [[ $file == /dev/* && $file != /dev/shm/* ]] ||
+    { [[ -e $file && ! -f $file && ! -L $file ]] && { [[ ! -p $file ]] || is_own "$file"; }; }; then
     summary "$2" >"$file"
     return
   fi
@@ -257,7 +258,7 @@ write_summary() { # FILE FAILURES
   fi
 }
 
-is_own() { # LINK
+is_own() { # LINK_OR_PIPE
   [[ -n $(find "$1" -prune -user "$EUID") ]]
 }
 

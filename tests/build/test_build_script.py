@@ -463,6 +463,14 @@ def test_a_summary_leaves_a_pipe_in_its_place(world: World) -> None:
     os.close(reader)
 
 
+def test_another_s_pipe_is_replaced_by_the_summary(world: World) -> None:
+    """Nobody reads it, or somebody who shouldn't."""
+    os.mkfifo(world.folder / "s.json")
+    of_another(world, world.folder / "s.json")
+    assert world.build("--summary", "s.json", MODELS="max-a").status == 1
+    assert json.loads((world.folder / "s.json").read_text())["failures"] == 1
+
+
 # Failures
 
 
