@@ -121,7 +121,7 @@ clean_up() {
 # One image. Whatever ends it, its row tells, and the next image gets its place.
 job() { # INDEX
   local started=$SECONDS
-  INDEX=$1 JOB="$WORK/$1" PREFIX=${LABELS[$1]} BUILDING=0
+  INDEX=$1 JOB="$WORK/$1" PREFIX=${LABELS[$1]} BUILDING=0 COPYING=0
   mkdir -- "$JOB"
   : >"$JOB/log"
   trap 'end_job '"$started" EXIT
@@ -140,6 +140,7 @@ end_job() { # STARTED
     note reason "build.sh itself broke off; see --verbose"
     touch "$WORK/failed"
   fi
+  ((!COPYING)) || printf '.' >&5
   ((!BUILDING)) || printf '.' >&8
   printf '.' >&9
 }
@@ -148,8 +149,9 @@ run_jobs() {
   local i place
   # As many places as jobs may run, which a pipe must hold; bash 3.2 can't wait for whichever job ends first.
   ((JOBS <= ${#SOURCES[@]})) || JOBS=${#SOURCES[@]}
-  mkfifo -- "$WORK/places" "$WORK/builds"
-  exec 9<>"$WORK/places" 8<>"$WORK/builds"
+  mkfifo -- "$WORK/places" "$WORK/builds" "$WORK/copies"
+  exec 9<>"$WORK/places" 8<>"$WORK/builds" 5<>"$WORK/copies"
+  printf '.' >&5
   for ((i = 0; i < JOBS; i++)); do printf '.' >&8 && printf '.' >&9; done
   for ((i = 0; i < ${#SOURCES[@]}; i++)); do
     IFS= read -r -n 1 place <&9

@@ -78,8 +78,10 @@ make_context() { # SOURCE
     fail "copying the proxy: $(head -n 1 "$JOB/out")"
   local_path "$1"
   if [[ -f $LOCAL_PATH ]]; then
+    begin_copy
     check_room . < <(printf '%s\0' "$LOCAL_PATH")
     cp -- "$LOCAL_PATH" "$CONTEXT/source/$ZIP_IN_CONTEXT" 2>"$JOB/out" || fail "the zip can't be read: $(why)"
+    end_copy
   else
     copy_model "$LOCAL_PATH"
   fi
@@ -96,6 +98,19 @@ copy_list() { # FROM TO
   tr '\n' '\0' >"$JOB/list0"
   [[ ! -s $JOB/list0 ]] ||
     COPYFILE_DISABLE=1 tar -C "$1" -cf - --null -T "$JOB/list0" 2>"$JOB/out" | tar -C "$2" -xf - 2>>"$JOB/out"
+}
+
+# One model is copied at a time, since check_room doesn't see what another job is about to write. Of a job that fails meanwhile
+# end_job gives the turn to the next.
+begin_copy() {
+  local turn
+  IFS= read -r -n 1 turn <&5
+  COPYING=1
+}
+
+end_copy() {
+  COPYING=0
+  printf '.' >&5
 }
 
 # Refuses files that would leave less than a tenth of the room free: a sparse one is copied as long as it says that it is.
@@ -115,8 +130,10 @@ copy_model() { # FOLDER
   sed -n 's|/$||p' "$JOB/kept" | tr '\n' '\0' >"$JOB/folders"
   [[ ! -s $JOB/folders ]] || (cd -- "$target" && xargs -0 mkdir -p -- <"$JOB/folders")
   sed '/\/$/d' "$JOB/kept" >"$JOB/files"
+  begin_copy
   check_room "$1" < <(tr '\n' '\0' <"$JOB/files")
   copy_list "$1" "$target" <"$JOB/files" || fail "the folder can't be read: $(head -n 1 "$JOB/out")"
+  end_copy
   files=$(wc -l <"$JOB/files")
   ((files > 0)) || fail "there is nothing in the folder that could go into an image"
   left=$(sed -e 's|^\./||' "$JOB/left" | sort | head -n 12 | tr '\n' ' ')

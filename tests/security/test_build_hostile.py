@@ -188,6 +188,31 @@ def test_a_sparse_file_fills_no_disk(world: World, name: str) -> None:
     assert "it has 8796093 MB, for which there is no room in " in row
 
 
+# Of a disk of 50 MB that nobody else uses.
+DF = """#!/bin/sh
+used=$(du -sk "$TMPDIR" | cut -f 1)
+sleep 0.2
+printf 'Filesystem 1024-blocks Used Available Capacity Mounted on\\nx 50000 %d %d 0%% /\\n' "$used" "$((50000 - used))"
+"""
+
+
+@pytest.mark.parametrize("name", ["m/weights.bin", "m.zip"])
+def test_what_is_copied_side_by_side_fills_no_disk(world: World, name: str) -> None:
+    world.publish("python:3.13-slim")
+    (world.folder / "bin" / "df").write_text(DF)
+    (world.folder / "bin" / "df").chmod(0o755)
+    paths = []
+    for number in range(3):
+        path = world.folder / f"{number}{name}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(30 * 10**6))
+        paths.append(f"./{path.relative_to(world.folder).parts[0]}")
+    done = world.build("--jobs", "3", *paths)
+    rows = [done.row(f"me/{number}m") for number in range(3)]
+    assert sum(row.endswith(" built") for row in rows) == 1, rows
+    assert sum("it has 30 MB, for which there is no room in " in row for row in rows) == 2, rows
+
+
 MEANINGS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "[ab]": "[ab]", "\\*": "\\*"}
 
 
