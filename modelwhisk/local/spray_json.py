@@ -10,7 +10,8 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from itertools import accumulate
+from itertools import accumulate, repeat
+from json.encoder import encode_basestring
 from typing import NoReturn, TypeAlias
 
 from modelwhisk.local.spray_json_input import END
@@ -132,74 +133,62 @@ def utf_16_order(key: str) -> bytes:
 
 def number_text(value: Decimal | int) -> str:
     """A number as `java.math.BigDecimal.toString` writes it: it keeps trailing zeros and knows no negative zero."""
-    number = Decimal(value)
-    return str(number.copy_abs() if number.is_zero() else number)
+    number = value if isinstance(value, Decimal) else Decimal(value)
+    return str(number) if number else str(number.copy_abs())
 
 
 def _print(value: Json, *, indented: bool) -> Iterator[str]:
     # Not recursive: the platform takes values nested a thousand deep, which is more than Python's stack does.
-    open_containers: list[_Open] = []
-    yield from _begin(value, open_containers, indented=indented)
-    while open_containers:
-        current = open_containers[-1]
-        item = next(current.items, None)
-        if item is None:
-            open_containers.pop()
-            yield current.closing()
-            continue
-        key, child = item
-        yield current.separator()
-        if key is not None:
-            yield json.dumps(key, ensure_ascii=False) + (": " if indented else ":")
-        yield from _begin(child, open_containers, indented=indented)
+    if not isinstance(value, (list, dict)):
+        yield _leaf(value)
+        return
+    here = _Open(value, 0, indented=indented)
+    around: list[_Open] = []
+    yield here.opening
+    while True:
+        for name, child in here.items:
+            before, here.before = here.before, here.between
+            if isinstance(child, (list, dict)):
+                around.append(here)
+                here = _Open(child, here.depth, indented=indented)
+                yield before + name + here.opening
+                break
+            yield before + name + _leaf(child)
+        else:
+            yield here.closing
+            if not around:
+                return
+            here = around.pop()
 
 
 class _Open:
-    """An object or array that is being written; `depth` counts the objects around its items, itself included."""
+    """An object or array that is being written; `depth` counts the objects around its items, itself included.
+
+    `before` stands before the next item, `between` before all but the first one. Items come with their names' text.
+    """
+
+    __slots__ = ("before", "between", "closing", "depth", "items", "opening")
 
     def __init__(self, value: list[Json] | dict[str, Json], outer_depth: int, *, indented: bool) -> None:
-        self.items: Iterator[tuple[str | None, Json]]
-        if isinstance(value, dict):
-            self.items = iter([(key, value[key]) for key in sorted(value, key=utf_16_order)])
-        else:
-            self.items = iter([(None, item) for item in value])
-        self.is_object = isinstance(value, dict)
-        self.depth = outer_depth + 1 if self.is_object else outer_depth
-        self.indented = indented
-        self.first = True
-
-    def opening(self) -> str:
-        if not self.is_object:
-            return "["
-        return "{\n" if self.indented else "{"
-
-    def separator(self) -> str:
-        comma, self.first = "" if self.first else ",", False
-        if not self.indented:
-            return comma
-        if self.is_object:
-            return (comma and ",\n") + "  " * self.depth
-        return comma and ", "
-
-    def closing(self) -> str:
-        if not self.is_object:
-            return "]"
-        return ("\n" + "  " * (self.depth - 1) if self.indented else "") + "}"
-
-
-def _begin(value: Json, open_containers: list[_Open], *, indented: bool) -> Iterator[str]:
-    if isinstance(value, (list, dict)):
-        outer_depth = open_containers[-1].depth if open_containers else 0
-        opened = _Open(value, outer_depth, indented=indented)
-        open_containers.append(opened)
-        yield opened.opening()
-    else:
-        yield _leaf(value)
+        self.items: Iterator[tuple[str, Json]]
+        if isinstance(value, list):
+            self.items = zip(repeat(""), value, strict=False)
+            self.depth = outer_depth
+            self.opening, self.before, self.between, self.closing = "[", "", ", " if indented else ",", "]"
+            return
+        colon = ": " if indented else ":"
+        self.items = ((encode_basestring(key) + colon, value[key]) for key in sorted(value, key=utf_16_order))
+        self.depth = outer_depth + 1
+        self.opening, self.before, self.between, self.closing = "{", "", ",", "}"
+        if indented:
+            self.before = "  " * self.depth
+            self.opening, self.between = "{\n", f",\n{self.before}"
+            self.closing = f"\n{'  ' * outer_depth}}}"
 
 
 def _leaf(value: bool | Decimal | int | str | None) -> str:
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return encode_basestring(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
