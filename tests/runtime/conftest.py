@@ -26,10 +26,13 @@ hypothesis.settings.load_profile("bed")
 
 
 def pytest_runtest_setup(item):
-    """Before something as deep as the stack is read, what earlier tests left is collected: up to Python 3.8 a finalizer
-    that is run deep in there ends the process ("Cannot recover from stack overflow")."""
-    if sys.version_info < (3, 9) and ("[[[[" in item.nodeid or "levels_than" in item.nodeid):
-        gc.collect()
+    """Before something as deep as the stack is read, what earlier tests left is collected, and hypothesis's measuring
+    of the collector taken away: up to Python 3.8 a finalizer or callback that is run deep in there ends the process
+    ("Cannot recover from stack overflow")."""
+    if sys.version_info < (3, 9):
+        gc.callbacks.clear()
+        if any(word in item.nodeid for word in ("[[[[", "levels_than", "deep", "holds itself", "loop")):
+            gc.collect()
 
 
 @pytest.hookimpl(trylast=True)  # when all fixtures have ended
