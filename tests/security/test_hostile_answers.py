@@ -354,6 +354,24 @@ def by_platform(url: str, seconds: float = 30) -> bytes | str:
             return problem.message
 
 
+class Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(handler: type[Quiet]) -> Iterator[str]:
+    """The address of a server that answers so, each connection in a thread."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @contextmanager
 def answering(
     coding: str, body: bytes, status: int = 200, pause: float | None = None
@@ -362,7 +380,7 @@ def answering(
     comes again and again, for as long as somebody reads."""
     accepted = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             accepted.append(self.headers["accept-encoding"])
             self.send_response(status)
@@ -375,17 +393,8 @@ def answering(
                     time.sleep(pause)
                     self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", accepted
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address, accepted
 
 
 CLIENTS = pytest.mark.parametrize("client", [by_model, by_async_model, by_platform])
@@ -444,7 +453,7 @@ def holding_back(jobs: int, body: bytes) -> Iterator[str]:
     """The address of a server that sends the last bytes of its answers when `jobs` have begun."""
     begun = threading.Barrier(jobs)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Encoding", "gzip")
@@ -454,17 +463,8 @@ def holding_back(jobs: int, body: bytes) -> Iterator[str]:
             time.sleep(0.5)  # so that all that was sent has been read
             self.wfile.write(body[-8:])
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address
 
 
 def test_answers_on_their_way_take_what_has_come_of_them() -> None:
