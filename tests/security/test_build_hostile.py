@@ -589,7 +589,7 @@ def test_a_real_hostile_base(base_image: Callable[[str], str], tmp_path: Path) -
     shim = tmp_path / "python3"
     shim.write_text(
         "#!/bin/sh\n"
-        f'[ "$1" != - ] || {{ echo "init_ms WORK[\\$(touch {tmp_path}/pwned)]" && echo memory_mb 1 && exit; }}\n'
+        f'[ "$2" != - ] || {{ echo "init_ms WORK[\\$(touch {tmp_path}/pwned)]" && echo memory_mb 1 && exit; }}\n'
         'exec /usr/bin/python3.real "$@"\n'
     )
     shim.chmod(0o755)
