@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from modelwhisk import own_folder
+from modelwhisk import own_path
 from modelwhisk.charsets import codec
 from modelwhisk.client.errors import ModelError
 from modelwhisk.content_coding import inflated
@@ -57,7 +57,7 @@ class Binary(bytes):
         path = Path(path)
         if path.is_dir():
             path = unused(path / (self.file_name or "result"))
-        own_folder.write(path, self)
+        own_path.write(path, self)
         return path
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelwhisk import own_folder
+from modelwhisk import own_path
 from modelwhisk.shown_text import Console, json_shown, shown
 
 if TYPE_CHECKING:
@@ -194,10 +194,10 @@ def _write(path: Path, text: str) -> None:
     try:
         content = text.encode("utf-8", "backslashreplace")  # half of a surrogate pair has no bytes
         # Such as /dev/stdout: nothing that a file could take the place of.
-        if own_folder.is_stream(path) or (path.exists() and not path.is_file()):
-            own_folder.write(path, content)
+        if own_path.is_stream(path) or (path.exists() and not path.is_file()):
+            own_path.write(path, content)
         else:
-            _replace(own_folder.followed(path), content)
+            _replace(own_path.followed(path), content)
     except OSError as problem:
         raise click.ClickException(f"{path} can't be written: {problem.strerror}") from problem
 

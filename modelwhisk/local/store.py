@@ -15,7 +15,8 @@ from modelwhisk.local import spray_json
 from modelwhisk.local.entities import ActionEntity, Entity, PackageEntity
 from modelwhisk.local.names import EntityId
 from modelwhisk.local.spray_json import Json, compact, utf_8
-from modelwhisk.own_folder import OwnFolder, followed
+from modelwhisk.own_folder import OwnFolder
+from modelwhisk.own_path import followed
 
 FILE = "modelwhisk.sqlite3"
 

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from modelwhisk.map.inputs import Row
 from modelwhisk.nested_json import TooDeep, is_too_deep, loads
-from modelwhisk.own_folder import followed, opened
+from modelwhisk.own_path import followed, opened
 from modelwhisk.shown_text import json_shown, shown
 
 try:

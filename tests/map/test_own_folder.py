@@ -17,7 +17,8 @@ from modelwhisk.invoke import output
 from modelwhisk.map.inputs import rows_of
 from modelwhisk.map.results import Results
 from modelwhisk.map.runner import Runner
-from modelwhisk.own_folder import OwnFolder, _places, followed, planted, write
+from modelwhisk.own_folder import OwnFolder
+from modelwhisk.own_path import _places, followed, planted, write
 from modelwhisk.shown_text import Console
 
 ROOT, ME, OTHER = 0, 1000, 1001
@@ -50,17 +51,22 @@ def test_a_folder_that_others_may_have_planted(
     assert planted(user, found) == at, what
 
 
+def becomes_another_s(path, monkeypatch):
+    """By its owner where we may change that, else by who we are."""
+    me = os.geteuid()
+    if me == ROOT:
+        os.chown(path, OTHER, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+
+
 def other_s_folder(path, monkeypatch):
     """A folder as another user would make it where anybody may."""
     path.parent.mkdir(exist_ok=True)
     path.parent.chmod(0o1777)
     path.mkdir()
     path.chmod(0o777)
-    me = os.geteuid()
-    if me == ROOT:
-        os.chown(path, OTHER, -1)
-    else:
-        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    becomes_another_s(path, monkeypatch)
 
 
 def map_into(path):
@@ -137,11 +143,7 @@ def test_another_s_file_where_anybody_may_make_one_is_refused(tmp_path, monkeypa
     path = tmp_path / "answer"
     path.write_bytes(b"theirs")
     path.chmod(0o666)
-    me = os.geteuid()
-    if me == ROOT:
-        os.chown(path, OTHER, -1)
-    else:
-        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    becomes_another_s(path, monkeypatch)
     with pytest.raises(PermissionError):  # ours, or that of a system with fs.protected_regular
         take(path)
     assert path.read_bytes() == b"theirs"
