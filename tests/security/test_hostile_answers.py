@@ -360,7 +360,7 @@ class Quiet(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(handler: type[Quiet]) -> Iterator[str]:
+def serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[str]:
     """The address of a server that answers so, each connection in a thread."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -693,14 +693,8 @@ def trickling(begin: bytes, more: bytes) -> Iterator[str]:
                     time.sleep(0.02)
                     self.request.sendall(more)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address
 
 
 def test_more_than_an_answer_of_the_platform_s_may_be_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
