@@ -86,9 +86,17 @@ class Flaky:
                 return self.script.pop(0)
             return self.chance.choices(list(self.fates), list(self.fates.values()))[0]
 
-    def note(self, number: int, fate: str) -> None:
+    @contextmanager
+    def noted(self, number: int, fate: str) -> Iterator[None]:
+        """Notes as done what is done in here, unless the client has gone."""
         with self.lock:
             self.done.append((number, fate))
+        try:
+            yield
+        except OSError:
+            with self.lock:
+                self.done.remove((number, fate))
+            raise
 
     def answered(self) -> Counter[int]:
         """How often each number was answered, or taken on to be answered later."""
@@ -171,11 +179,10 @@ class _Handler(BaseHTTPRequestHandler):
         if flaky.delay:
             time.sleep(flaky.delay)
         activation = f"{random.getrandbits(120):032x}"
-        if self.path.startswith(REST):
-            self._invoked(number, fate, activation)
-        else:
-            self._predicted(number, fate, activation)
-        flaky.note(number, fate)
+        answer = self._invoked if self.path.startswith(REST) else self._predicted
+        # Before the client can know, who may ask at once what was done.
+        with flaky.noted(number, fate):
+            answer(number, fate, activation)
 
     def _invoked(self, number: int, fate: str, activation: str) -> None:
         flaky = self.server.flaky
