@@ -7,12 +7,16 @@ from time import monotonic
 from . import log, plain_action, web_action
 from .http1 import Reply
 from .messages import Request, Response, Result, kind_of
+from .web_action.result import head_of
 
 _DECODER = json.JSONDecoder()
 _scan = _DECODER.scan_once
-_ALL_PHASES = "wait;dur=%.3f, decode;dur=%.3f, model;dur=%.3f, encode;dur=%.3f"
+_PHASES = ("wait;dur=%.3f, ", "decode;dur=%.3f, ", "model;dur=%.3f, ", "encode;dur=%.3f")
+_ALL_PHASES = "".join(_PHASES)
 _LINE = "%s %s %d in=%d out=%d ms=%.3f %s activation=%s"
 _JSON = (("Content-Type", "application/json"),)
+_ANYTHING = (None, "", "*/*")  # of an Accept header
+_SHORT = 65536  # bytes
 
 
 class Activation:
@@ -99,83 +103,90 @@ class Activation:
         if type(response) is Result:
             self._end(Response(response.shown, (), response.body), [], settings.log, response.drift)
             return Reply(response.status, _JSON, response.body)
-        request = self.request or Request("POST", "")
-        limit = settings.result_limit
-        if self.is_web:
-            outcome = web_action.encode(response, request, limit, settings.cors == "app", self.server_timing)
-        else:
-            outcome = plain_action.encode(response, request, limit)
-        self._end(outcome.response, outcome.notes, settings.log, response.drift)
-        return Reply(200, _JSON, outcome.body)
+        body = self._conclude_at_once(response, settings) if self.is_web and self.decoded is not None else None
+        if body is None:
+            request = self.request or Request("POST", "")
+            limit = settings.result_limit
+            if self.is_web:
+                outcome = web_action.encode(response, request, limit, settings.cors == "app", self.server_timing)
+            else:
+                outcome = plain_action.encode(response, request, limit)
+            self._end(outcome.response, outcome.notes, settings.log, response.drift)
+            body = outcome.body
+        return Reply(200, _JSON, body)
+
+    def _conclude_at_once(self, response, settings):
+        """The result of nearly all web answers, once the log has their end: what ``conclude`` makes by calls that cost
+        more than what they do. None, with nothing written, where there is more to do or to say."""
+        request, headers, body = self.request, self.request.by_name, response.body
+        if settings.log == "json" or response.drift is not None or not 0 < len(body) < _SHORT or headers is None:
+            return None
+        if headers.get("accept") not in _ANYTHING or request.method == "HEAD":
+            return None
+        pairs = tuple([pair for pair in response.headers if pair[0] != "Content-Length"])
+        head, notes = head_of((pairs, response.status, settings.cors == "app")), []
+        if not head.usual:
+            return None
+        encoded = head.encode(head, body, notes)[1]
+        arrived, started, decoded, answered = self.arrived, self.started, self.decoded, self.answered
+        ended = monotonic()
+        timing = _ALL_PHASES % (
+            (started - arrived) * 1000.0,
+            (decoded - started) * 1000.0,
+            (answered - decoded) * 1000.0,
+            (ended - answered) * 1000.0,
+        )
+        result = b"".join(((head.usual % timing).encode("ascii"),) + encoded + (b"}",))
+        took, phases = (ended - arrived) * 1000.0, timing.replace(";dur=", "=").replace(",", "")
+        line = _LINE % (request.method, request.path, 200, len(request.body), len(body), took, phases, self.identity)
+        if notes or len(result) > settings.result_limit or len(line) > log.LONGEST_PATH:
+            return None
+        log.markers(log.own_line(line))
+        return result
 
     def conclude_with(self, status, sentence, settings):
         """The same for a call that never became a request: ``{"error": sentence}``, with an HTTP status."""
         body = json.dumps({"error": sentence}).encode("ascii")
-        self._end(None, [sentence], settings.log)
+        self._end(Response(400, (), b""), [sentence], settings.log)
         return Reply(status, _JSON, body)
 
     def server_timing(self):
         """W3C Server Timing: milliseconds of each phase that has ended, in order. What was told last is logged too."""
-        started, decoded, answered = self.started, self.decoded, self.answered
-        self.encoded = encoded = monotonic()
-        if decoded is not None:  # nearly always, and much quicker than one by one
-            self._timing = _ALL_PHASES % (
-                (started - self.arrived) * 1000.0,
-                (decoded - started) * 1000.0,
-                (answered - decoded) * 1000.0,
-                (encoded - answered) * 1000.0,
-            )
-        else:
-            self._timing = ", ".join(self._phases((started, answered, encoded)))
-        return self._timing
-
-    def _phases(self, marks):
-        """Those of a call that never became a request, and perhaps never began."""
-        since = self.arrived
-        for name, mark in zip(("wait", "model", "encode"), marks):
+        self.encoded = monotonic()
+        self._timing, since = "", self.arrived
+        for phase, mark in zip(_PHASES, (self.started, self.decoded, self.answered, self.encoded)):
             if mark is not None:
-                yield "%s;dur=%.3f" % (name, (mark - since) * 1000.0)
+                self._timing += phase % ((mark - since) * 1000.0)
                 since = mark
+        return self._timing
 
     def elapsed(self):
         """Milliseconds since the request arrived."""
         return (monotonic() - self.arrived) * 1000.0
 
     def _end(self, response, notes, form, drift=None):
-        request = self.request
-        if request is None:
-            method, path, size = "-", "-", 0
-        else:
-            method, path, size = request.method, request.path, len(request.body)
-            if len(path) > log.LONGEST_PATH:
-                path = log.beginning(path)
-        timing = self._timing or self.server_timing()
+        request = self.request or Request("-", "-")
+        path = request.path if len(request.path) <= log.LONGEST_PATH else log.beginning(request.path)
+        phases = (self._timing or self.server_timing()).replace(";dur=", "=").replace(",", "")
         took = (self.encoded - self.arrived) * 1000.0
-        status, sent = (response.status, len(response.body)) if response is not None else (400, 0)
-        phases = timing.replace(";dur=", "=").replace(",", "")
         if form == "json":
-            more = {} if drift is None else {"drift": drift.fields}
-            log.markers(
-                _as_json(
-                    activation=self.identity,
-                    method=method,
-                    path=path,
-                    status=status,
-                    bytes_in=size,
-                    bytes_out=sent,
-                    ms=round(took, 3),
-                    phases={name: float(ms) for name, ms in (phase.split("=") for phase in phases.split())},
-                    notes=notes,
-                    **more,
-                )
-            )
+            told = {
+                "activation": self.identity,
+                "method": request.method,
+                "path": path,
+                "status": response.status,
+                "bytes_in": len(request.body),
+                "bytes_out": len(response.body),
+                "ms": round(took, 3),
+                "phases": {name: float(ms) for name, ms in [phase.split("=") for phase in phases.split()]},
+                "notes": notes,
+            }
+            if drift is not None:
+                told["drift"] = drift.fields
+            log.markers(json.dumps(told).encode("ascii") + b"\n")
             return
         if drift is not None:
             phases += " %s" % drift
-        line = _LINE % (method, path, status, size, sent, took, phases, self.identity)
-        closing = log.own_line(line)
-        log.markers(b"".join([log.own_line(note) for note in notes]) + closing if notes else closing)
-
-
-def _as_json(**fields):
-    return json.dumps(fields).encode("ascii") + b"\n"
+        sizes = len(request.body), len(response.body)
+        line = _LINE % ((request.method, path, response.status) + sizes + (took, phases, self.identity))
+        log.markers(b"".join([log.own_line(text) for text in notes + [line]]))

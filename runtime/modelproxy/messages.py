@@ -16,6 +16,7 @@ class Request:
     query        as in the URL, without the ``?``; "" for none.
     headers      (lower-case name, value) in order, to be gone through as often as needed: a list of pairs, or a dict's
                  items where a dict was given. Values are ``str`` as sent, any ISO-8859-1 character.
+    by_name      a dict of the headers' last values, None where it wasn't given nor needed yet.
     body         bytes.
     mount        public path at which the model is seen, percent-encoded, "" for the root (WSGI's SCRIPT_NAME).
     scheme       "http" or "https", as the client sees it.
@@ -25,9 +26,9 @@ class Request:
     """
 
     __slots__ = (
-        "_last",
         "activation",
         "body",
+        "by_name",
         "default",
         "headers",
         "method",
@@ -45,9 +46,9 @@ class Request:
         self.path = path
         self.query = query
         if type(headers) is dict:
-            self._last, self.headers = headers, headers.items()
+            self.by_name, self.headers = headers, headers.items()
         else:
-            self._last, self.headers = None, headers
+            self.by_name, self.headers = None, headers
         self.body = body
         self.mount = mount
         self.scheme = scheme
@@ -57,9 +58,9 @@ class Request:
 
     def header(self, name):
         """The last value of a header by its lower-case name, "" when there is none."""
-        if self._last is None:
-            self._last = dict(self.headers)
-        return self._last.get(name, "")
+        if self.by_name is None:
+            self.by_name = dict(self.headers)
+        return self.by_name.get(name, "")
 
 
 class Response:

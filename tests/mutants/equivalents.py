@@ -133,19 +133,9 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
     },
     (
         "web_action/result",
-        'body = body if size >= _JOINED else b"".join(body)',
-        'body = body if size > _JOINED else b"".join(body)',
+        'self.body = parts if size >= _JOINED else b"".join(parts)',
+        'self.body = parts if size > _JOINED else b"".join(parts)',
     ): _BUFFER,
-    (
-        "web_action/result",
-        'return Outcome(parts if len(body) >= _JOINED else b"".join(parts), response, notes)',
-        'return Outcome(parts if len(body) > _JOINED else b"".join(parts), response, notes)',
-    ): _BUFFER,
-    (
-        "web_action/result",
-        'if response.status != 200 or request.method == "HEAD":',
-        'if response.status != 201 or request.method == "HEAD":',
-    ): "a matter of speed: a 200 and a 201 are relayed as they are",
     **{
         (
             "web_action/request",
@@ -158,11 +148,6 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         ("web_action/result", "_JOINED = 65536 # bytes", f"_JOINED = {size} # bytes"): _BUFFER
         for size in (65535, 65537)
     },
-    (
-        "web_action/result",
-        'if accept and accept != "*/*":',
-        'if accept or accept != "*/*":',
-    ): "a matter of speed: neither leads to a note",
     (
         "web_action/result",
         'precision, demands = 2, {pair for pair in demanded if pair[0] != "charset"}',

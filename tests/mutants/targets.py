@@ -33,7 +33,7 @@ TARGETS = (
     Target("reader", ("reader", "http1_and_h11")),
     Target("media_types", ("media_types", "web_action_results")),
     Target("web_action/request", ("web_action_requests",)),
-    Target("web_action/result", ("web_action_results",)),
+    Target("web_action/result", ("web_action_results", "activation")),
     Target("plain_action", ("plain_action",)),
     Target("percent", ("percent", "plain_action")),
     Target("messages", ("messages", "plain_action")),

@@ -7,13 +7,14 @@ import sys
 import time
 
 import pytest
-from modelproxy import hosts, log, web_action
+from modelproxy import hosts, log
 from modelproxy.action import ONLY_ONCE, Action
 from modelproxy.http1 import parse_head
 from modelproxy.jobs import Job
 from modelproxy.messages import Response
 from modelproxy.plain_action import Inputs
 from modelproxy.settings import Settings
+from modelproxy.web_action import result as result_module
 
 MARKER = log.MARKER.decode("ascii")
 
@@ -309,14 +310,14 @@ def test_whatever_the_model_raises_it_stays_loaded(error, capfd):
 
 
 def test_an_answer_that_cannot_be_encoded_does_not_cost_the_model(monkeypatch, capfd):
-    encode, failures = web_action.encode, [MemoryError()]
+    escape, failures = result_module.encode_basestring, [MemoryError()]
 
-    def failing(*args):
+    def failing(text):
         if failures:
             raise failures.pop()
-        return encode(*args)
+        return escape(text)
 
-    monkeypatch.setattr(web_action, "encode", failing)
+    monkeypatch.setattr(result_module, "encode_basestring", failing)
     container = Container()
     status, result = container.run(web())
     assert (status, result["error"]["statusCode"]) == (200, 500)

@@ -39,13 +39,9 @@ class Outcome:
 
     __slots__ = ("body", "notes", "response", "size")
 
-    def __init__(self, body, response, notes):
-        if type(body) is tuple:
-            self.size = size = sum(map(len, body))
-            body = body if size >= _JOINED else b"".join(body)
-        else:
-            self.size = len(body)
-        self.body = body
+    def __init__(self, parts, response, notes):
+        self.size = size = sum(map(len, parts))
+        self.body = parts if size >= _JOINED else b"".join(parts)
         self.response = response
         self.notes = notes
 
@@ -85,20 +81,16 @@ def encode(response, request, limit=1048576, keep_cors=False, server_timing=None
             size = outcome.size
             notes.append("the result has %d bytes, more than the platform's %d" % (size, limit))
             outcome = _encode(_too_large(response, size, limit), request, limit, keep_cors, server_timing, notes)
-    accept = request.header("accept")
-    if accept and accept != "*/*":
-        _note_negotiation(accept, outcome.response, notes)
+    _note_negotiation(request.header("accept"), outcome.response, notes)
     return outcome
 
 
 def _encode(response, request, limit, keep_cors, server_timing, notes):
-    if response.status != 200 or request.method == "HEAD":
-        response = _relayable(response, request, notes)
+    response = _relayable(response, request, notes)
     body = response.body
     pairs = tuple([pair for pair in response.headers if pair[0] != "Content-Length"])
-    head = _head((pairs, response.status, keep_cors))
-    if head.notes:
-        notes.extend(head.notes)
+    head = head_of((pairs, response.status, keep_cors))
+    notes.extend(head.notes)
     if body:
         if head.is_packed_text:
             most = _NEVER_FITS * limit
@@ -108,7 +100,7 @@ def _encode(response, request, limit, keep_cors, server_timing, notes):
                     return Outcome.unmade(response, len(plain), notes)
                 notes.append("decompressed the model's text, which the platform can't carry")
                 pairs = tuple([pair for pair in pairs if pair[0].lower() not in _OF_CODED])
-                body, head = plain, _head((pairs, response.status, keep_cors))
+                body, head = plain, head_of((pairs, response.status, keep_cors))
         members, encoded = head.encode(head, body, notes)
     else:
         # And no type: the platform drops it, unless it stumbles over it first.
@@ -121,7 +113,7 @@ def _encode(response, request, limit, keep_cors, server_timing, notes):
     else:
         opening = '%s%s},"body":' % (head.opening, members[1:])
     parts = (opening.encode("ascii"),) + encoded + (head.closing,)
-    return Outcome(parts if len(body) >= _JOINED else b"".join(parts), response, notes)
+    return Outcome(parts, response, notes)
 
 
 def _relayable(response, request, notes):
@@ -148,6 +140,7 @@ class _Head:
     form      of the content type (``media_types``), None where that can't be read.
     encode    of the functions below the one for bodies of this type: (head, body, notes) → the headers, the body as
               JSON text in one or several parts.
+    usual     of a 200 that says nothing in the log: the result up to the body, for ``usual % times``; else "".
     """
 
     def __init__(self, pairs_status_and_keep_cors):
@@ -169,6 +162,9 @@ class _Head:
         named = self.bare + ',"Content-Type":'
         self.members = named + encode_basestring_ascii("" if parsed is None else parsed.rendered())
         self.as_bytes = named + '"application/octet-stream"'
+        self.usual = ""
+        if status == 200 and parsed is not None and not (self.notes or self.timing or self.is_packed_text):
+            self.usual = '%s"Server-Timing":"%%s"%s},"body":' % (self.opening, self.members.replace("%", "%%"))
 
     def _encoder(self, coding):
         if self.parsed is None:
@@ -184,7 +180,7 @@ def _size_of_pairs(pairs_status_and_keep_cors):
     return sum(map(size_of_texts, pairs_status_and_keep_cors[0]))
 
 
-_head = remembered(16, 2000, _size_of_pairs)(_Head)
+head_of = remembered(16, 2000, _size_of_pairs)(_Head)
 
 
 def _has_body(status, request):
