@@ -8,8 +8,6 @@ import os
 import sys
 from functools import lru_cache
 
-from .remembered import remembered
-
 # What /run says of the activation (ContainerProxy.scala, initializeAndRun); /init's env says the same of the first one.
 ACTIVATION_KEYS = (
     "namespace",
@@ -26,7 +24,6 @@ _KNOWN = tuple([b"__OW_" + key.upper().encode("ascii") for key in ACTIVATION_KEY
 # in Python, which took a quarter of what the proxy adds to a small call.
 _DATA = getattr(os.environb, "_data", os.environb)
 _value_of = _DATA.get
-_text = remembered(16)(lambda value: None if value is None else value.decode("utf-8", "surrogateescape"))
 _put = os.putenv  # or what ``spare_memory`` has found
 
 
@@ -53,10 +50,10 @@ def enter(message):
     Returns what ``leave`` needs to put everything back.
     """
     names, missing = _names_of(tuple(message))
-    before = list(map(_value_of, names))
+    before = tuple([_value_of(name) for name in names])
     for name in missing:
         _remove(name)
-    for name, value, known in zip(names, message.values(), map(_text, before)):
+    for name, value, known in zip(names, message.values(), _texts(before)):
         if value == known or name is None:  # what names the action is as /init said
             continue
         if value is None:
@@ -91,6 +88,11 @@ def _names_of(keys):
     return names + missing, missing
 
 
+@lru_cache(2)  # between two activations they don't change
+def _texts(values):
+    return [None if value is None else value.decode("utf-8", "surrogateescape") for value in values]
+
+
 def _remove(name):
     if _value_of(name) is not None:
         del os.environb[name]
@@ -98,8 +100,8 @@ def _remove(name):
 
 def leave(entered):
     names, before = entered
-    for name, known, now in zip(names, before, map(_value_of, names)):
-        if now == known:
+    for name, known, now in zip(names, before, [_value_of(name) for name in names]):
+        if now is known or now == known:
             continue
         if known is not None:
             os.putenv(name, known)  # which the C library may keep: it's the same again and again
@@ -141,7 +143,7 @@ def _put_by(putenv):
 
     def _put(name, text):
         pair = name + b"=" + text
-        if b"\0" in pair:
+        if 0 in pair:
             raise ValueError("embedded null byte")
         if putenv(pair):
             raise OSError("putenv failed")  # out of memory

@@ -97,7 +97,7 @@ def _indented(pieces):
 def markers(closing=b""):
     """Ends the activation's log on both streams; ``closing`` is written to stdout before the marker."""
     _flush()
-    write(1, (unmarked(closing) if _WORD in closing else closing) + MARKER)
+    write(1, unmarked(closing) + MARKER)
     write(2, MARKER)
 
 
