@@ -77,6 +77,9 @@ def ended_step_by_step(*given):
     strategies.sampled_from(["i", "caf\u00e9", "a\nb"]),
 )
 @example(Request("POST", "/p", headers={}), 200, [("x-a", "%")], "application/json", b'{"a": 1}', {}, False, "i")
+@example(Request("POST", "/p", headers={}), 200, [("X Bad", "1")], "application/json", b'{"a": 1}', {}, False, "i")
+@example(Request("POST", "/p", headers={}), 200, [("Server-Timing", "a")], "application/json", b"[]", {}, False, "i")
+@example(Request("POST", "/p", headers={}), 200, [("Content-Encoding", "gzip")], "text/plain", b"a", {}, False, "i")
 def test_what_is_concluded_at_once_is_what_would_be_step_by_step(
     request, status, headers, content_type, body, environ, has_drift, identity
 ):
