@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -69,8 +70,15 @@ class Interface:
 
     def input(self, name: str) -> Field | None:
         """The input called `name`, or with that id."""
-        by_name = next((field for field in self.inputs if field.name == name), None)
-        return by_name or next((field for field in self.inputs if field.id and field.id == name), None)
+        return self._by_name.get(name) or self._by_id.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {field.name: field for field in reversed(self.inputs)}
+
+    @cached_property
+    def _by_id(self) -> dict[str, Field]:
+        return {field.id: field for field in reversed(self.inputs) if field.id}
 
     @property
     def sole_input(self) -> Field | None:

@@ -7,6 +7,7 @@ and may have `input_type` and `output_type` (`structured` or `plain`), `method` 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -66,8 +67,8 @@ def _fields(document: Mapping[str, Any], side: str) -> tuple[Field, ...]:
     if not isinstance(items, (list, tuple)):
         raise InterfaceError(f"the specification's {side}s are no list")
     fields = tuple(_field(item, side, position) for position, item in enumerate(items, start=1))
-    names = [field.name for field in fields]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    times = Counter(field.name for field in fields)
+    twice = next((name for name, count in times.items() if count > 1), None)
     if twice is not None:
         raise InterfaceError(f"the specification has two {side}s called {twice}")
     return fields

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
+from modelwhisk.client.choices import Choices
 from modelwhisk.client.errors import InterfaceError, listed
 from modelwhisk.client.interface import PLAIN, Field, Form, Interface, Kind, Place
 from modelwhisk.client.references import Object, References
@@ -146,7 +147,7 @@ class _Reader:
             kind=cast(Kind, kind) if kind in _KINDS else "any",
             description=str(schema.get("description", "")),
             default=schema.get("default"),
-            choices=tuple(schema.get("enum", ())),
+            choices=Choices(schema.get("enum", ())),
             minimum=bound_of(schema.get("minimum")),
             maximum=bound_of(schema.get("maximum")),
             items=self._schema(PLAIN, items, depth=depth + 1) if isinstance(items, Mapping) else None,
