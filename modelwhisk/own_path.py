@@ -1,6 +1,8 @@
-"""Whose is what a path leads through, and the file at its end: another user of the machine, who can tell a name
-beforehand, may have put a link, a pipe or a file there, or the folder, where anybody may make one. None of these is
-written through.
+"""Where a path leads, and whose is what it leads through: another user of the machine, who can tell a name beforehand,
+may have put a link there, or a folder, where anybody may make one. None of these is walked through.
+
+A path is walked once, from the root, each folder opened in the one before it and judged when it is open; what follows
+is done by names in the folder that this came to, and nothing is looked up by the path again.
 """
 
 from __future__ import annotations
@@ -10,63 +12,17 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 # Windows has neither, and links there are made by administrators.
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 FOLDER = getattr(os, "O_DIRECTORY", 0)
 BY_DESCRIPTOR = os.open in os.supports_dir_fd
+_NAME_ONLY = getattr(os, "O_PATH", 0)  # of a folder, whose files one may not be allowed to list; and of a link
 _MOST_LINKS = 40  # as Linux follows
-_BYTES = getattr(os, "O_BINARY", 0)
-_NAME_ONLY = getattr(os, "O_PATH", os.O_RDONLY)  # of a folder, whose files one may not be allowed to list
+_TO_COLLECT = "who may read and change what is kept in it, "
 # Where the system's own links lead to what is open already, /dev/stdout to a pipe, say.
 _STREAMS = frozenset({Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")})
-
-
-def opened(path: Path, flags: int) -> int:
-    """A descriptor of the file `path`, which is made where it isn't there, and otherwise is as it was.
-
-    Raises `OSError`, also for another user's link, for a file that another user has made where anybody may, and for one
-    there that has another name, too, which may be that of a file elsewhere.
-    """
-    flags |= os.O_CREAT | _BYTES
-    if not BY_DESCRIPTOR or is_stream(path):
-        return os.open(path, flags, 0o666)
-    path = followed(path)
-    folder = os.open(path.parent, _NAME_ONLY | FOLDER)
-    try:
-        return _opened_in(folder, path, flags)
-    finally:
-        os.close(folder)
-
-
-def _opened_in(folder: int, path: Path, flags: int) -> int:
-    around = list(upwards(folder))
-    with contextlib.suppress(FileNotFoundError):
-        there = os.stat(path.name, dir_fd=folder, follow_symlinks=False)
-        if stat.S_ISFIFO(there.st_mode):  # to open one waits for whoever reads it
-            _refuse_planted(path, there, around)
-    try:
-        descriptor = os.open(path.name, flags | NO_LINK, 0o666, dir_fd=folder)
-    except OSError as problem:
-        if problem.errno == errno.ELOOP:
-            raise is_a_link(path) from problem
-        problem.filename = str(path)
-        raise
-    try:
-        _refuse_planted(path, os.fstat(descriptor), around)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _refuse_planted(path: Path, found: os.stat_result, around: list[os.stat_result]) -> None:
-    if planted(os.geteuid(), [found, *around]) is not None:
-        raise _is_another_s(path)
-    if found.st_nlink > 1 and around and around[0].st_mode & stat.S_IWOTH:
-        raise is_a_link(path)
 
 
 def is_stream(path: Path) -> bool:
@@ -74,82 +30,124 @@ def is_stream(path: Path) -> bool:
     return path.parent in _STREAMS
 
 
-def write(path: Path, content: bytes) -> None:
-    """Makes `content` what is in the file; raises what `opened` does."""
-    with open(opened(path, os.O_WRONLY), "wb") as file:
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            file.truncate()
-        file.write(content)
-
-
-def upwards(descriptor: int) -> Iterator[os.stat_result]:
-    """A folder, the one that it is in, and so on up to the root, whatever their names lead to meanwhile."""
-    path, last = ".", None
-    while True:
-        try:
-            found = os.stat(path, dir_fd=descriptor)
-        except PermissionError:  # around one that we may not search, by whose name we didn't come here
-            return
-        if last is not None and os.path.samestat(found, last):
-            return
-        yield found
-        path, last = f"{path}/..", found
-
-
-def planted(user: int, levels: list[os.stat_result]) -> int | None:
-    """Which of a folder and those around it, if any, may have been put there by somebody with whom `user` has no deal.
+def planted(user: int, found: os.stat_result, around: os.stat_result) -> bool:
+    """Whether what is in the folder `around` may have been put there by somebody with whom `user` has no deal.
 
     That is another user's who isn't root, within one that everybody may write to, sticky or not. In a folder that a
     group may write to, its members are trusted, and so is whoever made the home or the project in which others work.
     """
-    for level, (folder, around) in enumerate(pairwise(levels)):
-        if folder.st_uid not in (user, 0) and around.st_mode & stat.S_IWOTH:
-            return level
-    return None
+    return found.st_uid not in (user, 0) and bool(around.st_mode & stat.S_IWOTH)
 
 
-def followed(path: Path) -> Path:
-    """Where one's own link leads, to a larger disk, say.
+def walked(path: Path, *, into: bool, make: int | None = None) -> tuple[int | None, Path]:
+    """The folder of the file that a path leads to, there or not, or with `into` the folder that it leads to itself; and
+    where that file or folder is, without links. The folder is a descriptor, None where there are none of folders.
 
-    Raises `OSError` for another user's, where one's own leads to it, too; on the way there, for a link or a folder that
-    may have been planted: what is a folder in one now may be a link when it is opened.
+    With `make`, folders that aren't there are made, the last one with that mode. One's own link is followed. Raises
+    `OSError` for another user's, where one's own leads to it, too; on the way, for a link or a folder that may have
+    been planted: what is a folder in one now may be a link when it is opened.
     """
-    if hasattr(os, "geteuid"):
-        for place, is_last in _places(path):
-            try:
-                found = place.lstat()
-            except (FileNotFoundError, NotADirectoryError):  # opening it tells, or makes it
-                continue
-            is_link = stat.S_ISLNK(found.st_mode)
-            if is_link and is_last and found.st_uid != os.geteuid():
-                raise is_a_link(place)
-            if (is_link or not is_last) and planted(os.geteuid(), [found, place.parent.stat()]) is not None:
-                raise is_a_link(place) if is_link else _is_another_s(place)
-    return path.resolve() if path.is_symlink() else path
+    if not BY_DESCRIPTOR:
+        there = path.resolve()
+        if make is not None:
+            (there if into else there.parent).mkdir(make, parents=True, exist_ok=True)
+        return None, there
+    left, links = _parts(path.absolute()), 0
+    root = place = Path(path.absolute().anchor)
+    here = os.open(root, _NAME_ONLY | FOLDER)
+    try:
+        while left:
+            place /= left.pop()
+            is_last = not left
+            target = place.parent.parent if place.name == ".." else _target(here, place, is_last=is_last)
+            if target is not None:
+                links += place.name != ".."
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+                left += _parts(target)
+                place, next_here = root, os.open(root, _NAME_ONLY | FOLDER)
+            elif is_last and not into:
+                return here, place
+            else:
+                mode = make if make is None or is_last else 0o777
+                next_here = _entered(here, place, mode)
+            os.close(here)
+            here = next_here
+        if not into:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
+        return here, place
+    except BaseException:
+        os.close(here)
+        raise
 
 
-def _places(path: Path) -> Iterator[tuple[Path, bool]]:
-    """All folders and links that a path leads through, and of each whether the path's end is where it leads."""
-    whole = path.absolute()
-    here, parts, most = Path(whole.anchor), list(whole.parts[:0:-1]), _MOST_LINKS
-    while parts:
-        part = parts.pop()
-        here = here.parent if part == ".." else here / part
-        yield here, not parts
-        if not here.is_symlink():
-            continue
-        most -= 1
-        if not most:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-        target = Path(os.readlink(here))
-        here = Path(target.anchor) if target.is_absolute() else here.parent
-        parts += [part for part in target.parts[::-1] if part != target.anchor]
+def _parts(path: Path) -> list[str]:
+    """The names that a whole path has below the root, the last one first."""
+    return list(path.parts[:0:-1])
 
 
-def _is_another_s(path: Path) -> OSError:
-    text = "it, or a folder that it is in, belongs to another user, and anybody could make it there"
-    return PermissionError(errno.EPERM, f"{text}; name one of your own", str(path))
+def _target(folder: int, place: Path, *, is_last: bool) -> Path | None:
+    """Where the link at `place`, in the open `folder`, leads; None where no link is."""
+    with named(place):
+        try:
+            found, target = _seen(folder, place.name)
+        except FileNotFoundError:  # opening it tells, or makes it
+            return None
+    if target is None:
+        return None
+    me = os.geteuid()
+    if (is_last and found.st_uid != me) or planted(me, found, os.fstat(folder)):
+        raise is_a_link(place)
+    return place.parent / target
+
+
+def _seen(folder: int, name: str) -> tuple[os.stat_result, str | None]:
+    """What is there by a name, and where it leads where it is a link: of the very link that was looked at."""
+    if not _NAME_ONLY:  # macOS. Where it is sticky, as /tmp is, nobody else can replace what is one's own or root's.
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return found, os.readlink(name, dir_fd=folder) if stat.S_ISLNK(found.st_mode) else None
+    there = os.open(name, _NAME_ONLY | NO_LINK, dir_fd=folder)
+    try:
+        found = os.fstat(there)
+        return found, os.readlink("", dir_fd=there) if stat.S_ISLNK(found.st_mode) else None
+    finally:
+        os.close(there)
+
+
+def _entered(around: int, place: Path, make: int | None) -> int:
+    """The folder at `place`, in that which is open as `around`."""
+    with named(place):
+        try:
+            folder = os.open(place.name, _NAME_ONLY | FOLDER | NO_LINK, dir_fd=around)
+        except FileNotFoundError:
+            if make is None:
+                raise
+            with contextlib.suppress(FileExistsError):  # of another run, or another user's, which is judged as any
+                os.mkdir(place.name, make, dir_fd=around)
+            folder = os.open(place.name, _NAME_ONLY | FOLDER | NO_LINK, dir_fd=around)
+    found = os.fstat(folder)
+    if planted(os.geteuid(), found, os.fstat(around)):
+        os.close(folder)
+        text = (
+            f"it belongs to another user (id {found.st_uid}), who may read and change what is kept in it, "
+            f"and anybody can make one in {place.parent}; name a folder of your own"
+        )
+        raise PermissionError(errno.EPERM, text, str(place))
+    return folder
+
+
+@contextlib.contextmanager
+def named(place: Path) -> Iterator[None]:
+    """A failure of what is done with a name in a folder tells the whole path."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno == errno.ELOOP:  # a link where none may be
+            raise is_a_link(place) from problem
+        problem.filename, problem.filename2 = str(place), None
+        raise
 
 
 def is_a_link(path: Path) -> OSError:
+    """What is said of a link that isn't followed."""
     return PermissionError(errno.EPERM, "it is a link, and may be another user's; remove it", str(path))

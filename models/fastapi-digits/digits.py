@@ -1,4 +1,5 @@
 """A handwritten digit: from an uploaded picture to probabilities."""
+
 import io
 from pathlib import Path
 

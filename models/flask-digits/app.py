@@ -1,4 +1,5 @@
 """Tells which handwritten digit a picture shows. Run by: gunicorn app:app"""
+
 import logging
 import os
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from modelwhisk import own_path
+from modelwhisk import own_file
 from modelwhisk.charsets import codec
 from modelwhisk.client.errors import ModelError
 from modelwhisk.content_coding import inflated
@@ -57,7 +57,7 @@ class Binary(bytes):
         path = Path(path)
         if path.is_dir():
             path = unused(path / (self.file_name or "result"))
-        own_path.write(path, self)
+        own_file.write(path, self)
         return path
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelwhisk import own_path
+from modelwhisk import own_file
+from modelwhisk.own_path import is_stream
 from modelwhisk.shown_text import Console, json_shown, shown
 
 if TYPE_CHECKING:
@@ -193,32 +193,19 @@ def _require(found: Observations, advice: str) -> None:
 def _write(path: Path, text: str) -> None:
     try:
         content = text.encode("utf-8", "backslashreplace")  # half of a surrogate pair has no bytes
-        # Such as /dev/stdout: nothing that a file could take the place of.
-        if own_path.is_stream(path) or (path.exists() and not path.is_file()):
-            own_path.write(path, content)
-        else:
-            _replace(own_path.followed(path), content)
+        if is_stream(path):
+            own_file.write(path, content)
+            return
+        with own_file.own_file(path) as file:
+            there = file.found()
+            if there is None or stat.S_ISREG(there.st_mode):
+                with file.anew() as page:  # whole, or what was there before
+                    page.write(content)
+            else:  # a pipe, say: nothing that a file could take the place of
+                file.write(content)
     except OSError as problem:
-        raise click.ClickException(f"{path} can't be written: {problem.strerror}") from problem
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """A whole file, or what was there before; read by whom that may be, and at no time by others."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.unlink(missing_ok=True)  # of a run that was killed
-    mode = 0o600 if path.exists() else 0o666
-    # "x": through no link that another user of the machine put there
-    opener = partial(os.open, mode=mode)
-    with open(temporary, "xb", opener=opener) as file:
-        try:
-            file.write(content)
-            file.flush()
-            if path.exists():
-                shutil.copymode(path, temporary)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        where = "" if problem.filename in (None, str(path)) else f"{problem.filename}: "
+        raise click.ClickException(f"{path} can't be written: {where}{problem.strerror}") from problem
 
 
 def _tell(comparison: Comparison, options: Mapping[str, Any]) -> None:

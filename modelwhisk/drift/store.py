@@ -42,8 +42,8 @@ class Store:
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any], *, resume: bool) -> None:
-        self._folder = folder
         with OwnFolder(folder) as own:
+            self._folder = own.path
             self._journal = own.open("journal", "a+b")
             try:
                 self._vectors = own.open("vectors", "a+b")
@@ -145,7 +145,7 @@ class Store:
         shape = (len(self.rows), self.dimensions)
         if not self.rows:
             return np.empty(shape, "<f4")
-        return np.memmap(self._folder / "vectors", "<f4", "r", 0, shape)
+        return np.memmap(self._vectors, "<f4", "r", 0, shape)
 
     def close(self) -> None:
         """Leaves all for a later run."""

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from rich.syntax import Syntax
 
-from modelwhisk import own_path
+from modelwhisk import own_file
 from modelwhisk.client.answers import Reply, unused
 from modelwhisk.invoke import terminal
 from modelwhisk.shown_text import MOST_STYLED, Console, json_indented, shown
@@ -51,7 +51,7 @@ def name_of(reply: Reply) -> str:
 def _to_file(reply: Reply, path: Path, notes: Console) -> None:
     if path.is_dir():
         path = unused(path / name_of(reply))  # never over a file: the name is the model's choice
-    own_path.write(path, reply.body)
+    own_file.write(path, reply.body)
     kind = reply.content_type or "an unknown type"
     notes.print(f"{len(reply.body):,} bytes of {kind} in {path}", soft_wrap=True)
 

@@ -16,7 +16,6 @@ from modelwhisk.local.entities import ActionEntity, Entity, PackageEntity
 from modelwhisk.local.names import EntityId
 from modelwhisk.local.spray_json import Json, compact, utf_8
 from modelwhisk.own_folder import OwnFolder
-from modelwhisk.own_path import followed
 
 FILE = "modelwhisk.sqlite3"
 
@@ -171,11 +170,10 @@ def _opened(folder: Path | None) -> sqlite3.Connection:
     path = ":memory:" if folder is None else str(folder / FILE)
     with _explained(path):
         if folder is not None:
-            folder = followed(folder)
-            path = str(folder / FILE)
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _refuse_shared(folder)
-            _make_private(folder / FILE)
+            with OwnFolder(folder, 0o700) as own:
+                path = str(own.path / FILE)
+                _refuse_shared(own.path)
+                _make_private(own.path / FILE)
         # One thread at a time uses it, which needn't be the one that opened it.
         database = sqlite3.connect(path, timeout=1, check_same_thread=False)
     try:
@@ -193,7 +191,6 @@ def _opened(folder: Path | None) -> sqlite3.Connection:
 
 def _refuse_shared(folder: Path) -> None:
     """Others may make no file in the folder: SQLite would take it for its own, and they would read it, or change it."""
-    OwnFolder(folder).close()
     if sys.platform != "win32" and folder.stat().st_mode & stat.S_IWOTH:
         raise PermissionError("anybody may write to the folder; name one of your own")
 

@@ -11,16 +11,15 @@ import csv
 import io
 import json
 import os
-import shutil
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from modelwhisk.map.inputs import Row
 from modelwhisk.nested_json import TooDeep, is_too_deep, loads
-from modelwhisk.own_path import followed, opened
+from modelwhisk.own_file import own_file
 from modelwhisk.shown_text import json_shown, shown
 
 try:
@@ -81,10 +80,6 @@ class Line:
         stream = io.StringIO()
         csv.writer(stream, lineterminator="\n").writerow(_cell(name, values[name]) for name in COLUMNS)
         return stream.getvalue().encode("utf-8", "surrogatepass")  # of the name of a file of ours
-
-
-def _for_nobody_else(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -165,30 +160,25 @@ class Results:
     """
 
     def __init__(self, path: Path, form: Format, *, anew: bool = False) -> None:
-        self.path = followed(path).resolve()  # a link goes on leading to the file when it is replaced
         self.form = form
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = opened(self.path, os.O_RDWR | os.O_APPEND)
-        try:
-            self._lock()
+        with contextlib.ExitStack() as stack:
+            self._own = stack.enter_context(own_file(path, make=True))
+            self.path = self._own.path  # a link goes on leading to the file when it is replaced
+            self._file = self._own.open(os.O_RDWR | os.O_APPEND)
+            stack.callback(lambda: os.close(self._file))
+            self._lock(self._file)
             if anew:
                 os.ftruncate(self._file, 0)
             self.repaired = self._repair()
-            self._temporary.unlink(missing_ok=True)  # of a run that was killed while it wrote it
+            self._own.remove_part()
             if form == "csv" and os.fstat(self._file).st_size == 0:
                 self._write((",".join(COLUMNS) + "\n").encode())
-        except BaseException:
-            os.close(self._file)
-            raise
+            self._held = stack.pop_all()
 
-    @property
-    def _temporary(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.ordering")
-
-    def _lock(self) -> None:
+    def _lock(self, file: int) -> None:
         if fcntl is not None:
             try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as problem:
                 raise ResultsInUse(f"another run writes {self.path}") from problem
 
@@ -224,10 +214,15 @@ class Results:
                 yield line
 
     def _raw(self) -> Iterator[bytes]:
-        with self.path.open("rb") as file:
+        with self._read() as file:
             if self.form == "csv":
                 file.readline()
             yield from file
+
+    def _read(self) -> BinaryIO:
+        """What is in the file, from its beginning; where one is in it, all that read and write it are."""
+        os.lseek(self._file, 0, os.SEEK_SET)
+        return open(os.dup(self._file), "rb")
 
     def forget_failed(self) -> int:
         """Removes the lines that another try may change; returns how many."""
@@ -264,27 +259,26 @@ class Results:
     def _head_size(self) -> int:
         if self.form != "csv":
             return 0
-        with self.path.open("rb") as file:
+        with self._read() as file:
             return len(file.readline())
 
     def _rewrite(self, pieces: Sequence[tuple[int, int]]) -> None:
         """Replaces the file at once by one that has only these pieces (position and length), in their order."""
-        with self.path.open("rb") as source, open(self._temporary, "xb", opener=_for_nobody_else) as target:
-            shutil.copymode(self.path, self._temporary)  # what was private stays so
-            target.write(source.read(self._head_size()))
-            for position, length in pieces:
-                source.seek(position)
-                target.write(source.read(length))
+        pieces = [(0, self._head_size()), *pieces]
+        with self._own.anew(os.O_APPEND) as target:
+            with self._read() as source:
+                for position, length in pieces:
+                    source.seek(position)
+                    target.write(source.read(length))
             target.flush()
             os.fsync(target.fileno())
-        self._temporary.replace(self.path)
-        replaced = os.open(self.path, os.O_RDWR | os.O_APPEND)
+            self._lock(target.fileno())
+            replaced = os.dup(target.fileno())  # not opened by its name, by which another's may be there then
         os.close(self._file)
         self._file = replaced
-        self._lock()
 
     def close(self) -> None:
         """Gives the file back; its lines are on the disk then."""
         with contextlib.suppress(OSError):  # a pipe has no disk
             os.fsync(self._file)
-        os.close(self._file)
+        self._held.close()

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
+from modelwhisk import own_path
 from modelwhisk.client.answers import Binary, Reply
 from modelwhisk.drift.store import Store
 from modelwhisk.invoke import output
 from modelwhisk.map.inputs import rows_of
 from modelwhisk.map.results import Results
 from modelwhisk.map.runner import Runner
+from modelwhisk.own_file import write
 from modelwhisk.own_folder import OwnFolder
-from modelwhisk.own_path import _places, followed, planted, write
+from modelwhisk.own_path import planted, walked
 from modelwhisk.shown_text import Console
 
 ROOT, ME, OTHER = 0, 1000, 1001
@@ -48,7 +51,8 @@ def test_a_folder_that_others_may_have_planted(
     if user == ROOT and ME in [owner for owner, _ in levels]:
         levels = [(ROOT if owner == ME else owner, mode) for owner, mode in levels]
     found = [SimpleNamespace(st_uid=owner, st_mode=mode) for owner, mode in levels]
-    assert planted(user, found) == at, what
+    levels_planted = [level for level, pair in enumerate(pairwise(found)) if planted(user, *pair)]
+    assert (levels_planted or [None])[0] == at, what
 
 
 def becomes_another_s(path, monkeypatch):
@@ -108,18 +112,6 @@ def test_one_s_own_and_a_project_s_are_taken(tmp_path):
             folder.put("answer", b"anew")
 
 
-def test_what_can_not_be_looked_at_is_no_reason_to_refuse(tmp_path, monkeypatch):
-    stat = os.stat
-
-    def refused(path, **given):
-        if path == "./../..":
-            raise PermissionError(13, "Permission denied")
-        return stat(path, **given)
-
-    monkeypatch.setattr(os, "stat", refused)
-    OwnFolder(tmp_path / "results.files").close()
-
-
 def invoke_into(path):
     reply = Reply(200, httpx.Headers({"content-type": "text/plain"}), b"private")
     output.write(reply, str(path), None, Console(file=io.StringIO()))
@@ -152,8 +144,9 @@ def test_another_s_file_where_anybody_may_make_one_is_refused(tmp_path, monkeypa
 @FILES
 def test_a_file_in_another_s_folder_where_anybody_may_make_one_is_refused(tmp_path, monkeypatch, take):
     other_s_folder(tmp_path / "shared" / "results", monkeypatch)
-    with pytest.raises(PermissionError, match="belongs to another user, and anybody could make it there"):
+    with pytest.raises(PermissionError, match=r"belongs to another user .*; name a folder of your own") as caught:
         take(tmp_path / "shared" / "results" / "answer")
+    assert caught.value.filename == str(tmp_path / "shared" / "results")
 
 
 @FILES
@@ -216,25 +209,41 @@ def test_what_can_not_be_made_is_named(tmp_path):
     assert caught.value.filename == str(tmp_path / "folder")
 
 
-def links_of(path):
-    return [(place.name, is_last) for place, is_last in _places(path) if place.is_symlink()]
+def led(path, *, into=False, make=None):
+    """Where a path leads, when the folder that it came to is that indeed."""
+    folder, place = walked(path, into=into, make=make)
+    found = os.fstat(folder)
+    os.close(folder)
+    assert os.path.samestat(found, (place if into else place.parent).stat())
+    return place
 
 
-def test_the_links_that_a_path_leads_through(tmp_path, monkeypatch):
+@pytest.mark.parametrize("by_descriptor", [True, False])  # of a link, or by its name, as on macOS
+def test_where_a_path_leads(tmp_path, monkeypatch, by_descriptor):
+    if not by_descriptor:
+        monkeypatch.setattr(own_path, "_NAME_ONLY", 0)
     (tmp_path / "disk" / "results").mkdir(parents=True)
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to(tmp_path / "disk" / ".." / "c")
     (tmp_path / "c").symlink_to("disk/results")
     (tmp_path / "loop").symlink_to("loop")
-    assert links_of(tmp_path / "disk" / "results") == []
-    assert links_of(tmp_path / "a") == [("a", True), ("b", True), ("c", True)]
-    assert links_of(tmp_path / "a" / "answer") == [("a", False), ("b", False), ("c", False)]
-    assert links_of(tmp_path / "disk" / ".." / "c" / "answer") == [("c", False)]
-    assert followed(tmp_path / "a") == tmp_path / "disk" / "results"
+    results = tmp_path / "disk" / "results"
+    assert led(results) == led(tmp_path / "a") == led(tmp_path / "a", into=True) == results
+    assert led(tmp_path / "a" / "new") == led(tmp_path / "disk" / ".." / "c" / "new") == results / "new"
+    assert led(tmp_path / "a" / ".." / "x" / ".." / "y" / "z", make=0o777) == tmp_path / "disk" / "y" / "z"
+    assert led(tmp_path.joinpath(*["disk", ".."] * 50), into=True) == tmp_path
+    assert led(Path("/"), into=True) == led(Path("/.."), into=True) == Path("/")
     monkeypatch.chdir(tmp_path)
-    assert links_of(Path("c")) == [("c", True)]
+    assert led(Path("c"), into=True) == results
+    assert led(Path("c/x"), into=True, make=0o700) == results / "x"
+    assert (results / "x").stat().st_mode & 0o777 == 0o700
     with pytest.raises(OSError, match="symbolic links"):
-        followed(tmp_path / "loop")
+        led(tmp_path / "loop")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        led(tmp_path / "file" / "x", make=0o777)
+    with pytest.raises(IsADirectoryError):
+        led(Path("/"))
 
 
 @pytest.mark.skipif(os.geteuid() != ROOT, reason="makes links of another user")
@@ -249,7 +258,7 @@ def test_a_path_leads_through_no_link_of_another_s(tmp_path):
     (tmp_path / "own").symlink_to(project / "theirs")
     for path in (project / "theirs", tmp_path / "own", shared / "theirs", shared / "theirs" / "answer"):
         with pytest.raises(PermissionError, match="it is a link"):
-            followed(path)
+            walked(path, into=False)
     write(project / "theirs" / "answer", b"a colleague's link, where nobody else may make one")
     (shared / "own").symlink_to(mine)
     write(shared / "own" / "answer", b"anew")
@@ -284,16 +293,15 @@ def test_a_path_leads_through_no_folder_that_may_become_a_link(tmp_path, monkeyp
     (mine / "answer").write_bytes(b"mine")
     other_s_folder(theirs, monkeypatch)
     (theirs / "today").mkdir()
-    is_symlink = Path.is_symlink
+    look = os.open
 
-    def looked_at(path):
-        was = is_symlink(path)
-        if path == theirs / "today" / "answer" and not os.path.islink(theirs / "today"):
+    def looked_at(name, flags, *given, **more):
+        if name == "answer" and not os.path.islink(theirs / "today"):
             (theirs / "today").rmdir()
             (theirs / "today").symlink_to(mine)
-        return was
+        return look(name, flags, *given, **more)
 
-    monkeypatch.setattr(Path, "is_symlink", looked_at)
+    monkeypatch.setattr(os, "open", looked_at)
     with pytest.raises(PermissionError, match="belongs to another user") as caught:
         take(theirs / "today" / "answer")
     assert caught.value.filename == str(theirs)
@@ -311,3 +319,18 @@ def test_nobody_waits_for_who_reads_another_s_pipe(tmp_path, monkeypatch, take):
         monkeypatch.setattr(os, "geteuid", lambda: me + 1)
     with pytest.raises(PermissionError, match="belongs to another user"):
         take(tmp_path / "answer")
+
+
+def test_what_is_in_the_way_is_named(tmp_path, monkeypatch):
+    """Another's, who may have known the name of a file on its way; where it is sticky only they remove it."""
+    tmp_path.chmod(0o1777)
+    (tmp_path / ".answer.part").touch()
+    becomes_another_s(tmp_path / ".answer.part", monkeypatch)
+
+    def refused(path, **given):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "unlink", refused)
+    with pytest.raises(PermissionError, match=r"belongs to another user, .*; name one of your own") as caught:
+        write_results_into(tmp_path / "answer")
+    assert caught.value.filename == str(tmp_path / ".answer.part")
