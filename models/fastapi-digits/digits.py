@@ -1,5 +1,4 @@
 """A handwritten digit: from an uploaded picture to probabilities."""
-
 import io
 from pathlib import Path
 

@@ -68,7 +68,9 @@ async def predict(image: UploadFile, top: Annotated[Top, Form()] = 3):
 @app.post("/predict/batch", response_model=list[Prediction])
 async def predict_batch(images: Annotated[list[UploadFile], File(max_length=16)], top: Annotated[Top, Query()] = 1):
     """The same for several pictures."""
-    return [Prediction(filename=image.filename, predictions=guesses(await read(image), top)) for image in images]
+    return [
+        Prediction(filename=image.filename, predictions=guesses(await read(image), top)) for image in images
+    ]
 
 
 @app.post("/predict/pixels", response_model=Prediction, response_model_exclude_none=True)

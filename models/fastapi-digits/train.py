@@ -1,9 +1,8 @@
 """Trains the classifier on scikit-learn's digits, writes digits.npz and prints how well it does.
 
-pip install -r requirements-train.txt
-python train.py
+    pip install -r requirements-train.txt
+    python train.py
 """
-
 import io
 import warnings
 
@@ -54,16 +53,8 @@ def train(images, labels):
             except NoDigit:
                 continue
             targets.append(label)
-    network = MLPClassifier(
-        (160,),
-        alpha=1e-3,
-        batch_size=128,
-        learning_rate_init=2e-3,
-        max_iter=30,
-        tol=0,
-        n_iter_no_change=30,
-        random_state=SEED,
-    )
+    network = MLPClassifier((160,), alpha=1e-3, batch_size=128, learning_rate_init=2e-3, max_iter=30, tol=0,
+                            n_iter_no_change=30, random_state=SEED)
     with warnings.catch_warnings(), threadpool_limits(1):  # sums in another order would give other weights
         warnings.simplefilter("ignore", ConvergenceWarning)  # the number of rounds is fixed
         network.fit(np.array(grids), np.array(targets))

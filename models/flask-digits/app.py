@@ -1,5 +1,4 @@
 """Tells which handwritten digit a picture shows. Run by: gunicorn app:app"""
-
 import logging
 import os
 

@@ -1,5 +1,4 @@
 """A radial basis function network on 8x8 pictures, in numpy, and the way from an upload to such a picture."""
-
 import io
 
 import numpy as np
@@ -56,11 +55,11 @@ def normalise(grey):
         raise PictureError("The picture 'image' is blank.")
     ink /= ink.max()
     rows, columns = np.nonzero(ink > 0.3)
-    ink = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    ink = ink[rows.min():rows.max() + 1, columns.min():columns.max() + 1]
     longest = max(ink.shape)
     size = [max(1, round(length * SIDE / longest)) for length in reversed(ink.shape)]
     small = np.asarray(Image.fromarray(ink).resize(size, Image.BOX))
     canvas = np.zeros((SIDE, SIDE), dtype=np.float32)
     top, left = (SIDE - small.shape[0]) // 2, (SIDE - small.shape[1]) // 2
-    canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
+    canvas[top:top + small.shape[0], left:left + small.shape[1]] = small
     return canvas / canvas.max()

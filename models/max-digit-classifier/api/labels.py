@@ -7,32 +7,27 @@ try:  # where both are installed it is restplus that maxfw uses, and X-Fields ma
 except ImportError:
     from flask_restx import fields
 
-model_label = MAX_API.model(
-    "ModelLabel",
-    {
-        "id": fields.String(required=True, description="Label identifier"),
-        "name": fields.String(required=True, description="Label name"),
-    },
-)
+model_label = MAX_API.model('ModelLabel', {
+    'id': fields.String(required=True, description='Label identifier'),
+    'name': fields.String(required=True, description='Label name'),
+})
 
-labels_response = MAX_API.model(
-    "LabelsResponse",
-    {
-        "count": fields.Integer(required=True, description="Number of labels returned"),
-        "labels": fields.List(fields.Nested(model_label), description="Labels that the model can predict"),
-    },
-)
+labels_response = MAX_API.model('LabelsResponse', {
+    'count': fields.Integer(required=True, description='Number of labels returned'),
+    'labels': fields.List(fields.Nested(model_label), description='Labels that the model can predict'),
+})
 
 
 # MetadataAPI and not CustomMAXAPI, which maxfw 1.0.0 doesn't have yet
 class ModelLabelsAPI(MetadataAPI):
+
     labels = read_labels(DEFAULT_LABELS_PATH)
 
-    @MAX_API.doc("labels")
+    @MAX_API.doc('labels')
     @MAX_API.marshal_with(labels_response)
     def get(self):
         """Return the list of labels that can be predicted by the model"""
         return {
-            "count": len(self.labels),
-            "labels": [{"id": str(i), "name": name} for i, name in enumerate(self.labels)],
+            'count': len(self.labels),
+            'labels': [{'id': str(i), 'name': name} for i, name in enumerate(self.labels)],
         }

@@ -10,50 +10,41 @@ except ImportError:
     from flask_restx import fields, inputs
 
 input_parser = MAX_API.parser()
-input_parser.add_argument(
-    "image", type=FileStorage, location="files", required=True, help="A picture of one handwritten digit, PNG or JPEG."
-)
-input_parser.add_argument(
-    "top", type=inputs.int_range(1, 10), default=3, help="How many of the likeliest digits to return, 1 to 10."
-)
+input_parser.add_argument('image', type=FileStorage, location='files', required=True,
+                          help='A picture of one handwritten digit, PNG or JPEG.')
+input_parser.add_argument('top', type=inputs.int_range(1, 10), default=3,
+                          help='How many of the likeliest digits to return, 1 to 10.')
 
-label_prediction = MAX_API.model(
-    "LabelPrediction",
-    {
-        "label_id": fields.String(required=False, description="Label identifier"),
-        "label": fields.String(required=True, description="Digit, as a word"),
-        "probability": fields.Float(required=True, description="Predicted probability of the digit"),
-    },
-)
+label_prediction = MAX_API.model('LabelPrediction', {
+    'label_id': fields.String(required=False, description='Label identifier'),
+    'label': fields.String(required=True, description='Digit, as a word'),
+    'probability': fields.Float(required=True, description='Predicted probability of the digit'),
+})
 
-predict_response = MAX_API.model(
-    "ModelPredictResponse",
-    {
-        "status": fields.String(required=True, description="Response status message"),
-        "predictions": fields.List(
-            fields.Nested(label_prediction), description="Predicted digits, the likeliest first"
-        ),
-    },
-)
+predict_response = MAX_API.model('ModelPredictResponse', {
+    'status': fields.String(required=True, description='Response status message'),
+    'predictions': fields.List(fields.Nested(label_prediction), description='Predicted digits, the likeliest first'),
+})
 
 
 class ModelPredictAPI(PredictAPI):
+
     model_wrapper = ModelWrapper()
 
-    @MAX_API.doc("predict")
+    @MAX_API.doc('predict')
     @MAX_API.expect(input_parser)
     @MAX_API.marshal_with(predict_response)
     def post(self):
         """Make a prediction given input data"""
-        result = {"status": "error"}
+        result = {'status': 'error'}
 
         args = input_parser.parse_args()
         try:
-            picture = read_picture(args["image"].read())
+            picture = read_picture(args['image'].read())
             predictions = self.model_wrapper.predict(picture)
         except PictureError as e:
             abort(400, str(e))
 
-        result["predictions"] = predictions[: args["top"]]
-        result["status"] = "ok"
+        result['predictions'] = predictions[:args['top']]
+        result['status'] = 'ok'
         return result

@@ -15,14 +15,15 @@ def read_labels(path):
 
 
 class ModelWrapper(MAXModelWrapper):
+
     MODEL_META_DATA = MODEL_META_DATA
 
     def __init__(self, path=DEFAULT_MODEL_PATH):
-        logger.info("Loading model from: %s...", path)
+        logger.info('Loading model from: %s...', path)
         with np.load(path) as weights:
-            self.layers = [(weights["w0"], weights["b0"]), (weights["w1"], weights["b1"])]
+            self.layers = [(weights['w0'], weights['b0']), (weights['w1'], weights['b1'])]
         self.labels = read_labels(DEFAULT_LABELS_PATH)
-        logger.info("Loaded model")
+        logger.info('Loaded model')
 
     def _pre_process(self, inp):
         return to_grid(inp).reshape(-1)
@@ -34,7 +35,5 @@ class ModelWrapper(MAXModelWrapper):
         return odds / odds.sum()
 
     def _post_process(self, probabilities):
-        return [
-            {"label_id": str(i), "label": self.labels[i], "probability": float(probabilities[i])}
-            for i in np.argsort(-probabilities)
-        ]
+        return [{'label_id': str(i), 'label': self.labels[i], 'probability': float(probabilities[i])}
+                for i in np.argsort(-probabilities)]

@@ -2,7 +2,6 @@
 
 The training script uses these same functions, so that the model sees in training what it will see in service.
 """
-
 import io
 
 import numpy as np
@@ -30,21 +29,21 @@ def read_picture(data):
     # Pillow's readers raise many types on a damaged file (OSError, SyntaxError, struct.error, zlib.error …)
     # and DecompressionBombError on a hostile one: whatever it is, the file isn't one that can be read.
     except Exception as e:
-        raise PictureError("Invalid input, please upload a picture in a common format such as PNG or JPEG.") from e
+        raise PictureError('Invalid input, please upload a picture in a common format such as PNG or JPEG.') from e
     return to_grey(image)
 
 
 def to_grey(image):
     """Any of Pillow's modes as a float array, small enough to work on."""
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = flatten(image.convert("RGBA"))
-    if image.mode.startswith("I") or image.mode == "F":
+    if image.mode in ('RGBA', 'LA', 'PA', 'RGBa', 'La') or 'transparency' in image.info:
+        image = flatten(image.convert('RGBA'))
+    if image.mode.startswith('I') or image.mode == 'F':
         # 16 and 32 bits for each pixel: convert('L') would clip them to white.
         values = np.asarray(image, dtype=np.float32)
         span = values.max() - values.min()
         values = (values - values.min()) * (255 / span if span > 0 else 0)
         image = Image.fromarray(values.astype(np.uint8))
-    image = image.convert("L")
+    image = image.convert('L')
     image.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.BOX)
     return np.asarray(image, dtype=np.float32)
 
@@ -54,8 +53,8 @@ def flatten(image):
     pixels = np.asarray(image, dtype=np.float32)
     alpha = pixels[..., 3].sum()
     ink = (pixels[..., :3].mean(axis=2) * pixels[..., 3]).sum() / alpha if alpha else 0
-    paper = Image.new("RGBA", image.size, "white" if ink < 128 else "black")
-    return Image.alpha_composite(paper, image).convert("RGB")
+    paper = Image.new('RGBA', image.size, 'white' if ink < 128 else 'black')
+    return Image.alpha_composite(paper, image).convert('RGB')
 
 
 def to_grid(grey):
@@ -69,10 +68,10 @@ def to_grid(grey):
     ink = np.abs(grey - paper)
     peak = ink.max()
     if peak < MIN_CONTRAST:
-        raise PictureError("Invalid input, the picture is blank.")
+        raise PictureError('Invalid input, the picture is blank.')
     rows = np.flatnonzero((ink > INK_THRESHOLD * peak).any(axis=1))
     columns = np.flatnonzero((ink > INK_THRESHOLD * peak).any(axis=0))
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
 
     height, width = ink.shape
     scale = SIZE / float(max(height, width))
@@ -82,5 +81,5 @@ def to_grid(grey):
 
     grid = np.zeros((SIZE, SIZE), dtype=np.float32)
     top, left = (SIZE - height) // 2, (SIZE - width) // 2
-    grid[top : top + height, left : left + width] = small
+    grid[top:top + height, left:left + width] = small
     return grid / grid.max()

@@ -1,4 +1,4 @@
 from .metadata import ModelMetadataAPI
 from .predict import ModelPredictAPI
 
-__all__ = ["ModelMetadataAPI", "ModelPredictAPI"]
+__all__ = ['ModelMetadataAPI', 'ModelPredictAPI']

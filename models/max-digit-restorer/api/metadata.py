@@ -3,6 +3,7 @@ from maxfw.core import MAX_API, METADATA_SCHEMA, MetadataAPI
 
 
 class ModelMetadataAPI(MetadataAPI):
+
     @MAX_API.marshal_with(METADATA_SCHEMA)
     def get(self):
         """Return the metadata associated with the model"""

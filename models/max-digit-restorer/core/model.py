@@ -10,12 +10,13 @@ logger = logging.getLogger()
 
 
 class ModelWrapper(MAXModelWrapper):
+
     MODEL_META_DATA = MODEL_META_DATA
 
     def __init__(self, path=DEFAULT_MODEL_PATH):
-        logger.info("Loading model from: %s...", path)
+        logger.info('Loading model from: %s...', path)
         self.layers = load(path)
-        logger.info("Loaded model")
+        logger.info('Loaded model')
 
     def _pre_process(self, inp):
         return to_grid(inp)

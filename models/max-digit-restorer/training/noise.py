@@ -1,5 +1,4 @@
 """Clean pictures of digits, and the damage that the model learns to undo."""
-
 import numpy as np
 from PIL import Image
 
@@ -9,7 +8,7 @@ SIDE = 128
 def render(digit, side=96, left=16, top=16):
     """One of scikit-learn's 8x8 grids (0 to 16, ink) in black on a white picture, as a grey array."""
     ink = Image.fromarray((255 - digit * (255 / 16)).round().astype(np.uint8))
-    image = Image.new("L", (SIDE, SIDE), 255)
+    image = Image.new('L', (SIDE, SIDE), 255)
     image.paste(ink.resize((side, side), Image.BICUBIC), (left, top))
     return np.asarray(image, dtype=np.float32)
 
@@ -29,5 +28,5 @@ def damage(grey, random):
     for _ in range(int(random.integers(0, 3))):  # white: a stroke that was rubbed out
         height, width = random.integers(6, 22, 2)
         top, left = random.integers(0, SIDE - 22, 2)
-        noisy[top : top + height, left : left + width] = random.choice([0.0, 255.0], p=[0.3, 0.7])
+        noisy[top:top + height, left:left + width] = random.choice([0.0, 255.0], p=[0.3, 0.7])
     return np.clip(noisy, 0, 255).astype(np.float32)

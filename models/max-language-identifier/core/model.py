@@ -9,25 +9,26 @@ from .features import features
 
 logger = logging.getLogger()
 
-UNDETERMINED = {"language": "und", "name": "Undetermined", "probability": 0.0, "alternatives": []}
+UNDETERMINED = {'language': 'und', 'name': 'Undetermined', 'probability': 0.0, 'alternatives': []}
 
 
 def read_labels(path):
-    with io.open(path, encoding="utf-8") as f:
-        return [tuple(line.strip().split(" ", 1)) for line in f]
+    with io.open(path, encoding='utf-8') as f:
+        return [tuple(line.strip().split(' ', 1)) for line in f]
 
 
 class ModelWrapper(MAXModelWrapper):
+
     MODEL_META_DATA = MODEL_META_DATA
 
     def __init__(self, path=DEFAULT_MODEL_PATH):
-        logger.info("Loading model from: %s...", path)
+        logger.info('Loading model from: %s...', path)
         with np.load(path) as weights:
             # Stored as 8 bits with a scale for each language, which costs no accuracy and a quarter of the space.
-            self.weights = weights["weights"] * weights["scale"]
-            self.bias = weights["bias"]
+            self.weights = weights['weights'] * weights['scale']
+            self.bias = weights['bias']
         self.labels = read_labels(DEFAULT_LABELS_PATH)
-        logger.info("Loaded model")
+        logger.info('Loaded model')
 
     def _pre_process(self, inp):
         return [features(text) for text in inp]
@@ -47,10 +48,9 @@ class ModelWrapper(MAXModelWrapper):
         first, second, third = np.argsort(-probabilities)[:3]
         code, name = self.labels[first]
         return {
-            "language": code,
-            "name": name,
-            "probability": float(probabilities[first]),
-            "alternatives": [
-                {"language": self.labels[i][0], "probability": float(probabilities[i])} for i in (second, third)
-            ],
+            'language': code,
+            'name': name,
+            'probability': float(probabilities[first]),
+            'alternatives': [{'language': self.labels[i][0], 'probability': float(probabilities[i])}
+                             for i in (second, third)],
         }

@@ -12,12 +12,13 @@ logger = logging.getLogger()
 
 
 class ModelWrapper(MAXModelWrapper):
+
     MODEL_META_DATA = MODEL_META_DATA
 
     def __init__(self, path=DEFAULT_MODEL_PATH):
-        logger.info("Loading model from: %s...", path)
+        logger.info('Loading model from: %s...', path)
         self.weights = load(path)
-        logger.info("Loaded model")
+        logger.info('Loaded model')
 
     def _predict(self, x):
         word, seed = x
@@ -25,9 +26,9 @@ class ModelWrapper(MAXModelWrapper):
 
     def _post_process(self, result):
         file = io.BytesIO()
-        with wave.open(file, "wb") as sound:
+        with wave.open(file, 'wb') as sound:
             sound.setnchannels(1)
             sound.setsampwidth(2)
             sound.setframerate(RATE)
-            sound.writeframes((result * 32767).round().astype("<i2").tobytes())
+            sound.writeframes((result * 32767).round().astype('<i2').tobytes())
         return file.getvalue()

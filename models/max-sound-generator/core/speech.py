@@ -4,7 +4,6 @@ A word is FRAMES frames, evenly spread over its duration, with these parameters 
 vocal tract's filter, the logarithm of its gain, the logarithm of the pitch, and the voicing. Log-area ratios because
 any real numbers make a stable filter, so that a sampled word can't blow up.
 """
-
 import numpy as np
 
 RATE = 16000
@@ -48,7 +47,7 @@ def synthesise(frames, seconds, random):
         # Turned round, so that it lies beside the latest samples in the order they have in the array.
         backwards = to_filter(np.array(ratios))[::-1]
         for i in range(start, start + STEP):
-            wave[ORDER + i] = source[i] - backwards.dot(wave[i : ORDER + i])
+            wave[ORDER + i] = source[i] - backwards.dot(wave[i:ORDER + i])
     wave = wave[ORDER:]
     for i in range(1, length):
         wave[i] += EMPHASIS * wave[i - 1]

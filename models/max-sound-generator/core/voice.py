@@ -1,5 +1,4 @@
 """The generative model: a mean word and the directions in which voices differ, for each of the ten words."""
-
 import numpy as np
 
 from .speech import FRAMES, PARAMETERS, synthesise
@@ -17,8 +16,8 @@ def load(path):
 def generate(weights, word, seed):
     """A word in a new voice, as a waveform. RandomState, since its numbers are the same with every numpy."""
     random = np.random.RandomState(seed)
-    components = weights["components"][word]
+    components = weights['components'][word]
     latent = TEMPERATURE * random.standard_normal(len(components))
-    vector = weights["mean"][word] + latent.dot(components)
-    frames = vector[:-1].reshape(FRAMES, PARAMETERS) * weights["scale"]
+    vector = weights['mean'][word] + latent.dot(components)
+    frames = vector[:-1].reshape(FRAMES, PARAMETERS) * weights['scale']
     return synthesise(frames, np.exp(vector[-1]), random)

@@ -1,9 +1,8 @@
 """Train the sound generator and write assets/ and the held-out recordings.
 
-python training/train.py             train, print the figures, write the files
-python training/train.py --evaluate  print the figures of the weights that are there
+    python training/train.py             train, print the figures, write the files
+    python training/train.py --evaluate  print the figures of the weights that are there
 """
-
 import argparse
 import io
 import subprocess
@@ -25,76 +24,18 @@ from config import MODELS  # noqa: E402
 from core.speech import EMPHASIS, FRAMES, ORDER, PARAMETERS, RATE  # noqa: E402
 from core.voice import generate, load  # noqa: E402
 
-WEIGHTS = MODEL / "assets" / "max-sound-generator.npz"
-HELD_OUT = MODEL / "samples" / "held-out.npz"
+WEIGHTS = MODEL / 'assets' / 'max-sound-generator.npz'
+HELD_OUT = MODEL / 'samples' / 'held-out.npz'
 COMPONENTS = 12
 WINDOW = RATE // 40
 
-ACCENTS = ["en-gb", "en-us", "en-gb-scotland", "en-gb-x-rp"]
+ACCENTS = ['en-gb', 'en-us', 'en-gb-scotland', 'en-gb-x-rp']
 # espeak-ng's variants that are meant as people's voices; not its whispers, robots and monsters.
-VOICES = [
-    "f1",
-    "f2",
-    "f3",
-    "f4",
-    "f5",
-    "m1",
-    "m2",
-    "m3",
-    "m4",
-    "m5",
-    "m6",
-    "m7",
-    "m8",
-    "Alex",
-    "Alicia",
-    "Andrea",
-    "Andy",
-    "Annie",
-    "Denis",
-    "Diogo",
-    "Gene",
-    "Henrique",
-    "Hugo",
-    "Jacky",
-    "Lee",
-    "Marco",
-    "Mario",
-    "Michael",
-    "Mike",
-    "Nguyen",
-    "Storm",
-    "adam",
-    "antonio",
-    "belinda",
-    "benjamin",
-    "boris",
-    "caleb",
-    "david",
-    "ed",
-    "edward",
-    "gustave",
-    "iven",
-    "john",
-    "linda",
-    "marcelo",
-    "max",
-    "michel",
-    "miguel",
-    "norbert",
-    "pablo",
-    "paul",
-    "pedro",
-    "quincy",
-    "rob",
-    "robert",
-    "sandro",
-    "shelby",
-    "steph",
-    "travis",
-    "victor",
-    "zac",
-]
+VOICES = ['f1', 'f2', 'f3', 'f4', 'f5', 'm1', 'm2', 'm3', 'm4', 'm5', 'm6', 'm7', 'm8', 'Alex', 'Alicia', 'Andrea',
+          'Andy', 'Annie', 'Denis', 'Diogo', 'Gene', 'Henrique', 'Hugo', 'Jacky', 'Lee', 'Marco', 'Mario', 'Michael',
+          'Mike', 'Nguyen', 'Storm', 'adam', 'antonio', 'belinda', 'benjamin', 'boris', 'caleb', 'david', 'ed',
+          'edward', 'gustave', 'iven', 'john', 'linda', 'marcelo', 'max', 'michel', 'miguel', 'norbert', 'pablo',
+          'paul', 'pedro', 'quincy', 'rob', 'robert', 'sandro', 'shelby', 'steph', 'travis', 'victor', 'zac']
 # Each fifth voice is only for the evaluation.
 HELD_OUT_VOICES = VOICES[4::5]
 TRAINING_VOICES = [voice for voice in VOICES if voice not in HELD_OUT_VOICES]
@@ -102,28 +43,21 @@ TRAINING_VOICES = [voice for voice in VOICES if voice not in HELD_OUT_VOICES]
 
 def speak(word, accent, voice, pitch, speed):
     """One recording by espeak-ng, without the silence around it."""
-    output = subprocess.run(
-        ["espeak-ng", "-v", "{}+{}".format(accent, voice), "-p", str(pitch), "-s", str(speed), "--stdout", word],
-        stdout=subprocess.PIPE,
-        check=True,
-    ).stdout
+    output = subprocess.run(['espeak-ng', '-v', '{}+{}'.format(accent, voice), '-p', str(pitch), '-s', str(speed),
+                             '--stdout', word], stdout=subprocess.PIPE, check=True).stdout
     with wave.open(io.BytesIO(output)) as sound:
         rate = sound.getframerate()
     # Written to a pipe, the 44 bytes of header don't have the length: take what there is.
-    samples = resample_poly(np.frombuffer(output[44 : len(output) // 2 * 2], dtype="<i2") / 32768, RATE, rate)
+    samples = resample_poly(np.frombuffer(output[44:len(output) // 2 * 2], dtype='<i2') / 32768, RATE, rate)
     loud = np.flatnonzero(np.abs(samples) > 0.01 * np.abs(samples).max())
-    samples = samples[loud[0] : loud[-1] + 1]
+    samples = samples[loud[0]:loud[-1] + 1]
     return samples / np.abs(samples).max()
 
 
 def record(voices, accents=tuple(ACCENTS)):
     """[(index of the word, waveform)]: each voice in each accent, at pitches and speeds that vary."""
-    orders = [
-        (word, accent, voice, 35 + 10 * ((i + 2 * j) % 4), 140 + 15 * ((2 * i + j) % 4))
-        for i, voice in enumerate(voices)
-        for j, accent in enumerate(accents)
-        for word in MODELS
-    ]
+    orders = [(word, accent, voice, 35 + 10 * ((i + 2 * j) % 4), 140 + 15 * ((2 * i + j) % 4))
+              for i, voice in enumerate(voices) for j, accent in enumerate(accents) for word in MODELS]
     with ThreadPoolExecutor(2) as pool:
         sounds = list(pool.map(lambda order: speak(*order), orders))
     return [(MODELS.index(order[0]), sound) for order, sound in zip(orders, sounds, strict=True)]
@@ -131,7 +65,7 @@ def record(voices, accents=tuple(ACCENTS)):
 
 def autocorrelation(frame):
     spectrum = np.abs(np.fft.rfft(frame, 2 * len(frame))) ** 2
-    return np.fft.irfft(spectrum)[: len(frame)]
+    return np.fft.irfft(spectrum)[:len(frame)]
 
 
 def log_area_ratios(correlation):
@@ -141,7 +75,7 @@ def log_area_ratios(correlation):
         reflection = -(correlation[i + 1] + coefficients @ correlation[i:0:-1]) / power
         reflection = np.clip(reflection, -0.999, 0.999)
         coefficients = np.append(coefficients + reflection * coefficients[::-1], reflection)
-        power *= 1 - reflection**2
+        power *= 1 - reflection ** 2
         ratios.append(2 * np.arctanh(reflection))
     return np.array(ratios), power
 
@@ -163,12 +97,12 @@ def analyse(sound):
     shape = np.hanning(WINDOW)
     short_windows, long_windows = windows(emphasised, WINDOW, FRAMES), windows(sound, 2 * WINDOW, FRAMES)
     for i, (short, long) in enumerate(zip(short_windows, long_windows, strict=True)):
-        correlation = autocorrelation(short * shape)[: ORDER + 1]
+        correlation = autocorrelation(short * shape)[:ORDER + 1]
         correlation[0] = correlation[0] * 1.0001 + 1e-7  # a floor of noise, or silence has no solution
         ratios, power = log_area_ratios(correlation)
         pitch, periodic = pitch_of(long)
         frames[i, :ORDER] = ratios
-        frames[i, ORDER] = 0.5 * np.log(power / (shape**2).sum())
+        frames[i, ORDER] = 0.5 * np.log(power / (shape ** 2).sum())
         frames[i, ORDER + 1] = np.log(pitch)
         # Speech of which a third isn't periodic sounds hoarse already.
         frames[i, ORDER + 2] = np.clip((periodic - 0.35) / 0.4, 0, 1)
@@ -199,28 +133,18 @@ def train():
             _, deviations, directions = np.linalg.svd(of_word - mean, full_matrices=False)
         means.append(mean)
         components.append(directions[:COMPONENTS] * deviations[:COMPONENTS, None] / np.sqrt(len(of_word) - 1))
-        share = (deviations[:COMPONENTS] ** 2).sum() / (deviations**2).sum()
-        print(
-            "{}: {} recordings, {} components hold {:.0f} % of their variance".format(
-                MODELS[word], len(of_word), COMPONENTS, 100 * share
-            )
-        )
-    np.savez_compressed(
-        WEIGHTS,
-        mean=np.array(means, dtype=np.float16),
-        scale=scale.astype(np.float32),
-        components=np.array(components, dtype=np.float16),
-    )
+        share = (deviations[:COMPONENTS] ** 2).sum() / (deviations ** 2).sum()
+        print('{}: {} recordings, {} components hold {:.0f} % of their variance'.format(
+            MODELS[word], len(of_word), COMPONENTS, 100 * share))
+    np.savez_compressed(WEIGHTS, mean=np.array(means, dtype=np.float16), scale=scale.astype(np.float32),
+                        components=np.array(components, dtype=np.float16))
 
 
 def write_held_out():
     """One recording of each word by each held-out voice, as what is heard of it: enough to check the weights with."""
     recordings = record(HELD_OUT_VOICES, ACCENTS[:1])
-    np.savez_compressed(
-        HELD_OUT,
-        words=np.array([word for word, _ in recordings], dtype=np.uint8),
-        spectrograms=np.array([spectrogram(sound) for _, sound in recordings]).round().astype(np.int8),
-    )
+    np.savez_compressed(HELD_OUT, words=np.array([word for word, _ in recordings], dtype=np.uint8),
+                        spectrograms=np.array([spectrogram(sound) for _, sound in recordings]).round().astype(np.int8))
 
 
 def evaluate():
@@ -231,26 +155,17 @@ def evaluate():
     def heard(sounds):
         return np.array([spectrogram(sound) for _, sound in sounds]), np.array([word for word, _ in sounds])
 
-    judge = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(*heard(known))
-    print(
-        "judge: recognises {:.1f} % of {} held-out recordings of voices it never heard".format(
-            100 * judge.score(*heard(held_out)), len(held_out)
-        )
-    )
-    print(
-        "judge: recognises {:.1f} % of {} generated sounds".format(100 * judge.score(*heard(generated)), len(generated))
-    )
+    judge = LinearDiscriminantAnalysis(solver='lsqr', shrinkage='auto').fit(*heard(known))
+    print('judge: recognises {:.1f} % of {} held-out recordings of voices it never heard'.format(
+        100 * judge.score(*heard(held_out)), len(held_out)))
+    print('judge: recognises {:.1f} % of {} generated sounds'.format(
+        100 * judge.score(*heard(generated)), len(generated)))
 
     with np.load(HELD_OUT) as shipped:
-        right = [
-            shipped["words"][((shipped["spectrograms"] - spectrogram(sound)) ** 2).sum(axis=1).argmin()] == word
-            for word, sound in generated
-        ]
-        print(
-            "nearest of the {} recordings in samples/: of the same word for {:.1f} % of them".format(
-                len(shipped["words"]), 100 * np.mean(right)
-            )
-        )
+        right = [shipped['words'][((shipped['spectrograms'] - spectrogram(sound)) ** 2).sum(axis=1).argmin()] == word
+                 for word, sound in generated]
+        print('nearest of the {} recordings in samples/: of the same word for {:.1f} % of them'.format(
+            len(shipped['words']), 100 * np.mean(right)))
 
     spectra, words = heard(held_out)
 
@@ -262,17 +177,14 @@ def evaluate():
             distances.append(np.sqrt(((candidates - spectrum) ** 2).mean(axis=1)).min())
         return np.mean(distances)
 
-    print(
-        "distance to the nearest held-out recording of the word: training recordings {:.1f} dB, generated {:.1f} dB;"
-        " of another word: training recordings {:.1f} dB, generated {:.1f} dB".format(
-            nearest(known), nearest(generated), nearest(known, other=True), nearest(generated, other=True)
-        )
-    )
+    print('distance to the nearest held-out recording of the word: training recordings {:.1f} dB, generated {:.1f} dB;'
+          ' of another word: training recordings {:.1f} dB, generated {:.1f} dB'.format(
+              nearest(known), nearest(generated), nearest(known, other=True), nearest(generated, other=True)))
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--evaluate", action="store_true", help="only evaluate the weights in assets/")
+    parser.add_argument('--evaluate', action='store_true', help='only evaluate the weights in assets/')
     if not parser.parse_args().evaluate:
         train()
         write_held_out()
