@@ -166,12 +166,13 @@ class Server:
         for descriptor in ready:
             if descriptor in self._connections:
                 self._progress(self._connections[descriptor])
-        # Those who come are last, in whatever order poll() tells of them: for them others make room, of whom none is
-        # taken for idle whose bytes are here.
-        if self._listener.fileno() in ready:
-            self._accept()
-        if self._woken.fileno() in ready:
+        if self._handed_back or self._woken.fileno() in ready:
             self._take_back()
+        # Those who come are last, in whatever order poll() tells of them: for them others make room, of whom none is
+        # taken for idle whose bytes are here, nor uncounted that was just answered.
+        if self._listener.fileno() in ready:
+            for _ in ready:  # as many as were attended to, so that these don't keep others out
+                self._accept()
 
     def _timeout(self, most):
         """Milliseconds until something must be done unasked; ``most`` seconds at most."""
@@ -237,7 +238,7 @@ class Server:
     def _refusal(self, head):
         """The application's, or that of one request too many: each that waits has its body and its descriptor."""
         refusal = self._application.refuse(head)
-        if refusal is None and len(self._away) >= MAX_WAITING:
+        if refusal is None and len(self._away) - len(self._handed_back) >= MAX_WAITING:
             return error_reply(503, "%d requests wait for the model already; ask again later." % MAX_WAITING)
         return refusal
 

@@ -863,6 +863,64 @@ def taking_nothing():
         yield ours
 
 
+@contextlib.contextmanager
+def asking(server, many):
+    """Clients of a server that nobody runs, all accepted."""
+    with contextlib.ExitStack() as clients:
+        made = [clients.enter_context(socket.socket()) for _ in range(many)]
+        for client in made:
+            client.connect(server._listener.getsockname())
+            client.settimeout(10)
+            server._turn()
+        try:
+            yield made
+        finally:
+            server._take_back()
+            for known in list(server._connections.values()):
+                server._close(known)
+
+
+def test_those_who_are_refused_do_not_wait_for_the_model(idle, monkeypatch):
+    """All of them ask within one turn, before the one who asks the model."""
+    monkeypatch.setattr(server_module, "MAX_WAITING", 2)
+    with asking(idle, 7) as clients:
+        for client in clients[:-3]:
+            client.sendall(post(b"", b"/no"))
+        for client in clients[-3:]:
+            client.sendall(post(b"x"))
+        idle._turn()
+        assert [answers(client, 1)[0][0] for client in clients[:-3]] == [404] * 4
+        assert [len(idle._complete), idle._complete[0].body, idle._complete[1].body] == [2, b"x", b"x"]
+        assert answers(clients[-1], 1)[0][0] == 503
+        for job in idle._complete:
+            job.drop()
+
+
+def test_those_who_are_refused_are_counted_when_others_come(idle, monkeypatch):
+    """Whenever somebody comes, these have just been answered."""
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(server_module, "MAX_AHEAD", 100)
+    with asking(idle, 3) as clients, contextlib.ExitStack() as others:
+        for _ in range(5):
+            for client in clients:
+                send_if_heard(client, post(b"", b"/no"))
+            others.enter_context(socket.socket()).connect(idle._listener.getsockname())
+            idle._turn()
+            assert len(idle._connections) + len(idle._away) == 3
+
+
+def test_in_a_turn_as_many_may_come_as_others_are_attended_to(idle):
+    with asking(idle, 2) as clients, contextlib.ExitStack() as others:
+        for client in clients:
+            client.sendall(b"GET")
+        for _ in range(4):
+            others.enter_context(socket.socket()).connect(idle._listener.getsockname())
+        idle._turn()
+        assert len(idle._connections) == 2 + 3
+        idle._turn()
+        assert len(idle._connections) == 2 + 4
+
+
 def test_a_client_that_left_before_it_was_accepted(idle):
     """poll() says that somebody is there, and then nobody is."""
     idle._accept()
