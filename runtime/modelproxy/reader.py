@@ -63,12 +63,12 @@ class Reader:
             raise self._ended()
         self.received += count
         self._buffer += self._scratch[:count]
-        return self.take()
+        return self.take(-3 - count)
 
-    def take(self):
-        """The same of what has been received already: a pipelined request."""
+    def take(self, start=0):
+        """The same of what has been received already: a pipelined request. ``start``: where its head may end."""
         try:
-            return self._read_head() if self._head is None else self._read_chunks()
+            return self._read_head(start) if self._head is None else self._read_chunks()
         except http1.Malformed as malformed:
             raise Refused(self._head, error_reply(malformed.status, "Bad request: %s." % malformed)) from None
 
@@ -77,9 +77,9 @@ class Reader:
             return EOFError()
         return Refused(self._head, error_reply(400, "Bad request: it ended before it was complete."))
 
-    def _read_head(self):
+    def _read_head(self, start):
         buffer = self._buffer
-        end = buffer.find(b"\r\n\r\n")
+        end = buffer.find(b"\r\n\r\n", start)
         if end < 0 or end > http1.MAX_HEAD:
             if len(buffer) > http1.MAX_HEAD:
                 raise http1.Malformed(431, "the header is larger than %d bytes" % http1.MAX_HEAD)
