@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+import tracemalloc
 import zipfile
 
 import pytest
@@ -303,11 +304,26 @@ def test_a_file_as_base64_is_no_zip_but_text():
     assert container.run({"a": 1}) == (200, {"a": 1})
 
 
-@pytest.mark.parametrize("code", ["abc", "ab=c", "a b c", "\u96ea", "abcd====", "not base64!"])
+@pytest.mark.parametrize("code", ["abc", "ab=c", "a b c", "\u96ea", "abcd====", "abc==", "abcde===", "not base64!"])
 def test_base64_that_is_none(code):
     status, answer = taking().init(code, binary=True)
     assert status == 400
     assert "isn't base64, or was cut off" in answer["error"]
+
+
+@pytest.mark.parametrize("over", [0, 1, 2])
+def test_whether_it_is_base64_takes_no_memory_of_its_own(over):
+    """It took 29 times its length."""
+    host = Host(Settings({"MODELPROXY_INIT_CODE": "accept"}))
+    code = b64(b"PK" + bytes(750001 + over))
+    host.take({"code": code, "binary": True})
+    tracemalloc.start()
+    try:
+        with pytest.raises(hosts.Unloadable, match="The zip is refused"):
+            host.load()
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(code)
+    finally:
+        tracemalloc.stop()
 
 
 def test_base64_in_lines():
