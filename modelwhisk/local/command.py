@@ -123,7 +123,8 @@ def _limit(field: str, unit: str, help_text: str) -> Callable[[Command], Command
     envvar="MODELWHISK_LOCAL_AUTH",
     metavar="UUID:KEY",
     show_default="the key of every standalone OpenWhisk",
-    help="Key of the namespace, for the REST API; in MODELWHISK_LOCAL_AUTH no other user of this machine sees it.",
+    help="Key of the namespace, for the REST API; in MODELWHISK_LOCAL_AUTH no other user of this machine sees it. The "
+    "default is taken from yourself and root alone, on Linux.",
 )
 @click.option(
     "--data",

@@ -9,6 +9,7 @@ import secrets
 import string
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from modelwhisk.local.images import Images
 from modelwhisk.local.invoker import Activation, Invoker
 from modelwhisk.local.limits import PlatformLimits
 from modelwhisk.local.names import EntityId
+from modelwhisk.local.peer import Peer, peer_of
 from modelwhisk.local.pool import Pool
 from modelwhisk.local.rest_activations import Ask
 from modelwhisk.local.rest_api import RestApi
@@ -151,8 +153,8 @@ class LocalPlatform:
         """The public address of a web action."""
         return self.url + action.web_path
 
-    async def answer(self, request: HttpRequest) -> HttpResponse:
-        """The response to `request`, which may take an activation."""
+    async def answer(self, request: HttpRequest, peer: Peer | None = None) -> HttpResponse:
+        """The response to `request`, which may take an activation; `peer` sent it, None stands for this process."""
         start = asyncio.get_running_loop().time()
         transaction = request.header("x-request-id") or _transaction_id()
         started: list[Activation] = []
@@ -162,7 +164,7 @@ class LocalPlatform:
             self._unanswered[activation.id] = None
 
         try:
-            response = await self._answer(request, transaction, on_start)
+            response = await self._answer(request, peer, transaction, on_start)
         except Exception:
             # What the platform's HTTP library does where its application fails: the client has an answer, others go on.
             path = request.target.partition("?")[0]
@@ -187,12 +189,12 @@ class LocalPlatform:
         await self._pool.retire(lambda action: action.containers is factory)
 
     async def _answer(
-        self, request: HttpRequest, transaction: str, on_start: Callable[[Activation], None]
+        self, request: HttpRequest, peer: Peer | None, transaction: str, on_start: Callable[[Activation], None]
     ) -> HttpResponse:
         running = self._parts
         target = parse_target(request.target)
         if running.rest.takes(request, target):
-            return await running.rest.answer(Ask(request, target, transaction, on_start))
+            return await running.rest.answer(Ask(request, target, transaction, on_start, peer))
         lookup = running.catalogue.web_action
         routed = route(request, lookup, self._credentials, transaction, self._throttle.refusal)
         return await self._invoked(routed, on_start) if isinstance(routed, Invocation) else routed
@@ -229,7 +231,7 @@ class LocalPlatform:
         self._keep(task)
         # Before Python 3.12, asyncio complains about a connection's task that ends cancelled.
         with contextlib.suppress(asyncio.CancelledError):
-            await Connection(reader, writer, self.answer).serve()
+            await Connection(reader, writer, partial(self.answer, peer=peer_of(writer))).serve()
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)

@@ -18,6 +18,7 @@ from modelwhisk.local.invoker import Activation
 from modelwhisk.local.limits import PlatformLimits
 from modelwhisk.local.names import EntityId
 from modelwhisk.local.outcome import Outcome, Status
+from modelwhisk.local.peer import Peer
 from modelwhisk.local.rest_answers import Terminated, document, documents, json_object, not_found
 from modelwhisk.local.rest_routes import Parameters, Route, check_activation_id
 from modelwhisk.local.spray_json import Json
@@ -36,12 +37,16 @@ _STATUSES = {
 
 @dataclass(frozen=True)
 class Ask:
-    """A request on its way through the API; `on_start` is told of the activation that it takes, if it does."""
+    """A request on its way through the API; `on_start` is told of the activation that it takes, if it does.
+
+    `peer` is who sent it, None where that was this process.
+    """
 
     request: HttpRequest
     target: Target
     transaction: str
     on_start: Callable[[Activation], None]
+    peer: Peer | None = None
 
 
 @dataclass(frozen=True)

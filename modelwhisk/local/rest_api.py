@@ -6,12 +6,13 @@ Packages,Limits,Namespaces,Controller}.scala and entitlement/Entitlement.scala.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from modelwhisk.local import local_hosts, messages
 from modelwhisk.local.activations import Activations
 from modelwhisk.local.catalogue import Catalogue, NotFound, WrongCollection
-from modelwhisk.local.credentials import Caller, caller_of
+from modelwhisk.local.credentials import GUEST_KEY, Caller, caller_of
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, Rejected, negotiated
 from modelwhisk.local.limits import PlatformLimits
 from modelwhisk.local.names import EntityId
@@ -24,6 +25,10 @@ from modelwhisk.local.throttle import Throttle
 from modelwhisk.local.uri import Target
 
 _FOREIGN_PAGE = "The REST API answers only clients of this machine, not web pages."
+_OTHER_USER = (
+    "The key that every standalone OpenWhisk has is taken from the user who runs this platform (id {}), and from root: "
+    "who has it can run code as them. For other users start it with a key of its own in MODELWHISK_LOCAL_AUTH."
+)
 _NO_TRIGGERS = "The local platform has actions and packages, but no triggers and rules."
 
 
@@ -74,6 +79,8 @@ class RestApi:
         caller = caller_of(ask.request, self._credentials)
         if caller.namespace is None:
             raise _unauthenticated(caller)
+        if GUEST_KEY in self._credentials and ask.peer is not None and await ask.peer.is_another_user():
+            return document(403, {"error": _OTHER_USER.format(os.geteuid()), "code": ask.transaction})
         route = match(ask.request.method, ask.target, caller.namespace)
         try:
             response = await self._routed(ask, route, caller.namespace)

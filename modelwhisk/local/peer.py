@@ -1,0 +1,118 @@
+"""Whose process of this machine is at the other end of a connection.
+
+The key that every standalone OpenWhisk has is known to all users of a machine, and who has it can run code as whoever
+runs a folder here. Linux tells whose each socket is: at once where it is asked for one (sock_diag(7)), and else in a
+list of all (/proc/net/tcp, proc_pid_net(5)), which takes milliseconds. Other systems don't.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import socket
+import struct
+import sys
+from pathlib import Path
+
+_TABLES = Path("/proc/net")
+_USER, _INODE = 7, 9  # columns of a row there
+
+# linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h
+_ABOUT_SOCKETS, _BY_FAMILY, _IS_REQUEST = 4, 20, 1
+_QUESTION = struct.Struct("=IHHII BBBxI 2s2s16s16sI8s")  # a header, then inet_diag_req_v2
+_ANSWER = struct.Struct("=IHHII BBBB 2s2s16s16sI8s 12xII")  # a header, then inet_diag_msg to its inode
+_ANY_STATE, _NO_COOKIE, _LISTENS = 0xFFFFFFFF, b"\xff" * 8, 10
+
+Address = tuple[str, int]
+
+
+class Peer:
+    """The other end, `address`, of a connection to `own`; it is looked up once, when it is asked for."""
+
+    def __init__(self, address: Address, own: Address) -> None:
+        self._ends = [(ipaddress.ip_address(host.partition("%")[0]), port) for host, port in (address, own)]
+        self._found: bool | None = None
+
+    async def is_another_user(self) -> bool:
+        """Whether it is a process of this machine that isn't our own user's, nor root's.
+
+        Also said of one that has closed its end already, which is nobody's then. Never where the system doesn't tell.
+        """
+        if self._found is None:
+            self._found = await asyncio.to_thread(self._look)
+        return self._found
+
+    def _look(self) -> bool:
+        if not (_TABLES / "tcp").exists():
+            return False
+        ends = [(host.packed, port) for host, port in self._ends]
+        user = _asked(ends)
+        if user is None:
+            user = _listed(ends)
+        return _is_of_this_machine(str(self._ends[0][0])) if user is None else user not in (os.geteuid(), 0)
+
+
+def peer_of(writer: asyncio.StreamWriter) -> Peer:
+    """Who is at the other end of a connection that was accepted."""
+    address, own = (writer.get_extra_info(end)[:2] for end in ("peername", "sockname"))
+    return Peer(address, own)
+
+
+def _asked(ends: list[tuple[bytes, int]]) -> int | None:
+    """The user of the socket that is connected from the first of two addresses to the other; None where the kernel
+    knows of none, or can't be asked."""
+    family = socket.AF_INET if len(ends[0][0]) == 4 else socket.AF_INET6
+    identity = [*(port.to_bytes(2, "big") for _, port in ends), *(packed for packed, _ in ends), 0, _NO_COOKIE]
+    header = (_QUESTION.size, _BY_FAMILY, _IS_REQUEST, 0, 0)
+    question = _QUESTION.pack(*header, family, socket.IPPROTO_TCP, 0, _ANY_STATE, *identity)
+    with contextlib.suppress(OSError):
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _ABOUT_SOCKETS) as kernel:
+            kernel.settimeout(1)
+            kernel.send(question)
+            answer = kernel.recv(4096)
+        if len(answer) >= _ANSWER.size:
+            found = _ANSWER.unpack_from(answer)
+            kind, state, user, inode = found[1], found[6], found[-2], found[-1]
+            # Else it is an error, or a socket that would take such a connection; or it is closed, and only waits for
+            # its end: that one's user is said to be 0, which is root.
+            if kind == _BY_FAMILY and state != _LISTENS and inode:
+                return int(user)
+    return None
+
+
+def _listed(ends: list[tuple[bytes, int]]) -> int | None:
+    """The same by the lists of all sockets."""
+    user = _owner("tcp" if len(ends[0][0]) == 4 else "tcp6", ends)
+    if user is None and len(ends[0][0]) == 4:  # an IPv6 socket can be connected to such an address, as Java's all are
+        user = _owner("tcp6", [(bytes(10) + b"\xff\xff" + packed, port) for packed, port in ends])
+    return user
+
+
+def _owner(table: str, ends: list[tuple[bytes, int]]) -> int | None:
+    needle = f" {' '.join(_listed_as(*end) for end in ends)} ".encode()
+    with contextlib.suppress(FileNotFoundError):  # where there is no IPv6
+        rows = (_TABLES / table).read_bytes()
+        at = rows.find(needle)
+        if at >= 0:
+            row = rows[rows.rfind(b"\n", 0, at) + 1 : rows.find(b"\n", at)].split()
+            return int(row[_USER]) if int(row[_INODE]) else None
+    return None
+
+
+def _listed_as(packed: bytes, port: int) -> str:
+    """An address as it stands there: words of 4 bytes, each as a number of the machine's."""
+    words = (int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, len(packed), 4))
+    return "".join(f"{word:08X}" for word in words) + f":{port:04X}"
+
+
+def _is_of_this_machine(host: str) -> bool:
+    """Whether an address is one of this machine's: only then can it be bound to."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,169 @@
+"""Whose process is at the other end: of real sockets, and by what the system's lists say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from raw_http import RawResponse, _read, message
+from rest_client import BLACK_BOX, Desk, a_desk, basic
+
+from modelwhisk.local import peer
+from modelwhisk.local.credentials import GUEST_KEY
+from modelwhisk.local.peer import Peer
+
+OTHER = 4321
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems don't tell")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes sockets of another user")
+
+
+@contextmanager
+def user(id: int) -> Iterator[None]:
+    me = os.geteuid()
+    if id != me:
+        os.seteuid(id)
+    try:
+        yield
+    finally:
+        if id != me:
+            os.seteuid(me)
+
+
+@contextmanager
+def connected(id: int, serve: str = "127.0.0.1", ask: str = "") -> Iterator[tuple[socket.socket, Peer]]:
+    """A socket of that user's, and what a server knows of it."""
+    family = socket.AF_INET6 if ":" in serve else socket.AF_INET
+    with socket.create_server((serve, 0), family=family) as server:
+        host = ask or serve
+        with user(id):
+            client = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        with client:
+            client.connect((host, server.getsockname()[1]))
+            with server.accept()[0] as accepted:
+                yield client, Peer(accepted.getpeername()[:2], accepted.getsockname()[:2])
+
+
+def is_another(found: Peer) -> bool:
+    return asyncio.run(found.is_another_user())
+
+
+WAYS = pytest.mark.parametrize("listed", [False, True])
+ADDRESSES = pytest.mark.parametrize(
+    ("serve", "ask"), [("127.0.0.1", ""), ("127.0.0.1", "::ffff:127.0.0.1"), ("::1", "")]
+)
+
+
+def only_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the kernel can't be asked."""
+
+    def refused(family: int, *given: int, **more: int) -> socket.socket:
+        if family == socket.AF_NETLINK:
+            raise OSError(93, "Protocol not supported")
+        return made(family, *given, **more)
+
+    made = socket.socket
+    monkeypatch.setattr(peer.socket, "socket", refused)
+
+
+@WAYS
+@ADDRESSES
+@pytest.mark.parametrize("id", [os.geteuid(), pytest.param(OTHER, marks=as_root)])
+def test_whose_a_socket_is(monkeypatch: pytest.MonkeyPatch, id: int, serve: str, ask: str, listed: bool) -> None:
+    with connected(id, serve, ask) as (client, found):
+        if listed:
+            only_listed(monkeypatch)
+        assert is_another(found) == (id == OTHER)
+        client.shutdown(socket.SHUT_WR)
+        assert Peer(*[(str(host), port) for host, port in found._ends])._look() == (id == OTHER)
+
+
+@WAYS
+def test_who_has_closed_is_nobody_that_is_known(monkeypatch: pytest.MonkeyPatch, listed: bool) -> None:
+    """The lists have root as the user of what only waits for its end."""
+    if listed:
+        only_listed(monkeypatch)
+    with connected(os.geteuid()) as (client, found):
+        client.close()
+        assert is_another(found)
+    assert is_another(found)
+
+
+def test_who_is_not_of_this_machine_is_no_user_of_it() -> None:
+    assert not is_another(Peer(("198.51.100.1", 50_000), ("127.0.0.1", 3233)))
+    assert is_another(Peer(("127.0.0.2", 1), ("127.0.0.1", 3233)))
+
+
+def test_root_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    with connected(os.geteuid()) as (_, found):
+        me = os.geteuid()
+        monkeypatch.setattr(os, "geteuid", lambda: OTHER)
+        assert is_another(found) == (me != 0)
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="as it stands on most machines")
+def test_the_system_s_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+    row = "{}: {} {} {} 00000000:00000000 00:00000000 00000000 {:>5}        0 {} 1 0000 20 4 30 10 -1\n"
+    here, there = "0100007F:0CA1", "0100007F:C350"
+    mapped = "0000000000000000FFFF0000"
+    (tmp_path / "tcp").write_text(
+        head + row.format(0, here, there, "01", 7, 5) + row.format(1, there, here, "01", 8, 6)
+    )
+    monkeypatch.setattr(peer, "_TABLES", tmp_path)
+    ends = [(bytes([127, 0, 0, 1]), 50_000), (bytes([127, 0, 0, 1]), 3233)]
+    assert (peer._listed(ends), peer._listed(ends[::-1])) == (8, 7)
+    (tmp_path / "tcp").write_text(head + row.format(0, there, here, "06", 0, 0))
+    assert peer._listed(ends) is None
+    (tmp_path / "tcp6").write_text(head + row.format(0, mapped + there, mapped + here, "01", 9, 7))
+    assert peer._listed(ends) == 9
+    (tmp_path / "tcp").unlink()
+    with connected(os.geteuid()) as (_, found):  # as on macOS
+        monkeypatch.setattr(os, "geteuid", lambda: OTHER)
+        assert not is_another(found)
+
+
+def asked(desk: Desk, id: int, wires: list[bytes]) -> list[RawResponse]:
+    """What a user is answered on one connection."""
+    host, port = desk.platform.url.removeprefix("http://").split(":")
+    with user(id):
+        client = socket.socket()
+    with client, client.makefile("rb") as stream:
+        client.connect((host, int(port)))
+        answers = []
+        for wire in wires:
+            client.sendall(wire)
+            answers.append(_read(stream, "GET"))
+        return answers
+
+
+def wires_with(key: str) -> list[bytes]:
+    headers = [("Host", "localhost"), basic(key), ("Content-Type", "application/json")]
+    path = "/api/v1/namespaces/_/actions/mine"
+    body = json.dumps({"exec": BLACK_BOX, "parameters": [{"key": "PATH", "value": "/evil", "init": True}]}).encode()
+    return [message("PUT", f"{path}?overwrite=true", headers, body), message("GET", path, headers)]
+
+
+@as_root
+def test_the_key_that_all_know_is_taken_from_oneself_alone() -> None:
+    with a_desk() as desk:
+        refused = asked(desk, OTHER, wires_with(GUEST_KEY))
+        assert [answer.status for answer in refused] == [403, 403]
+        assert b"MODELWHISK_LOCAL_AUTH" in refused[0].body
+        assert desk.ask("GET", "actions/mine").status == 404
+        assert [answer.status for answer in asked(desk, 0, wires_with(GUEST_KEY))] == [200, 200]
+        wrong = wires_with(GUEST_KEY + "x")
+        assert [answer.status for answer in asked(desk, OTHER, wrong)] == [401, 401]
+        assert asked(desk, OTHER, [b"GET /api/v1/web/guest/default/no HTTP/1.1\r\nHost: a\r\n\r\n"])[0].status == 404
+
+
+@as_root
+def test_a_key_of_one_s_own_is_whoever_has_it_s() -> None:
+    with a_desk(credentials={"me:secret": "guest"}) as desk:
+        assert [answer.status for answer in asked(desk, OTHER, wires_with("me:secret"))] == [200, 200]
