@@ -6,6 +6,7 @@ import csv
 import glob
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from modelwhisk.nested_json import TooDeep, is_too_deep
 Format = Literal["lines", "jsonl", "csv", "tsv"]
 _FORMATS: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
 _DIGEST = 10  # characters that tell the files of two inputs apart
+_LONGEST_STEM = 200  # bytes; most systems' names have 255, for an ending and what we add, too
 _MAX_CELL = 16_777_216  # characters of one cell of a table; the module's default is 128 KiB
 
 
@@ -42,8 +44,11 @@ class Row:
     def label(self) -> str:
         """A name for a file of its answer: its first file's, and what tells it from others of that name."""
         path = next((str(value) for value in self.values.values() if isinstance(value, Path)), "answer")
-        digest = hashlib.sha256(f"{self.key}\n{self.occurrence}".encode()).hexdigest()[:_DIGEST]
-        return f"{Path(path).stem}-{digest}"
+        told = f"{self.key}\n{self.occurrence}".encode("utf-8", "surrogatepass")  # of a name that is no UTF-8
+        stem = Path(path).stem
+        while len(os.fsencode(stem)) > _LONGEST_STEM:
+            stem = stem[:-1]
+        return f"{stem}-{hashlib.sha256(told).hexdigest()[:_DIGEST]}"
 
     def typed(self, interface: Interface, *, paths: bool = False) -> dict[str, Any]:
         """The values as the model's fields take them; with `paths`, texts for files name them. Raises `InputError`."""

