@@ -4,7 +4,7 @@
 # bash (3.2 will do, which is what macOS has) and the docker command are all it needs. The parts, by what they know:
 # options, reference (names of images), sources (what to wrap), folder (models that are no image yet), drift (what they
 # were trained on), wrap (one image's way), registry, within (what others could keep from ending), question (what an
-# image's own Python is asked), smoke, sbom, output.
+# image's own Python is asked), smoke, sbom, output, place (of what is written where others may write, too).
 set -Eeuo pipefail
 set -f # no word here is ever a pattern for file names
 
@@ -22,6 +22,8 @@ PREFIX=build WIDTH=5 COLOUR_ON='' COLOUR_OFF='' WORK='' RUN='' INDEX=''
 
 # shellcheck source=scripts/build/output.sh
 source "$HERE/output.sh"
+# shellcheck source=scripts/build/place.sh
+source "$HERE/place.sh"
 # shellcheck source=scripts/build/reference.sh
 source "$HERE/reference.sh"
 # shellcheck source=scripts/build/options.sh

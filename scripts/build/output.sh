@@ -230,11 +230,11 @@ json_field() { # INDEX KEY [number]
   fi
 }
 
-# Written beside its place and moved there, so that a reader never sees half of it, and nobody who might not read it before.
-# One's own link leads to the place. What stands there may be another's, in a folder that others may write to, and is
-# replaced: `set -C` follows none. A device or a pipe of one's own stays what it is.
+# A reader never sees half of it, and nobody who might not read what was there. One's own link leads to the place. What
+# stands there may be another's, in a folder that others may write to, and is replaced. A device or a pipe of one's own
+# stays what it is.
 write_summary() { # FILE FAILURES
-  local file=$1 links=0
+  local file=$1 links=0 mask=''
   [[ $file == /* ]] || file=./$file # and so no option of find
   until [[ ($file == /dev/* && $file != /dev/shm/*) || ! -L $file ]] || ! is_own "$file"; do
     links=$((links + 1))
@@ -246,34 +246,8 @@ write_summary() { # FILE FAILURES
     summary "$2" >"$file"
     return
   fi
-  rm -f -- "$file.part"
-  (
-    set -C
-    [[ ! -f $file ]] || umask "$(umask_of "$file")"
-    summary "$2" >"$file.part"
-  ) || die "--summary: $1 can't be written"
-  # Into a folder behind a link, mv would put it.
-  if { [[ -L $file ]] && ! rm -f -- "$file"; } || ! mv -f -- "$file.part" "$file"; then
-    die "--summary: $1 can't be written"
-  fi
-}
-
-is_own() { # LINK_OR_PIPE
-  [[ -n $(find "$1" -prune -user "$EUID") ]]
-}
-
-# The path that another one means to which it is relative.
-beside() { # FILE PATH
-  if [[ $2 == /* ]]; then printf '%s' "$2"; else printf '%s/%s' "${1%/*}" "$2"; fi
-}
-
-# What no more may be done with a new file than with this one.
-umask_of() { # FILE
-  local bit mask=0
-  for bit in 400 200 040 020 004 002; do
-    [[ -n $(find -L "$1" -prune -perm "-$bit") ]] || mask=$((mask | 8#$bit))
-  done
-  printf '%03o' "$mask"
+  [[ ! -f $file || -L $file ]] || ! is_own "$file" || mask=$(umask_of "$file")
+  summary "$2" | place "$file" "$mask" || die "--summary: $1 can't be written"
 }
 
 summary() { # FAILURES

@@ -38,9 +38,6 @@ write_sbom() { # TARGET IMAGE
   ask "$container" "$QUESTION_SECONDS" "$MOST_SBOM" "$HERE/sbom.py" "$JOB/sbom" "${command[@]}" ||
     fail "the bill of materials: ${UNANSWERED:-$(why)}"
   [[ $(head -c 1 "$JOB/sbom") == '{' ]] || fail "the bill of materials: the image's Python wrote none: $(why)"
-  # The name is known beforehand: a link there may be another's, and lead into a folder of one's own.
-  if { [[ -L $file ]] && ! rm -f -- "$file" 2>"$JOB/out"; } || ! mv -f -- "$JOB/sbom" "$file" 2>"$JOB/out"; then
-    fail "the bill of materials: $(why)"
-  fi
+  place "$file" <"$JOB/sbom" 2>"$JOB/out" || fail "the bill of materials: $(why)"
   note sbom "$file"
 }

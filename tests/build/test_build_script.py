@@ -448,6 +448,52 @@ def test_another_s_link_is_replaced_by_the_summary(world: World, through_own: bo
     assert victim.is_fifo() or (victim.stat().st_size == 0 if victim.is_file() else not list(victim.iterdir()))
 
 
+# A link to a folder comes by each name just before the file is moved to it or gets it.
+LATE_LINK = """#!/bin/sh
+for last; do :; done
+case $last in *.json) ln -sfn "{folder}" "$last" ;; esac
+case " $* " in *" -T "* | *" -h "*) {option} ;; esac
+exec {program} "$@"
+"""
+KINDS_OF_MV = {
+    "GNU's": ":",
+    "BSD's": 'case $2 in -T) exit 1 ;; esac; shift 2; exec {mv} -f -T "$@"',
+    "neither": "exit 1",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_MV)
+def test_a_link_that_comes_late_leads_nothing_astray(world: World, kind: str) -> None:
+    """The summary went into the folder behind it, over a file of one's own, and nothing was said; so did a bill."""
+    world.publish("you/a:1")
+    (world.folder / "mine").mkdir()
+    for name in ("mv", "ln"):
+        real = shutil.which(name)
+        option = KINDS_OF_MV[kind].format(mv=real) if name == "mv" else ":"
+        shim = world.folder / "bin" / name
+        shim.write_text(LATE_LINK.format(folder=world.folder / "mine", option=option, program=real))
+        shim.write_text(shim.read_text().replace("ln -sfn", f"{shutil.which('ln')} -sfn"))
+        shim.chmod(0o755)
+    done = world.build("you/a:1", "--summary", "s.json", "--sbom", "out")
+    assert done.status == 0, done.stderr
+    assert list((world.folder / "mine").iterdir()) == []
+    assert not (world.folder / "s.json").is_symlink()
+    assert json.loads((world.folder / "s.json").read_text())["failures"] == 0
+    assert [path.name for path in (world.folder / "out").iterdir()] == ["me_a.cdx.json"]
+    assert json.loads((world.folder / "out" / "me_a.cdx.json").read_text()) == json.loads(world.docker.sbom)
+    assert not [path for path in world.folder.iterdir() if path.name.startswith(".modelwhisk")]
+
+
+@pytest.mark.parametrize("option", [["--summary", "s.json"], ["--sbom", "."]])
+def test_a_folder_in_a_file_s_place_is_a_failure(world: World, option: list[str]) -> None:
+    world.publish("you/a:1")
+    for name in ("s.json", "me_a.cdx.json"):
+        (world.folder / name).mkdir()
+    done = world.build("you/a:1", *option)
+    assert done.status != 0
+    assert [list((world.folder / name).iterdir()) for name in ("s.json", "me_a.cdx.json")] == [[], []]
+
+
 def test_links_that_lead_to_each_other_are_told(world: World) -> None:
     (world.folder / "s.json").symlink_to("t.json")
     (world.folder / "t.json").symlink_to("s.json")
