@@ -31,6 +31,11 @@ _LONGEST_ERROR = 1_048_576  # bytes of one whose JSON is read for it
 _LONGEST_GARBLED = 1_048_576  # bytes of a text that may not be in its charset: most decoders take 0.2 us for each such
 _ACTIVATION = re.compile(r"[0-9A-Za-z-]{1,64}")
 _DURATION = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
+# What of a page isn't shown. No character is looked at from two places: a tag holds no other, a script without an end
+# goes as far as the page, as in a browser.
+_MARKUP = re.compile(
+    r"<(script|style|title)(?=[\s/>]).*?(?:</\1\s*>|\Z)|<[^<>]*>", re.DOTALL | re.IGNORECASE | re.ASCII
+)
 
 
 class Binary(bytes):
@@ -145,7 +150,7 @@ class Reply:
             with contextlib.suppress(ValueError, RecursionError):
                 text = _stated(json.loads(self.body)) or text
         elif self.content_type == "text/html":
-            text = re.sub(r"<(script|style|title).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
+            text = _MARKUP.sub(" ", text)
         return " ".join(text.split())[:_LONGEST_MESSAGE] or "no message"
 
 

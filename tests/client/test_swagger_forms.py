@@ -156,4 +156,6 @@ def test_messages_of_failures():
     both = b'{"errors": {"top": "too large"}, "message": "Input payload validation failed"}'
     assert message("application/json", both) == "Input payload validation failed (top: too large)"
     assert message("text/html", b"<title>404</title><h1>Not\n Found</h1>") == "Not Found"
+    page = b"<html><STYLE a='b'>p > b { }</Style >< p>No <b\nclass=x>such</b> model<title-of-it>,<script>1</p>"
+    assert message("text/html", page) == "No such model ,"
     assert message("application/json", b"") == "no message"

@@ -744,12 +744,14 @@ PLAN = make_plan(WISH, None, NamespaceLimits())
         lambda: reply(b"", content_type="text/html; " + 'a="b";' * 1_000_000).value(),
         lambda: reply(b"<script" * 1_000_000, content_type="text/html").message(),
         lambda: reply(b"<" * 8_000_000, content_type="text/html").message(),
+        lambda: [reply(b"<style" * 3_000, content_type="text/html").message() for _ in range(2_000)],
+        lambda: [reply(b"<title></" * 2_000, content_type="text/html").message() for _ in range(2_000)],
         lambda: reply(b"[" * 1_000_000, content_type="application/json").message(),
         lambda: reply(b"a-" + b"b" * 500_000, content_type="text/plain; charset=punycode").value(),
         lambda: reply(b"x" * 500_000, content_type="text/plain; charset=idna").value(),
         lambda: reply(b"x", content_type="text/plain; charset=zlib").value(),
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_no_answer_takes_more_time_than_its_length(work: Callable[[], object]) -> None:
     """Each took minutes to ages; the test's own time limit tells."""
