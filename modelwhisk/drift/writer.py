@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
+
+from modelwhisk.own_file import own_file
 
 DESCRIPTION = "reference.json"
 
@@ -34,18 +35,23 @@ _ALWAYS = (1980, 1, 1, 0, 0, 0)  # the same input makes the same bytes
 Numbers = NDArray[Any]
 
 
+class _Unfinished(Exception):
+    """The reference isn't whole."""
+
+
 class ReferenceWriter:
     """A reference on its way to `path`, which it becomes in one step with `finish`; until then, or after any failure,
-    what was at `path` is what is there.
+    what was at `path` is what is there. Whoever may read that may read it; one's own link leads to it.
 
     Use it as a context: it removes its temporary file. Raises `OSError`.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        self._temporary = Path(name)
-        self._file = os.fdopen(descriptor, "w+b")
+        with contextlib.ExitStack() as stack:
+            place = stack.enter_context(own_file(path))
+            self._path = place.path
+            self._file = stack.enter_context(place.anew())
+            self._held = stack.pop_all()
         self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED)
         self._members: dict[str, dict[str, Any]] = {}
 
@@ -56,8 +62,7 @@ class ReferenceWriter:
         if not self._file.closed:
             with contextlib.suppress(ValueError, OSError):  # the central directory of a file that is thrown away
                 self._zip.close()
-            self._file.close()
-        self._temporary.unlink(missing_ok=True)
+            self._held.__exit__(_Unfinished, _Unfinished(), None)
 
     @property
     def folder(self) -> Path:
@@ -100,7 +105,7 @@ class ReferenceWriter:
         self._file.flush()
         if 0 in shape:
             return np.empty(shape, kind)
-        return np.memmap(self._temporary, np.dtype(kind), "r", offset + len(head.getvalue()), shape)
+        return np.memmap(self._file, np.dtype(kind), "r", offset + len(head.getvalue()), shape)
 
     def add_file(self, name: str, path: Path) -> None:
         """Adds what is in a file."""
@@ -115,9 +120,7 @@ class ReferenceWriter:
         self._zip.close()
         self._file.flush()
         os.fsync(self._file.fileno())
-        os.fchmod(self._file.fileno(), 0o666 & ~_umask())
-        self._file.close()
-        os.replace(self._temporary, self._path)
+        self._held.close()
         _sync_folder(self._path.parent)
 
 
@@ -125,13 +128,6 @@ def _array_pieces(head: bytes, kind: str, blocks: Iterable[Numbers]) -> Iterable
     yield head
     for block in blocks:
         yield np.ascontiguousarray(block, kind).data.cast("B")
-
-
-def _umask() -> int:
-    """What new files of this process aren't allowed; mkstemp's are nobody else's."""
-    current = os.umask(0o077)
-    os.umask(current)
-    return current
 
 
 def _sync_folder(folder: Path) -> None:

@@ -190,9 +190,17 @@ def _opened(folder: Path | None) -> sqlite3.Connection:
 
 
 def _refuse_shared(folder: Path) -> None:
-    """Others may make no file in the folder: SQLite would take it for its own, and they would read it, or change it."""
-    if sys.platform != "win32" and folder.stat().st_mode & stat.S_IWOTH:
+    """Others may make no file in the folder: SQLite would take it for its own, and they would read it, or change it.
+
+    Nor may they put a folder of theirs in its place, or of one around it: SQLite goes by the path, again and again.
+    """
+    if sys.platform == "win32":
+        return
+    if folder.stat().st_mode & stat.S_IWOTH:
         raise PermissionError("anybody may write to the folder; name one of your own")
+    for around in folder.parents:
+        if around.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+            raise PermissionError(f"anybody may write to {around}, and exchange what is in it; name one elsewhere")
 
 
 def _make_private(path: Path) -> None:

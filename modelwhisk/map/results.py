@@ -31,6 +31,7 @@ Format = Literal["jsonl", "csv"]
 COLUMNS = ("input", "status", "ms", "attempts", "activation", "cold", "answer", "file", "error", "drift")
 _JSON_COLUMNS = frozenset({"input", "answer"})
 _MOST_CELL = 2**31 - 1  # characters of a cell: an answer may be long, and the module's default is 128 KiB
+_CALCULATED = ("=", "+", "-", "@", "\t", "\r")  # a table calculates what begins so, and an error may be a model's words
 _BEYOND = 1e15  # milliseconds, or whatever a number in a line counts
 _PASSING = frozenset({None, 202, 429})  # statuses that another try may change, beside 5xx
 
@@ -91,7 +92,10 @@ def _cell(name: str, value: Any) -> str:
     if name in _JSON_COLUMNS or isinstance(value, bool):
         return json_shown(value)
     text = " ".join(str(value).splitlines())
-    return text if name == "file" else shown(text)
+    if name == "file":
+        return text
+    text = shown(text)
+    return f"error: {text}" if text.startswith(_CALCULATED) else text
 
 
 def parse_line(data: bytes, form: Format) -> Line | None:

@@ -163,6 +163,25 @@ def test_a_failure_half_way_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_private_stays_so_and_one_s_own_link_leads_to_it(tmp_path: Path) -> None:
+    """It has pictures and texts of the training inputs."""
+    (tmp_path / "disk").mkdir()
+    path, link = tmp_path / "disk" / "digits.drift", tmp_path / "digits.drift"
+    path.touch(0o600)
+    link.symlink_to(path)
+    with ReferenceWriter(link) as writer:
+        writer.add("names.txt", [b"a"])
+        writer.finish({})
+    assert link.is_symlink()
+    assert path.stat().st_size
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(path.parent.iterdir()) == [path]
+    with ReferenceWriter(link) as writer:  # not finished
+        writer.add("names.txt", [b"b"])
+    assert b"names.txt" in path.read_bytes()
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_rows_that_were_not_announced_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="shape"), ReferenceWriter(tmp_path / "reference") as writer:
         writer.add_array("vectors.npy", "<f4", (10, 3), [np.zeros((5, 3))])

@@ -126,6 +126,19 @@ def test_a_folder_is_not_taken_in_which_others_may_make_files(tmp_path: Path, mo
     assert not list(tmp_path.rglob(f"{FILE}*"))
 
 
+def test_a_folder_is_not_taken_that_others_may_exchange(tmp_path: Path) -> None:
+    """For one of theirs, between two looks at it: what was kept came into their database."""
+    folder = tmp_path / "shared" / "project" / "data"
+    folder.mkdir(parents=True, mode=0o700)
+    (tmp_path / "shared").chmod(0o777)
+    for given in (folder, folder.parent / "new", folder.parent):
+        with pytest.raises(StoreProblem, match=f"anybody may write to {tmp_path}/shared, .* name one elsewhere"):
+            Store(given)
+    assert not list(tmp_path.rglob(f"{FILE}*"))
+    (tmp_path / "shared").chmod(0o1777)
+    Store(folder).close()
+
+
 def test_a_file_of_another_user_s_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / FILE).touch()
     monkeypatch.setattr(store, "_user", lambda: os.geteuid() + 1)

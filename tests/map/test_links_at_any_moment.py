@@ -15,6 +15,7 @@ import pytest
 from modelwhisk.client.answers import Binary
 from modelwhisk.drift import report_command
 from modelwhisk.drift.store import Store
+from modelwhisk.drift.writer import ReferenceWriter
 from modelwhisk.local.store import Store as Platform
 from modelwhisk.map.results import Line, Results
 from modelwhisk.own_folder import OwnFolder
@@ -49,6 +50,12 @@ def put(path: Path) -> None:
 
 def report(path: Path) -> None:
     report_command._write(path, "page")
+
+
+def fit(path: Path) -> None:
+    with ReferenceWriter(path) as writer:
+        writer.add("names.txt", [b"a"])
+        writer.finish({})
 
 
 def collect(path: Path) -> None:
@@ -103,6 +110,7 @@ def emptied(folder: Path, *, mode: int) -> None:
         (results, "answer"),
         (results_again, "answer"),
         (report, "answer"),
+        (fit, "answer"),
         (results, "new/answer"),
         (put, "new/answer"),
         (put, "new/folder/answer"),
@@ -131,7 +139,7 @@ def test_nothing_is_written_through_a_link_that_comes_at_any_moment(tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["answer", ".answer.part", ".answer.ordering"])
-@pytest.mark.parametrize("take", [save, results_again, report])
+@pytest.mark.parametrize("take", [save, results_again, report, fit])
 def test_nothing_is_written_through_a_link_that_takes_a_file_s_place(tmp_path: Path, take: Take, name: str) -> None:
     """Where anybody may rename what is there, too."""
     shared, mine = tmp_path / "shared", tmp_path / "mine" / "answer"

@@ -62,6 +62,17 @@ def test_whatever_a_model_answers_results_are_text_that_steers_no_terminal(form)
         assert not set("\x1b\x07\x9b\u202e") & set(line.render(form).decode())
 
 
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@"])
+def test_no_table_calculates_with_a_model_s_words(begin):
+    """An error about an input begins with the input's name, which the model chose."""
+    name = f'{begin}HYPERLINK("http://evil.example/")'
+    line = Line({name: 1}, None, error=f"{name}: is missing", drift=None)
+    cells = next(csv.reader([line.render("csv").decode()]))
+    assert not [cell for cell in cells if cell.startswith(begin)]
+    assert parse_line(line.render("csv"), "csv").error == f"error: {name}: is missing"
+    assert parse_line(line.render("jsonl"), "jsonl") == line
+
+
 @pytest.mark.parametrize(
     "other",
     [
