@@ -36,22 +36,24 @@ class Peer:
         self._found: bool | None = None
 
     async def is_another_user(self) -> bool:
-        """Whether it is a process of this machine that isn't our own user's, nor root's.
+        """Whether it came to an address of the loopback, and isn't known to be of our own user or root.
 
-        Also said of one that has closed its end already, which is nobody's then. Never where the system doesn't tell.
+        So it is said of a process that has closed its end already, too, which is nobody's then. It is never said where
+        the system doesn't tell, nor of other addresses of ours: those are for others, containers say, and between them
+        and this machine's own processes the source may be another than the socket's (docker's masquerading).
         """
         if self._found is None:
             self._found = await asyncio.to_thread(self._look)
         return self._found
 
     def _look(self) -> bool:
-        if not (_TABLES / "tcp").exists():
+        if not self._ends[1][0].is_loopback or not (_TABLES / "tcp").exists():
             return False
         ends = [(host.packed, port) for host, port in self._ends]
         user = _asked(ends)
         if user is None:
             user = _listed(ends)
-        return _is_of_this_machine(str(self._ends[0][0])) if user is None else user not in (os.geteuid(), 0)
+        return user not in (os.geteuid(), 0)
 
 
 def peer_of(writer: asyncio.StreamWriter) -> Peer:
@@ -105,14 +107,3 @@ def _listed_as(packed: bytes, port: int) -> str:
     """An address as it stands there: words of 4 bytes, each as a number of the machine's."""
     words = (int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, len(packed), 4))
     return "".join(f"{word:08X}" for word in words) + f":{port:04X}"
-
-
-def _is_of_this_machine(host: str) -> bool:
-    """Whether an address is one of this machine's: only then can it be bound to."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind((host, 0))
-        except OSError:
-            return False
-    return True

@@ -95,9 +95,13 @@ def test_who_has_closed_is_nobody_that_is_known(monkeypatch: pytest.MonkeyPatch,
     assert is_another(found)
 
 
-def test_who_is_not_of_this_machine_is_no_user_of_it() -> None:
-    assert not is_another(Peer(("198.51.100.1", 50_000), ("127.0.0.1", 3233)))
-    assert is_another(Peer(("127.0.0.2", 1), ("127.0.0.1", 3233)))
+@pytest.mark.parametrize(
+    ("own", "another"),
+    [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("172.17.0.1", False), ("fe80::1%lo", False)],
+)
+def test_who_is_not_known_is_refused_on_the_loopback_alone(own: str, another: bool) -> None:
+    """Containers call back by other addresses, which `--bind` opens for them."""
+    assert is_another(Peer(("::2" if ":" in own else "127.0.0.2", 1), (own, 3233))) == another
 
 
 def test_root_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
