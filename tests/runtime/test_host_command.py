@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import socket
 import sys
+import threading
 import time
 import types
 from contextlib import closing
@@ -85,6 +87,8 @@ def serve(connection):
 
 listener = _socket.socket(_socket.AF_INET6 if ":" in ADDRESS else _socket.AF_INET, _socket.SOCK_STREAM)
 listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+if len(sys.argv) > 3:
+    listener.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 1)
 listener.bind((ADDRESS, PORT))
 listener.listen(16)
 while True:
@@ -182,7 +186,7 @@ def is_gone(pid):
 
 def accepts(host):
     try:
-        http_exchange.connect(*host._place).close()
+        http_exchange.connect(host._listener.addresses, host._listener.port).close()
     except ConnectionRefusedError:
         return False
     return True
@@ -375,8 +379,6 @@ def test_a_reset_connection_and_one_that_takes_no_more():
 
 
 def test_several_requests_at_one_time(shared):
-    import threading
-
     began, found = time.time(), []
     threads = [threading.Thread(target=lambda: found.append(get(shared, "/slow").status)) for _ in range(4)]
     for thread in threads:
@@ -418,10 +420,12 @@ def test_a_server_that_ended_between_calls(server):
     assert seen(get(server))
 
 
-def test_a_server_that_can_not_be_started_again(server, folder):
-    folder.joinpath("server.py").write_text("import sys; sys.exit('no more')")
+def test_a_server_that_can_not_be_started_again_tells_the_log_why_not_the_caller(server, folder, capfd):
+    folder.joinpath("server.py").write_text("import sys; sys.exit('no database of postgresql://model:secret@db')")
     killed(server._child)
-    assert "ended with exit status 1 before it answered on a port; its last lines: no more" in error_of(get(server))
+    assert error_of(get(server)) == "The model's server can't be reached; the log says why."
+    says = "ended with exit status 1 before it answered on a port; its last lines: no database of postgresql://model:"
+    assert says in capfd.readouterr()[0]
     folder.joinpath("server.py").write_text(SERVER)
     assert seen(get(server))
 
@@ -463,12 +467,22 @@ def test_only_one_of_several_threads_starts_it_again(server):
     assert seen(get(server))["pid"] == current.pid
 
 
-def test_any_other_trouble_with_the_connection_is_told(server, monkeypatch):
+def test_any_other_trouble_with_the_connection_is_told(server, monkeypatch, capfd):
     def connect(addresses, port):
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(command, "connect", connect)
-    assert "can't be reached: [Errno 24] Too many open files" in error_of(get(server))
+    error_of(get(server))
+    assert "modelproxy: the model's server can't be reached: [Errno 24] Too many open files\n" in capfd.readouterr()[0]
+
+
+def test_where_an_address_is_missing_the_next_one_is_asked(shared):
+    missing, port = "255.255.255.255", shared._listener.port
+    http_exchange.connect((missing, "127.0.0.1"), port).close()
+    with pytest.raises(OSError, match="unreachable"):
+        http_exchange.connect((missing,), port)
+    with pytest.raises(ConnectionRefusedError):
+        http_exchange.connect(("127.0.0.2", "127.0.0.1"), command_line._bound(0))
 
 
 def test_all_that_was_started_ends(make, folder):
@@ -479,6 +493,19 @@ def test_all_that_was_started_ends(make, folder):
     host._child.stop(0.1)
     assert host._child.family() == set()
     host.close()
+
+
+def test_whoever_has_the_number_of_a_command_that_has_ended_is_let_be(make, monkeypatch):
+    monkeypatch.setattr(child.os, "getpgrp", lambda: 0)  # so the command begins a session, whose number is its own
+    host = make(words=["/bin/sh", "-c", "env -i sleep 60 & exec %s" % " ".join(SERVE)])
+    host.load()
+    (other,) = host._child.family() - {host._child.pid}
+    killed(host._child)
+    host.close()
+    try:
+        assert not is_gone(other)
+    finally:
+        os.kill(other, signal.SIGKILL)
 
 
 def test_how_a_command_can_end():
@@ -517,6 +544,95 @@ def test_as_a_container_s_first_process_orphans_are_waited_for_as_well(monkeypat
     assert (asked, ended) == ([-1, -1, -1], [256])
 
 
+# --- whose port it is ---------------------------------------------------------------------------------------------
+
+
+class Stranger:
+    """A server that isn't the command's, on a port of 127.0.0.1: answers all, and keeps what it was ``told``."""
+
+    def __init__(self, port):
+        self.told = []
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", port))
+        self._listener.listen(16)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection = self._listener.accept()[0]
+            except OSError:
+                return
+            with connection:
+                told = connection.recv(65536)
+                if told:
+                    self.told.append(told)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nstranger's")
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_whoever_takes_the_port_of_a_server_that_listens_no_more_is_told_nothing(server, monkeypatch, capfd, ends):
+    monkeypatch.setattr(command, "REFUSING_PATIENCE", 0.2)
+    if ends:
+        killed(server._child)
+    else:
+        seen(get(server, "/deaf"))
+    while accepts(server):
+        time.sleep(0.01)
+    with closing(Stranger(server._listener.port)) as stranger:
+        error_of(get(server, method="POST", body=b"private"))
+    assert stranger.told == []
+    out = capfd.readouterr()[0]
+    assert "A port that it wants is taken" in out
+    assert out.count("what listens on 0.0.0.0:%d isn't the command's own\n" % server._listener.port) == 1
+    assert seen(get(server))
+
+
+def test_whoever_listens_on_the_port_that_was_named_while_the_command_starts_is_not_it(make, monkeypatch):
+    port = command_line._bound(0)
+    check, strangers = waiting.Waiting._check, []
+
+    def checked(self):
+        if not strangers:
+            strangers.append(Stranger(port))
+        check(self)
+
+    monkeypatch.setattr(waiting.Waiting, "_check", checked)
+    slowly = "sleep 0.3; exec %s" % " ".join(SERVE)
+    with pytest.raises(Unloadable, match="A port that it wants is taken"):
+        make(words=["/bin/sh", "-c", slowly], command_port=str(port)).load()
+    strangers[0].close()
+    assert strangers[0].told == []
+
+
+def test_a_port_is_the_command_s_while_any_of_it_holds_it(make, folder):
+    forked = "\nif os.fork():\n    time.sleep(60)\nwhile True:"
+    folder.joinpath("server.py").write_text(SERVER.replace("\nwhile True:", forked))
+    host = make(words=SERVE)
+    host.load()
+    workers = host._child.family() - {host._child.pid}
+    killed(host._child)
+    assert seen(get(host))["pid"] in workers
+
+
+def test_ipv4_s_port_may_be_another_s_than_ipv6_s(make):
+    host = make(words=SERVE + ["", "::", "alone"])
+    try:
+        host.load()
+    except Unloadable as error:
+        pytest.skip(str(error))
+    with closing(Stranger(host._listener.port)) as stranger:
+        assert seen(get(host))
+    assert stranger.told == []
+
+
 # --- the start ----------------------------------------------------------------------------------------------------
 
 
@@ -537,7 +653,7 @@ def test_a_server_behind_another_is_not_what_requests_go_to(make, folder, monkey
     target = script(folder, "PYTHON server.py %d 127.0.0.1 &\nexec PYTHON server.py %d\n" % (inner, outer))
     host = make(target)
     host.load()
-    assert host._place == (("127.0.0.1",), outer)
+    assert host._listener.port == outer
 
 
 def test_a_daemon(make, folder):
@@ -674,7 +790,7 @@ def test_a_server_that_never_says_a_word_is_left_to_requests(make, folder, monke
 
 def test_where_there_is_no_proc(make, monkeypatch):
     monkeypatch.setattr(ports, "_TABLES", ("/nowhere",))
-    host = make(words=SERVE)
+    host = make(words=["/bin/sh", "-c", "sleep 0.2; exec %s" % " ".join(SERVE)])
     host.load()
     assert seen(get(host))
     assert host._child.family() == {host._child.pid}
@@ -729,8 +845,6 @@ def test_the_port_that_is_offered(monkeypatch):
 
 
 def test_a_port_that_is_taken():
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))
         taken.listen(1)
@@ -825,7 +939,7 @@ def test_output_of_every_shape(capfd):
 
 
 def test_sockets_as_the_kernel_lists_them(tmp_path, monkeypatch):
-    row = "   0: %s 00000000:0000 %s 00000000:00000000 00:00000000 00000000     0        0 %d 1 0 100 0 0 10 0\n"
+    row = "   0: %s 00000000:0000 %s 00000000:00000000 00:00000000 00000000  1235        0 %d 1 0 100 0 0 10 0\n"
     table = tmp_path.joinpath("tcp")
     table.write_text(
         "  sl  local_address rem_address   st tx_queue ...\n"
@@ -835,24 +949,33 @@ def test_sockets_as_the_kernel_lists_them(tmp_path, monkeypatch):
         + row % ("00000000000000000000000001000000:1388", "0A", 4)
         + row % ("0000000000000000FFFF00000100007F:1389", "0A", 5)
         + row % ("0" * 32 + ":138A", "0A", 6)
+        + row % ("0" * 32 + ":0050", "0A", 7)
     )
     monkeypatch.setattr(sys, "byteorder", "little")
     found = ports.listening((str(table), "/nowhere"))
-    texts = {inode: str(listener) for inode, listener in found.items()}
+    texts = {name[len("socket:[") : -1]: str(listener) for name, listener in found.items()}
     assert texts == {
         "1": "0.0.0.0:8080",
         "2": "127.0.0.1:80",
         "4": "[::1]:5000",
         "5": "127.0.0.1:5001",
         "6": "[::]:5002",
+        "7": "[::]:80",
     }
-    assert [listener.is_inward for _, listener in sorted(found.items())] == [False, True, True, True, False]
-    addresses = {inode: listener.addresses({5002}) for inode, listener in found.items()}
-    assert (addresses["1"], addresses["4"], addresses["6"]) == (("127.0.0.1",), ("::1",), ("::1",))
-    assert found["6"].addresses(set()) == ("127.0.0.1", "::1")
+    assert [listener.is_inward for _, listener in sorted(found.items())] == [False, True, True, True, False, False]
+    addresses = [listener.addresses for _, listener in sorted(found.items())]
+    assert addresses == [
+        ("127.0.0.1",),
+        ("127.0.0.1",),
+        ("::1",),
+        ("127.0.0.1",),
+        ("::1", "127.0.0.1"),
+        ("::1",),  # port 80 of 127.0.0.1 may be another's
+    ]
+    assert {listener.user for listener in found.values()} == {1235}
     monkeypatch.setattr(sys, "byteorder", "big")
     table.write_text("head\n" + row % ("7F000001:0050", "0A", 2))
-    assert str(ports.listening((str(table),))["2"]) == "127.0.0.1:80"
+    assert str(ports.listening((str(table),))["socket:[2]"]) == "127.0.0.1:80"
 
 
 def test_processes_that_end_while_they_are_looked_at(monkeypatch):
@@ -867,8 +990,21 @@ def test_processes_that_end_while_they_are_looked_at(monkeypatch):
         return "socket:[9]"
 
     monkeypatch.setattr(ports, "os", types.SimpleNamespace(listdir=listdir, readlink=readlink))
-    assert ports.of_processes({"9": "nine", "8": "eight"}, [1, 2]) == (["nine"], True)
-    assert ports.of_processes({"9": "nine"}, [3]) == ([], False)
+    nine, eight = (ports.Listener("::", 80, "socket:[%d]" % inode) for inode in (9, 8))
+    assert ports.of_processes({nine.name: nine, eight.name: eight}, [1, 2]) == ([nine], True)
+    assert (nine.held_as, eight.held_as) == ("/proc/1/fd/1", "")
+    assert ports.of_processes({nine.name: nine}, [3]) == ([], False)
+
+
+def test_sockets_of_other_users_are_nobody_s_that_we_know(monkeypatch):
+    def stat(path):
+        if path == "/proc/8":
+            raise FileNotFoundError
+        return types.SimpleNamespace(st_uid=1234)
+
+    monkeypatch.setattr(ports, "os", types.SimpleNamespace(listdir=lambda _: ["7", "8"], geteuid=lambda: 0, stat=stat))
+    sockets = {str(user): ports.Listener("::", 80, str(user), user) for user in (0, 1234, 1235)}
+    assert [listener.user for listener in ports.of_nobody(sockets, {7, 8})] == [0, 1234]
 
 
 def test_a_process_that_is_gone_or_a_zombie_is_no_family(monkeypatch):
@@ -878,7 +1014,7 @@ def test_a_process_that_is_gone_or_a_zombie_is_no_family(monkeypatch):
     monkeypatch.setattr(ports.os, "listdir", lambda folder: listdir(folder) + ["99999999"])
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        assert pid not in ports.family({pid}, pid)
+        assert pid not in ports.family({pid})
     finally:
         os.waitpid(pid, 0)
 

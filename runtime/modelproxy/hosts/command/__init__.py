@@ -31,7 +31,7 @@ class Host:
         self._offered = 0
         self._environ = {}
         self._child = None
-        self._place = ((), 0)  # addresses and port
+        self._listener = None
         self._starting = _thread.allocate_lock()
         self._inputs = None
         self._inputs_known = False
@@ -76,8 +76,8 @@ class Host:
         try:
             child, connection = self._connected()
         except (Unloadable, OSError) as error:
-            log.line("%s" % error)
-            return error_response(502, "The model's server can't be reached: %s." % error)
+            log.line("the model's server can't be reached: %s" % error)  # what it printed is nobody else's business
+            return error_response(502, "The model's server can't be reached; the log says why.")
         try:
             response = exchange(connection, request)
         except BadAnswer as error:
@@ -91,20 +91,34 @@ class Host:
         child = self._child
         if not child.broken:
             try:
-                return child, connect(*self._place)
-            except ConnectionRefusedError:
-                pass
+                return child, self._connection()
+            except ConnectionRefusedError as error:
+                log.line("the model's server can't be reached: %s" % error)
         with self._starting:
             if self._child is child:
                 self._wait_or_start_again(child)
-            return self._child, connect(*self._place)
+            return self._child, self._connection()
+
+    def _connection(self):
+        """A connection to a socket that is the command's own. Raises ``ConnectionRefusedError`` where nobody takes it,
+        or somebody else does, who has taken the port."""
+        while True:
+            listener = self._listener
+            connection = connect(listener.addresses, listener.port)
+            if listener.is_open:
+                return connection
+            connection.close()
+            own = [each for each in self._child.listeners(ports.listening()) if each.port == listener.port]
+            if not own:
+                raise ConnectionRefusedError("what listens on %s isn't the command's own" % listener)
+            self._listener = own[0]
 
     def _wait_or_start_again(self, child):
         """A server that refuses connections may be about to listen again; not for long, and not once it has ended."""
         end = monotonic() + REFUSING_PATIENCE
         while not child.wait(0.05) and monotonic() < end:
             try:
-                connect(*self._place).close()
+                self._connection().close()
                 return
             except ConnectionRefusedError:
                 continue
@@ -128,12 +142,10 @@ class Host:
         before = ports.listening()
         child = self._child = Child(self._words, self._environ)
         try:
-            waiting = Waiting(child, before, self._settings, self._offered)
-            listener = waiting.listener()
+            listener = self._listener = Waiting(child, before, self._settings, self._offered).listener()
         except BaseException:
             child.stop(STOP_PATIENCE)
             raise
-        self._place = (waiting.addresses(listener), listener.port)
         log.line("the command listens on %s, where requests go" % listener)
 
 

@@ -54,15 +54,20 @@ class Child:
                 self.output.begin()
             self.pid = self._process.pid
             _children[self.pid] = self
-        self._leader = self.pid if apart else None  # of a group that has others in it as well
         threading.Thread(target=_reap, args=(self.pid,), daemon=True).start()
 
     def family(self):
         """The pids of all that it is or started, as far as can be told."""
         itself = {self.pid} if self.status is None else set()
         if ports.are_known():
-            return ports.family(itself if self._mark else {os.getpid()}, self._leader, self._mark)
+            return ports.family(itself if self._mark else {os.getpid()}, self._mark)
         return itself
+
+    def listeners(self, sockets):
+        """Those of ``sockets`` that it holds, or what it started, as far as can be told."""
+        family = self.family()
+        held, all_seen = ports.of_processes(sockets, family)
+        return held if held or all_seen else ports.of_nobody(sockets, family)
 
     def wait(self, seconds):
         """True once it has ended; waits that long for it."""

@@ -35,7 +35,7 @@ class BadAnswer(Exception):
 
 
 def connect(addresses, port):
-    """A connection to the first of the addresses that takes one. Raises ``OSError`` where none does."""
+    """A connection to the first of the addresses that there is. Raises ``OSError`` where nobody takes it."""
     problem = None
     for address in addresses:
         connection = _socket.socket(_socket.AF_INET6 if ":" in address else _socket.AF_INET, _socket.SOCK_STREAM)
@@ -44,6 +44,8 @@ def connect(addresses, port):
         except OSError as error:
             connection.close()
             problem = error
+            if isinstance(error, ConnectionRefusedError):
+                break  # who takes the next one's may be another
         else:
             connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
             return connection

@@ -10,14 +10,23 @@ _LOOPBACK = ("127.", "::1")
 
 
 class Listener:
-    """A listening socket: its ``port``, ``address`` and ``inode``."""
+    """A listening socket: its ``port``, ``address``, ``user`` and ``name``, which no two have, and the ``addresses`` to
+    connect to, to be tried in turn; ``held_as`` is where it is found in /proc, once it is known whose it is."""
 
-    __slots__ = ("address", "inode", "port")
+    __slots__ = ("address", "addresses", "held_as", "name", "port", "user")
 
-    def __init__(self, address, port, inode):
+    def __init__(self, address, port, name="", user=0, taken=()):
+        """``taken`` are ports on which IPv4 is another's."""
         self.address = address
         self.port = port
-        self.inode = inode
+        self.name = name
+        self.user = user
+        self.held_as = ""
+        self.addresses = (address,)
+        if address == "0.0.0.0":
+            self.addresses = ("127.0.0.1",)
+        elif address == "::":  # it takes IPv4 too unless it is told not to, and many containers have no IPv6
+            self.addresses = ("::1",) if port in taken else ("::1", "127.0.0.1")
 
     def __str__(self):
         return ("[%s]:%d" if ":" in self.address else "%s:%d") % (self.address, self.port)
@@ -27,14 +36,16 @@ class Listener:
         """True where only this machine can connect, as to an application server behind a web server."""
         return self.address.startswith(_LOOPBACK)
 
-    def addresses(self, taken):
-        """Where to connect, to be tried in turn. A socket on ``::`` takes IPv4 too unless it is told not to, and many
-        containers have no IPv6; but IPv4's port may be another's, of the set ``taken``: our own."""
-        if self.address == "0.0.0.0":
-            return ("127.0.0.1",)
-        if self.address == "::":
-            return ("::1",) if self.port in taken else ("127.0.0.1", "::1")
-        return (self.address,)
+    @property
+    def is_open(self):
+        """Whether it listens still, rather than another on its port. Looks where it was held first, since it can take a
+        millisecond to read the table."""
+        try:
+            if os.readlink(self.held_as) == self.name:
+                return True
+        except OSError:  # its process has ended, or isn't known
+            pass
+        return not self.name or self.name in listening()
 
 
 def are_known():
@@ -43,8 +54,8 @@ def are_known():
 
 
 def listening(tables=_TABLES):
-    """The sockets of this network namespace that listen: a dict of inode to ``Listener``."""
-    found = {}
+    """The sockets of this network namespace that listen: a dict of name, as links in /proc have it, to ``Listener``."""
+    found, taken = {}, set()
     for table in tables:
         try:
             with open(table) as lines:
@@ -54,7 +65,10 @@ def listening(tables=_TABLES):
         for row in rows[1:]:
             if row[3] == _LISTEN:
                 address, _, port = row[1].partition(":")
-                found[row[9]] = Listener(_address(address), int(port, 16), row[9])
+                name = "socket:[%s]" % row[9]  # its inode
+                listener = found[name] = Listener(_address(address), int(port, 16), name, int(row[7]), taken)
+                if table == tables[0]:  # IPv4's
+                    taken.add(listener.port)
     return found
 
 
@@ -68,25 +82,24 @@ def _address(digits):
     return _socket.inet_ntop(_socket.AF_INET if len(raw) == 4 else _socket.AF_INET6, raw)
 
 
-def family(roots, leader, mark=None):
-    """The processes, but for this one, that descend from ``roots``, are of the group or session ``leader``, or have the
-    variable ``mark`` (b"NAME=value") in their environment, as a daemon has that nobody is the parent of."""
-    processes = {}
+def family(roots, mark=None):
+    """The processes, but for this one, that are of ``roots``, have the variable ``mark`` (b"NAME=value") in their
+    environment, as a daemon has that nobody is the parent of, or descend from those. Not those of a group or session:
+    its number is another's in a moment, once all of it have ended."""
+    parents = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
                 with open("/proc/%s/stat" % name, "rb") as stat:
-                    state, *numbers = stat.read().rpartition(b")")[2].split()[:4]
+                    state, parent = stat.read().rpartition(b")")[2].split()[:2]
             except (OSError, ValueError):  # it has ended meanwhile
                 continue
             if state not in (b"Z", b"X"):
-                processes[int(name)] = [int(number) for number in numbers]  # parent, group, session
-    ours = {pid for pid, (_, group, session) in processes.items() if pid in roots or leader in (group, session)}
-    if mark is not None:
-        ours.update(pid for pid in processes if _has_mark(pid, mark))
+                parents[int(name)] = int(parent)
+    ours = {pid for pid in parents if pid in roots or (mark is not None and _has_mark(pid, mark))}
     more = True
     while more:
-        more = {pid for pid, (parent, _, _) in processes.items() if parent in ours} - ours
+        more = {pid for pid, parent in parents.items() if parent in ours} - ours
         ours |= more
     return ours - {os.getpid()}
 
@@ -100,28 +113,38 @@ def _has_mark(pid, mark):
 
 
 def of_nobody(sockets, pids):
-    """Those of ``sockets`` that no other process than ``pids`` is known to hold."""
-    others = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in pids]
-    held = {listener.inode for listener in of_processes(sockets, others)[0]}
-    return [listener for listener in sockets.values() if listener.inode not in held]
+    """Those of ``sockets`` that no other process than ``pids`` is known to hold, and that are our user's or one's of
+    theirs: what another user's processes hold, can't be told either."""
+    others = {int(name) for name in os.listdir("/proc") if name.isdigit()}.difference(pids)
+    held = of_processes(sockets, others)[0]
+    users = {os.geteuid()}
+    for pid in pids:
+        try:
+            users.add(os.stat("/proc/%d" % pid).st_uid)
+        except OSError:  # it has ended meanwhile
+            continue
+    return [listener for listener in sockets.values() if listener not in held and listener.user in users]
 
 
 def of_processes(sockets, pids):
     """Those of ``sockets`` that the processes hold; and whether all processes let us look."""
-    held, open_to_us = set(), True
-    for pid in pids:
+    held, open_to_us = [], True
+    for pid in sorted(pids):  # who began it is likely to have it for longest
         try:
-            held.update(_open_files("/proc/%d/fd/" % pid))
+            for path, link in _open_files("/proc/%d/fd/" % pid):
+                if link in sockets and sockets[link] not in held:
+                    held.append(sockets[link])
+                    sockets[link].held_as = path
         except PermissionError:  # another user's, or one that changed its user
             open_to_us = False
-    return [listener for inode, listener in sockets.items() if "socket:[%s]" % inode in held], open_to_us
+    return held, open_to_us
 
 
 def _open_files(folder):
     try:
         for name in os.listdir(folder):
             try:
-                yield os.readlink(folder + name)
+                yield folder + name, os.readlink(folder + name)
             except FileNotFoundError:  # closed meanwhile
                 continue
     except (FileNotFoundError, ProcessLookupError):  # the process has ended

@@ -33,12 +33,11 @@ class Waiting:
     def __init__(self, child, before, settings, offered):
         self._child = child
         self._before = before
-        self._taken = {listener.port for listener in before.values()}
         self._told = settings.command_port
         self._own = settings.port
         self._offered = offered
         self._order = (OPENBAYES_PORT, offered) if is_script(settings.target) else (offered,) + USUAL_PORTS
-        self._refuted = set()  # inodes of sockets that don't speak HTTP
+        self._refuted = set()  # names of sockets that don't speak HTTP
         self._began = monotonic()
         self._hinted = False
 
@@ -49,7 +48,7 @@ class Waiting:
         while True:
             listener = self._found()
             try:
-                exchange(connect(self.addresses(listener), listener.port), _PROBE)
+                exchange(connect(listener.addresses, listener.port), _PROBE)
                 return listener
             except BadAnswer as error:
                 if not error.silent:
@@ -63,23 +62,20 @@ class Waiting:
             self._check()
             time.sleep(0.1)
 
-    def addresses(self, listener):
-        return listener.addresses(self._taken)
-
     def _refute(self, listener, error):
         what = "what listens on %s %s" % (listener, error)
         if self._told:
             raise Unloadable(what)
         log.line(what)
-        self._refuted.add(listener.inode)
+        self._refuted.add(listener.name)
 
     def _found(self):
         """The best of what listens, once no better is to be expected."""
         seen, since, pause = set(), 0.0, 0.004
         while True:
             candidates = self._candidates()
-            if {listener.inode for listener in candidates} != seen:
-                seen, since = {listener.inode for listener in candidates}, monotonic()
+            if {listener.name for listener in candidates} != seen:
+                seen, since = {listener.name for listener in candidates}, monotonic()
             if candidates:
                 best = min(candidates, key=self._rank)
                 is_certain = self._told or (best.port in self._order and not best.is_inward)
@@ -96,14 +92,14 @@ class Waiting:
 
     def _candidates(self):
         if not ports.are_known():
-            return [ports.Listener("0.0.0.0", self._told or self._offered, "")]
+            return [ports.Listener("0.0.0.0", self._told or self._offered)]
         now = ports.listening()
-        new = {inode: now[inode] for inode in now if inode not in self._before and inode not in self._refuted}
-        if self._told or not new:
-            return [listener for listener in new.values() if listener.port == self._told]
-        family = self._child.family()
-        held, all_seen = ports.of_processes(new, family)
-        return held if held or all_seen else ports.of_nobody(new, family)
+        new = {
+            name: listener
+            for name, listener in now.items()
+            if name not in self._before and name not in self._refuted and self._told in (0, listener.port)
+        }
+        return self._child.listeners(new) if new else []
 
     def _check(self):
         """Raises ``Unloadable`` where nothing will listen any more."""
@@ -112,7 +108,7 @@ class Waiting:
             if not self._hinted and monotonic() - self._began > HINT_AFTER:
                 self._hinted = True
                 log.line(
-                    "the command hasn't opened a TCP port yet%s; a Unix socket isn't looked for"
+                    "the command hasn't opened a TCP port yet%s; a Unix socket isn't looked for, nor another's port"
                     % (" %d" % self._told if self._told else "")
                 )
             return
