@@ -12,13 +12,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from modelwhisk import adapter
 from modelwhisk.local import owner
 from modelwhisk.local.actions import Action
 from modelwhisk.local.containers import TOKEN_VARIABLE, StartFailed
 from modelwhisk.local.logs import LONGEST_LINE, ContainerLog, Stream
+from modelwhisk.local.process_group import ProcessGroup
 
 OWNER_VARIABLE = "MODELWHISK_LOCAL_OWNER"
 
@@ -30,7 +31,7 @@ _CHUNK = 65_536
 class ProcessContainer:
     """A process that said where it listens."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, token: str) -> None:
+    def __init__(self, name: str, process: ProcessGroup, token: str) -> None:
         self.name = name
         self.token = token
         self.log = ContainerLog()
@@ -69,11 +70,11 @@ class ProcessContainer:
 
     async def pause(self) -> None:
         """Stops the process and its children where they are."""
-        self._signal(signal.SIGSTOP)
+        self._process.send(signal.SIGSTOP)
 
     async def resume(self) -> None:
         """Lets them go on."""
-        self._signal(signal.SIGCONT)
+        self._process.send(signal.SIGCONT)
 
     async def out_of_memory(self) -> bool:
         """Never: no limit is set on a process."""
@@ -81,25 +82,24 @@ class ProcessContainer:
 
     async def destroy(self) -> None:
         """Kills the process and its children."""
-        self._signal(signal.SIGKILL)
+        self._process.send(signal.SIGKILL)
         await self._process.wait()
         # A grandchild that left the process group may hold the pipes open: what was written so far is enough.
         await asyncio.wait(self._pumps, timeout=1)
         for pump in self._pumps:
             pump.cancel()
-        self._close_pipes()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
 
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
-
-    def _close_pipes(self) -> None:
-        transport = getattr(self._process, "_transport", None)  # asyncio has no public way to close a process's pipes
-        if transport is not None:
+    async def _pump(self, stream: Stream, pipe: IO[bytes]) -> None:
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        try:
+            await self._read(stream, reader)
+        finally:
             transport.close()
 
-    async def _pump(self, stream: Stream, reader: asyncio.StreamReader | None) -> None:
-        assert reader is not None
+    async def _read(self, stream: Stream, reader: asyncio.StreamReader) -> None:
         partial = bytearray()
         while data := await reader.read(_CHUNK):
             if self._address.done() or stream == "stderr":
@@ -142,15 +142,7 @@ class ProcessFactory:
         command = self.command or (self.python, str(_runtime_folder()))
         token = secrets.token_urlsafe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                cwd=self.folder,
-                env=self._variables(api_host, token),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
+            process = ProcessGroup(command, self.folder, self._variables(api_host, token))
         except OSError as problem:
             raise StartFailed(f"The model's process could not be started: {problem}", developer=True) from problem
         container = ProcessContainer(name, process, token)
