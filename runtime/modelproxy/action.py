@@ -17,6 +17,7 @@ from .http1 import Reply, error_reply
 from .messages import BadValue, Request, error_response, kind_of
 from .percent import mount_point, quoted_path
 from .settings import PREFIX
+from .tracebacks import text_of
 
 ONLY_ONCE = "Cannot initialize the action more than once."
 
@@ -320,13 +321,6 @@ def _as_request(value):
     return Request(method, quoted_path(str(path)) if path else "/", body=body if isinstance(body, str) else b"")
 
 
-def _text_of(error):
-    try:
-        return str(error)
-    except Exception:  # a model's own exception may fail at this as well
-        return "(its text can't be had)"
-
-
 def _cause(error):
     """Type, message and last frame of an exception, whose traceback goes to the log."""
     log.traceback_of(error)
@@ -339,5 +333,5 @@ def _cause(error):
     elif frame is not None:
         code = frame.tb_frame.f_code
         place = " (%s, line %d, in %s)" % (code.co_filename, frame.tb_lineno, code.co_name)
-    text = "%s: %s" % (type(error).__name__, _text_of(error))
+    text = "%s: %s" % (type(error).__name__, text_of(error))
     return "%s%s. The traceback is in the activation's log" % (text[:1000], place)

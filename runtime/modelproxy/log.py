@@ -15,13 +15,6 @@ MARKER = _WORD + b"\n"
 _CONTROLS = {code: "\\x%02x" % code for code in list(range(32)) + list(range(127, 160))}
 _VISIBLE = bytes(range(32, 127))
 _CONTROLS_IN_LINES = {code: escape for code, escape in _CONTROLS.items() if code != 10}
-_BEHIND_BLANKS = "\n    "
-# What Python's traceback.py puts between the tracebacks of a chain.
-_LINKS = (
-    "\nThe above exception was the direct cause of the following exception:\n\n",
-    "\nDuring handling of the above exception, another exception occurred:\n\n",
-)
-
 
 # Characters: a megabyte, of a caller's words, may be more than the platform keeps of a log (contract A9).
 LONGEST_PATH = 2000
@@ -34,7 +27,7 @@ def beginning(path):
     return "%s[and_%d_characters_more]" % (path[:LONGEST_PATH], len(path) - LONGEST_PATH)
 
 
-def _bounded(text, most=_LONGEST):
+def bounded(text, most=_LONGEST):
     """Of a text that is longer, the beginning and the end."""
     over, rest = len(text) - most, most // 4
     return text if over <= 0 else "%s[%d characters left out]%s" % (text[: most - rest], over, text[-rest:])
@@ -43,7 +36,7 @@ def _bounded(text, most=_LONGEST):
 def own_line(text):
     """The bytes of one line with the proxy's name, whatever characters ``text`` has, and of any length."""
     if len(text) > _LONGEST:
-        text = _bounded(text)
+        text = bounded(text)
     data = text.encode("utf-8", "backslashreplace")
     if data.translate(None, _VISIBLE) and not text.isprintable():  # the latter looks each character up
         data = text.translate(_CONTROLS).encode("utf-8", "backslashreplace")
@@ -58,40 +51,16 @@ def line(text):
 
 def trouble(text):
     """Writes several lines to stderr, without control characters."""
-    text = _bounded(text, _LONGEST_TRACEBACK)
+    text = bounded(text, _LONGEST_TRACEBACK)
     _flush()
     write(2, unmarked(text.translate(_CONTROLS_IN_LINES).encode("utf-8", "backslashreplace")))
 
 
 def traceback_of(error):
-    """Writes the traceback of an exception to stderr: as Python does, but that nothing of an exception's text begins a
-    line. It may have a caller's words, and what begins like a line of the proxy's own is taken for one."""
-    from traceback import format_exception
+    """Writes the traceback of an exception to stderr."""
+    from .tracebacks import pieces_of
 
-    try:
-        pieces = format_exception(type(error), error, error.__traceback__)
-    except RecursionError:  # before Python 3.9, of hundreds of exceptions, each the cause of the next
-        error.__cause__ = error.__context__ = None
-        pieces = format_exception(type(error), error, error.__traceback__)
-        pieces.append("[the last of a chain of exceptions that is too long to be shown]\n")
-    trouble("".join(_indented(pieces)))
-
-
-def _indented(pieces):
-    """The pieces of a traceback: a heading, the frames, a type with its text, then notes; links between such."""
-    told = False  # the exception's type and text were there
-    for piece in map(_bounded, pieces):
-        if piece in _LINKS:
-            told = False
-        elif told:
-            piece = _BEHIND_BLANKS[1:] + piece[:-1].replace("\n", _BEHIND_BLANKS) + "\n"
-        elif piece.startswith(" "):  # a frame, whose lines have blanks before them unless a file's name has several
-            lines = piece.replace("\t", " ").split("\n")
-            piece = "\n".join([line if line[:1] in ("", " ") else _BEHIND_BLANKS[1:] + line for line in lines])
-        elif piece != "Traceback (most recent call last):\n":
-            told = True
-            piece = piece[:-1].replace("\n", _BEHIND_BLANKS) + "\n"
-        yield piece
+    trouble("".join(pieces_of(error)))
 
 
 def markers(closing=b""):

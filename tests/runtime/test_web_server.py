@@ -126,7 +126,7 @@ def test_head_keeps_the_length_that_the_application_tells():
     assert Served(Host(Response(200, [], b"abc"))).ask(b"HEAD / HTTP/1.1").length is True
 
 
-@pytest.mark.parametrize("error", [ValueError("secret"), SystemExit(1)])
+@pytest.mark.parametrize("error", [ValueError("secret"), SystemExit(1), SyntaxError("secret", ("a.txt", 1, 1, b"x"))])
 def test_a_model_that_fails(error, capfd):
     reply = Served(Host(error=error)).ask()
     assert reply.status == 500

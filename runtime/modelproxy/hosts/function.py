@@ -14,6 +14,7 @@ import sys
 
 from .. import log
 from ..messages import BadValue, Result, error_response
+from ..tracebacks import text_of
 from ..web_action import MOST_LEVELS, escaped_mark, is_too_deep, is_web
 from . import Unloadable
 
@@ -344,7 +345,4 @@ def _status_shown(returned, web):
 
 
 def _text_of(error):
-    try:
-        return str(error) or type(error).__name__
-    except Exception:
-        return type(error).__name__
+    return text_of(error, "") or type(error).__name__
