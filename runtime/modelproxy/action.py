@@ -187,7 +187,7 @@ class Action:
         try:
             response, fault = self._respond(activation, message), None
         except BadValue as error:
-            response, fault = None, str(error)
+            response, fault = None, (str(error), error.logged)
         except BaseException as error:  # SystemExit too: whatever the model does, it stays loaded (design, decision 8)
             response, fault = self._after_failure(error), None
         if entered is not None:
@@ -206,7 +206,7 @@ class Action:
                 activation.is_web = False
             elif message is None or not activation.is_web:
                 return activation.conclude_with(400 if message is None else 200, fault, self._settings)
-            response = error_response(400, fault)
+            response = error_response(400, fault[0])
         try:
             return activation.conclude(response, self._settings)
         except Exception as error:  # such as MemoryError: an answer that can't be encoded doesn't cost the model either

@@ -144,10 +144,12 @@ class Activation:
         log.markers(log.own_line(line))
         return result
 
-    def conclude_with(self, status, sentence, settings):
-        """The same for a call that never became a request: ``{"error": sentence}``, with an HTTP status."""
+    def conclude_with(self, status, fault, settings):
+        """The same for a call that never became a request: ``{"error": sentence}``, with an HTTP status. ``fault`` is
+        the sentence and, without the caller's words, what is logged of it."""
+        sentence, logged = fault
         body = json.dumps({"error": sentence}).encode("ascii")
-        self._end(Response(400, (), b""), [sentence], settings.log)
+        self._end(Response(400, (), b""), [logged], settings.log)
         return Reply(status, _JSON, body)
 
     def server_timing(self):
@@ -179,7 +181,7 @@ class Activation:
                 "bytes_out": len(response.body),
                 "ms": round(took, 3),
                 "phases": {name: float(ms) for name, ms in [phase.split("=") for phase in phases.split()]},
-                "notes": notes,
+                "notes": list(map(log.bounded, notes)),
             }
             if drift is not None:
                 told["drift"] = drift.fields

@@ -127,4 +127,9 @@ def error_response(status, sentence, **details):
 
 
 class BadValue(Exception):
-    """A ``value`` that can't be turned into a request; the text says what was wrong and what to do."""
+    """A ``value`` that can't be turned into a request; the text says what was wrong and what to do. ``logged`` is the
+    sentence without the value and the names in it: they may be a caller's words."""
+
+    def __init__(self, sentence, logged=""):
+        Exception.__init__(self, sentence)
+        self.logged = logged or sentence

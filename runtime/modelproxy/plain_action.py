@@ -130,7 +130,7 @@ def _multipart(fields, files, boundary):
     parts = []
     for name, given in fields.items():
         if len(name) > _LONGEST_NAME:
-            raise BadValue("The input %r… has a name of more than %d characters." % (name[:80], _LONGEST_NAME))
+            raise _bad_input(name[:80], "… has a name of more than %d characters." % _LONGEST_NAME)
         several = given if name in files and type(given) is list else [given]
         if len(parts) + len(several) > _MOST_PARTS:
             raise BadValue("The inputs make a form of more than %d parts." % _MOST_PARTS)
@@ -158,7 +158,7 @@ def _part(name, item, is_file, boundary):
 def _file(name, item):
     """Content, media type and file name's ending of a file given as base64 or as a ``data:`` URL."""
     if not isinstance(item, str):
-        raise BadValue("The input %r is a file: give it as base64 text or as a data: URL." % name)
+        raise _bad_input(name, " is a file: give it as base64 text or as a data: URL.")
     url = _DATA_URL.match(item)
     if url and not url.group(2):
         content = unquoted_bytes(item[url.end() :])
@@ -179,7 +179,11 @@ def _base64(name, text):
     if re.match(r"[A-Za-z0-9+/_-]*={0,2}\Z", text) and len(text.rstrip("=")) % 4 != 1:
         text = text.rstrip("=").replace("-", "+").replace("_", "/")
         return binascii.a2b_base64(text + "=" * (-len(text) % 4))
-    raise BadValue("The input %r is a file: what was given is neither base64 text nor a data: URL." % name)
+    raise _bad_input(name, " is a file: what was given is neither base64 text nor a data: URL.")
+
+
+def _bad_input(name, what):
+    return BadValue("The input %r%s" % (name, what), "An input%s" % what)
 
 
 def encode(response, request, limit):

@@ -260,6 +260,27 @@ def test_of_a_long_path_the_log_has_the_beginning(log, length, left_out, capfd):
     assert logged == path[:2000] + left_out
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_name_of_an_input_is_logged(form, capfd):
+    container = Container(MODELPROXY_LOG=form)
+    status, result = container.run({"my card": "data:image/png;base64,!!!"})
+    assert status == 200 and result["error"].startswith("The input 'my card' is a file: what was given is neither ")
+    out = capfd.readouterr()[0]
+    assert "An input is a file: what was given is neither " in out and "my card" not in out
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_of_a_long_note_the_log_has_the_beginning_and_the_end(form, capfd):
+    content_type = "secret " + 900000 * "\x80"
+    response = Response(200, [("Content-Type", content_type)], b"x")
+    container = Container(Echo(handle=lambda _: response), MODELPROXY_LOG=form)
+    assert container.run(web())[1]["statusCode"] == 200
+    lines = [line for line in capfd.readouterr()[0].splitlines() if "secret" in line]
+    (note,) = json.loads(lines[0])["notes"] if form == "json" else lines
+    assert "characters left out]" in note and 8000 < len(note) < 8060
+    assert note.endswith(": sent as application/octet-stream")
+
+
 def test_a_method_that_is_longer_than_any_is_refused_without_repeating_it(capfd):
     container = Container()
     assert container.run(web(40 * "a"))[1]["statusCode"] == 200
@@ -292,7 +313,10 @@ def test_a_run_whose_load_fails_is_answered_with_the_reason_and_tried_again():
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("secret"), SystemExit(1), KeyboardInterrupt(), MemoryError(), GeneratorExit()]
+    "error",
+    [ValueError("secret"), SystemExit(1), KeyboardInterrupt(), MemoryError(), GeneratorExit()]
+    # whose text can't be of bytes, so that Python has no traceback for it
+    + [SyntaxError("secret", ("a.txt", 1, 1, b"x"))],
 )
 def test_whatever_the_model_raises_it_stays_loaded(error, capfd):
     container = Container(Echo(handle=raising(error)))

@@ -71,6 +71,7 @@ def test_an_activation_s_secrets_are_not_logged(tmp_path: Path, form: str) -> No
         for path in ("/model/metadata", "/model/nowhere", ""):
             proxy.web("POST", path, f"token={CANARY}", CANARY.encode(), headers, **known)
         proxy.run({"text": CANARY}, **known)
+        proxy.run({CANARY: "data:image/png;base64,!"}, **known)
         proxy.run(CANARY, **known)
         proxy.post("/run", json.dumps(CANARY).encode())
         proxy.post("/run", json.dumps({"value": CANARY, **known}).encode()[:-1])

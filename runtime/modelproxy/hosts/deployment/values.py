@@ -16,12 +16,10 @@ _KNOWN = ((bool, "bool"), (int, "int"), (float, "double"), (str, "string"), (dic
 
 
 class Mismatch(BadValue):
-    """A value that its field can't have; ``details`` name the field, what was wanted and what was got. ``logged`` is
-    the sentence without the value and the names in it: they may be a caller's words."""
+    """A value that its field can't have; ``details`` name the field, what was wanted and what was got."""
 
     def __init__(self, sentence, logged="", **details):
-        BadValue.__init__(self, sentence)
-        self.logged = logged or sentence
+        BadValue.__init__(self, sentence, logged)
         self.details = details
 
 
