@@ -15,23 +15,37 @@ import socket
 import struct
 import sys
 from pathlib import Path
+from typing import Protocol
 
 _TABLES = Path("/proc/net")
-_USER, _INODE = 7, 9  # columns of a row there
+_STATE, _USER, _INODE = 3, 7, 9  # columns of a row there
 
 # linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h
 _ABOUT_SOCKETS, _BY_FAMILY, _IS_REQUEST = 4, 20, 1
 _QUESTION = struct.Struct("=IHHII BBBxI 2s2s16s16sI8s")  # a header, then inet_diag_req_v2
 _ANSWER = struct.Struct("=IHHII BBBB 2s2s16s16sI8s 12xII")  # a header, then inet_diag_msg to its inode
-_ANY_STATE, _NO_COOKIE, _LISTENS = 0xFFFFFFFF, b"\xff" * 8, 10
+_ANY_STATE, _NO_COOKIE = 0xFFFFFFFF, b"\xff" * 8
+
+# tcp(7), include/net/tcp_states.h: a client's end that is connected, also where it has sent all; and ours then.
+_CONNECTED, _CONNECTED_HERE = frozenset({1, 4, 5}), frozenset({1, 8})
 
 Address = tuple[str, int]
 
 
-class Peer:
-    """The other end, `address`, of a connection to `own`; it is looked up once, when it is asked for."""
+class End(Protocol):
+    """Our end of a connection: a socket, or what asyncio shows of one."""
 
-    def __init__(self, address: Address, own: Address) -> None:
+    def getsockopt(self, level: int, name: int, size: int, /) -> bytes:
+        """As a socket's."""
+
+
+class Peer:
+    """The other end, `address`, of a connection to `own`, where `end` is ours; it is looked up once, when it is asked
+    for.
+    """
+
+    def __init__(self, address: Address, own: Address, end: End) -> None:
+        self._end = end
         self._ends = [(ipaddress.ip_address(host.partition("%")[0]), port) for host, port in (address, own)]
         self._found: bool | None = None
 
@@ -53,13 +67,22 @@ class Peer:
         user = _asked(ends)
         if user is None:
             user = _listed(ends)
-        return user not in (os.geteuid(), 0)
+        return user not in (os.geteuid(), 0) or not self._is_connected()
+
+    def _is_connected(self) -> bool:
+        """Whether it still is: as long as there is our end, another connection between the two addresses there can't
+        be. Who resets theirs has it closed, and what was found may be the next one's who got their port.
+        """
+        try:
+            return self._end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in _CONNECTED_HERE
+        except OSError:  # closed by ourselves
+            return False
 
 
 def peer_of(writer: asyncio.StreamWriter) -> Peer:
     """Who is at the other end of a connection that was accepted."""
     address, own = (writer.get_extra_info(end)[:2] for end in ("peername", "sockname"))
-    return Peer(address, own)
+    return Peer(address, own, writer.get_extra_info("socket"))
 
 
 def _asked(ends: list[tuple[bytes, int]]) -> int | None:
@@ -77,9 +100,9 @@ def _asked(ends: list[tuple[bytes, int]]) -> int | None:
         if len(answer) >= _ANSWER.size:
             found = _ANSWER.unpack_from(answer)
             kind, state, user, inode = found[1], found[6], found[-2], found[-1]
-            # Else it is an error, or a socket that would take such a connection; or it is closed, and only waits for
-            # its end: that one's user is said to be 0, which is root.
-            if kind == _BY_FAMILY and state != _LISTENS and inode:
+            # Else it is an error, or a socket that would take such a connection, or one that makes it only now; or it
+            # is closed, and only waits for its end: that one's user is said to be 0, which is root.
+            if kind == _BY_FAMILY and state in _CONNECTED and inode:
                 return int(user)
     return None
 
@@ -99,7 +122,7 @@ def _owner(table: str, ends: list[tuple[bytes, int]]) -> int | None:
         at = rows.find(needle)
         if at >= 0:
             row = rows[rows.rfind(b"\n", 0, at) + 1 : rows.find(b"\n", at)].split()
-            return int(row[_USER]) if int(row[_INODE]) else None
+            return int(row[_USER]) if int(row[_STATE], 16) in _CONNECTED and int(row[_INODE]) else None
     return None
 
 

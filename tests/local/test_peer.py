@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import socket
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +48,7 @@ def connected(id: int, serve: str = "127.0.0.1", ask: str = "") -> Iterator[tupl
         with client:
             client.connect((host, server.getsockname()[1]))
             with server.accept()[0] as accepted:
-                yield client, Peer(accepted.getpeername()[:2], accepted.getsockname()[:2])
+                yield client, Peer(accepted.getpeername()[:2], accepted.getsockname()[:2], accepted)
 
 
 def is_another(found: Peer) -> bool:
@@ -63,7 +64,7 @@ ADDRESSES = pytest.mark.parametrize(
 def only_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the kernel can't be asked."""
 
-    def refused(family: int, *given: int, **more: int) -> socket.socket:
+    def refused(family: int = socket.AF_INET, *given: int, **more: int) -> socket.socket:
         if family == socket.AF_NETLINK:
             raise OSError(93, "Protocol not supported")
         return made(family, *given, **more)
@@ -81,7 +82,7 @@ def test_whose_a_socket_is(monkeypatch: pytest.MonkeyPatch, id: int, serve: str,
             only_listed(monkeypatch)
         assert is_another(found) == (id == OTHER)
         client.shutdown(socket.SHUT_WR)
-        assert Peer(*[(str(host), port) for host, port in found._ends])._look() == (id == OTHER)
+        assert found._look() == (id == OTHER)
 
 
 @WAYS
@@ -101,7 +102,34 @@ def test_who_has_closed_is_nobody_that_is_known(monkeypatch: pytest.MonkeyPatch,
 )
 def test_who_is_not_known_is_refused_on_the_loopback_alone(own: str, another: bool) -> None:
     """Containers call back by other addresses, which `--bind` opens for them."""
-    assert is_another(Peer(("::2" if ":" in own else "127.0.0.2", 1), (own, 3233))) == another
+    with socket.socket() as end:
+        assert is_another(Peer(("::2" if ":" in own else "127.0.0.2", 1), (own, 3233), end)) == another
+
+
+@WAYS
+def test_who_got_the_port_of_another_who_has_gone_is_not_taken_for_them(
+    monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    """Theirs, reset once the request was sent, is still answered, and the next connection may have its port."""
+    if listed:
+        only_listed(monkeypatch)
+    at_once = struct.pack("ii", 1, 0)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as theirs, socket.socket() as mine:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        theirs.connect(server.getsockname())
+        port = theirs.getsockname()
+        with server.accept()[0] as end:
+            theirs.sendall(b"PUT")
+            theirs.close()
+            mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            mine.bind(port)
+            mine.connect(server.getsockname())
+            with server.accept()[0] as end_of_mine:
+                assert end.recv(3) == b"PUT"
+                assert is_another(Peer(port, server.getsockname(), end))
+                assert not is_another(Peer(port, server.getsockname(), end_of_mine))
+            end.close()
+            assert is_another(Peer(port, server.getsockname(), end))
 
 
 def test_root_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +153,10 @@ def test_the_system_s_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert (peer._listed(ends), peer._listed(ends[::-1])) == (8, 7)
     (tmp_path / "tcp").write_text(head + row.format(0, there, here, "06", 0, 0))
     assert peer._listed(ends) is None
+    for state in ("01", "02", "03", "04", "05", "08", "0A"):  # of one that is only being made, say
+        (tmp_path / "tcp").write_text(head + row.format(0, there, here, state, 8, 6))
+        assert peer._listed(ends) == (8 if state in ("01", "04", "05") else None)
+    (tmp_path / "tcp").write_text(head)
     (tmp_path / "tcp6").write_text(head + row.format(0, mapped + there, mapped + here, "01", 9, 7))
     assert peer._listed(ends) == 9
     (tmp_path / "tcp").unlink()
