@@ -2,9 +2,10 @@
 # Wraps packaged models as OpenWhisk actions: builds, tests and pushes one image for each. See --help.
 #
 # bash (3.2 will do, which is what macOS has) and the docker command are all it needs. The parts, by what they know:
-# options, reference (names of images), sources (what to wrap), folder (models that are no image yet), drift (what they
-# were trained on), wrap (one image's way), registry, within (what others could keep from ending), question (what an
-# image's own Python is asked), smoke, sbom, output, place (of what is written where others may write, too).
+# options, reference (names of images), sources (what to wrap), folder (models that are no image yet), watch (whether one
+# in which others may write stays as it is), drift (what they were trained on), wrap (one image's way), registry, within
+# (what others could keep from ending), question (what an image's own Python is asked), smoke, sbom, output, place (where
+# others may write, too).
 set -Eeuo pipefail
 set -f # no word here is ever a pattern for file names
 
@@ -32,6 +33,8 @@ source "$HERE/options.sh"
 source "$HERE/sources.sh"
 # shellcheck source=scripts/build/folder.sh
 source "$HERE/folder.sh"
+# shellcheck source=scripts/build/watch.sh
+source "$HERE/watch.sh"
 # shellcheck source=scripts/build/registry.sh
 source "$HERE/registry.sh"
 # shellcheck source=scripts/build/within.sh
@@ -196,6 +199,7 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   WORK=$(mktemp -d "${TMPDIR:-/tmp}/modelwhisk-build.XXXXXX")
+  [[ $WORK == /* ]] || WORK=$PWD/$WORK
   # By which this run's containers are known. Its process's number may be another's too, where many machines or
   # containers share an engine.
   RUN=${WORK##*.}

@@ -124,21 +124,38 @@ check_room() { # FOLDER
     fail "it has $megabytes MB, for which there is no room in ${WORK%/*}: leave files out by .dockerignore, or set TMPDIR"
 }
 
+# Whatever becomes of its path, the folder stays the one that it was at first.
 copy_model() { # FOLDER
-  local target=$CONTEXT/source files left
-  list_model "$1" >"$JOB/kept" || fail "its .dockerignore can't be used: $(why)"
-  sed -n 's|/$||p' "$JOB/kept" | tr '\n' '\0' >"$JOB/folders"
-  [[ ! -s $JOB/folders ]] || (cd -- "$target" && xargs -0 mkdir -p -- <"$JOB/folders")
-  sed '/\/$/d' "$JOB/kept" >"$JOB/files"
-  begin_copy
-  check_room "$1" < <(tr '\n' '\0' <"$JOB/files")
-  copy_list "$1" "$target" <"$JOB/files" || fail "the folder can't be read: $(head -n 1 "$JOB/out")"
-  end_copy
+  local target=$CONTEXT/source back=$PWD files left tries=1
+  cd -- "$1" || fail "the folder can't be read"
+  watch_folder
+  copy_files
+  until stayed <"$JOB/files"; do
+    ((tries++ < 3)) ||
+      fail 'others may write to the folder, and it was changed while it was copied: build a copy to which only you may write'
+    rm -rf -- "$target" && mkdir -- "$target"
+    watch_folder
+    copy_files
+  done
+  cd -- "$back" || fail "the folder in which build.sh was started can't be read"
   files=$(wc -l <"$JOB/files")
   ((files > 0)) || fail "there is nothing in the folder that could go into an image"
   left=$(sed -e 's|^\./||' "$JOB/left" | sort | head -n 12 | tr '\n' ' ')
   (($(wc -l <"$JOB/left") <= 12)) || left+='… '
   say "taking $((files)) files${left:+; left out: ${left% }}"
+}
+
+# Copies what goes into the image from the folder one is in.
+copy_files() {
+  local target=$CONTEXT/source
+  list_model . >"$JOB/kept" || fail "its .dockerignore can't be used: $(why)"
+  sed -n 's|/$||p' "$JOB/kept" | tr '\n' '\0' >"$JOB/folders"
+  [[ ! -s $JOB/folders ]] || (cd -- "$target" && xargs -0 mkdir -p -- <"$JOB/folders")
+  sed '/\/$/d' "$JOB/kept" >"$JOB/files"
+  begin_copy
+  check_room . < <(tr '\n' '\0' <"$JOB/files")
+  copy_list . "$target" <"$JOB/files" || fail "the folder can't be read: $(head -n 1 "$JOB/out")"
+  end_copy
 }
 
 # Prints the paths that go into the image, folders with a slash at the end; those that don't are listed in JOB/left.

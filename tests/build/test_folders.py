@@ -424,3 +424,97 @@ def test_a_zip_is_taken_as_it_is(world: World, make: Make, contexts: list[pathli
     done = world.build("My Function.zip")
     assert done.row("me/my-function").endswith("built")
     assert (contexts[0] / "source" / ".modelwhisk.zip").read_bytes() == packed.getvalue()
+
+
+# Another user's doing: an exchange of the folder's `a` for a link while the files are copied, and back.
+EXCHANGE = """#!/bin/sh
+case " $* " in *" -cf "*) ;; *) exec {tar} "$@" ;; esac
+if [ -s {left} ]; then
+  sed -i 1d {left}
+  mv {folder}/a {folder}/kept; ln -s {secret} {folder}/a
+  {tar} "$@"; status=$?
+  rm {folder}/a; mv {folder}/kept {folder}/a
+  exit $status
+fi
+exec {tar} "$@"
+"""
+
+
+def exchange(world: World, folder: pathlib.Path, times: int) -> None:
+    """`times` copies get the link; the first is that of the proxy itself."""
+    (world.folder / "secret" / "b").mkdir(parents=True)
+    for name in ("config.json", "b/c"):
+        (world.folder / "secret" / name).write_text("SECRET")
+    (world.folder / "left").write_text("\n" * times)
+    quick = world.folder / "bin" / "sleep"  # where times are finer than whole seconds
+    quick.write_text(f"#!/bin/sh\nexec {shutil.which('sleep')} 0.05\n")
+    quick.chmod(0o755)
+    shim = world.folder / "bin" / "tar"
+    names = {"folder": folder, "secret": world.folder / "secret", "left": world.folder / "left"}
+    shim.write_text(EXCHANGE.format(tar=shutil.which("tar"), **names))
+    shim.chmod(0o755)
+
+
+FILES = {"predictor.py": "class Predictor: pass\n", "a/config.json": "{}", "a/b/c": "c"}
+
+
+@pytest.mark.parametrize(("place", "mode"), [(".", 0o777), ("a", 0o1777), ("a/b", 0o702)])
+def test_a_folder_that_others_exchange_while_it_is_copied(world: World, make: Make, place: str, mode: int) -> None:
+    """One's own file came into the image, by the name of one that was there when the folder was listed."""
+    folder = make("m", FILES)
+    (folder / place).chmod(mode)
+    exchange(world, folder, 100)
+    done = world.build("./m")
+    assert "build a copy to which only you may write" in done.row("me/m")
+    assert not done.docker("build")
+
+
+def test_a_folder_that_was_changed_once_is_copied_again(world: World, make: Make, contexts: list[pathlib.Path]) -> None:
+    folder = make("m", FILES)
+    folder.chmod(0o777)
+    exchange(world, folder, 2)
+    done = world.build("./m")
+    assert done.status == 0, done.stderr
+    assert done.stderr.count("taking 3 files") == 1
+    assert (contexts[0] / "source" / "a" / "config.json").read_text() == "{}"
+    assert source_of(contexts[0]) == set(FILES)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+@pytest.mark.parametrize(("user", "group", "mode"), [(12345, 0, 0o755), (0, 12345, 0o775)])
+def test_others_are_its_owner_and_its_group(world: World, make: Make, user: int, group: int, mode: int) -> None:
+    folder = make("m", FILES)
+    os.chown(folder / "a", user, group)
+    (folder / "a").chmod(mode)
+    exchange(world, folder, 100)
+    assert "build a copy to which only you may write" in world.build("./m").row("me/m")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o755])
+def test_an_ordinary_folder_is_built_whoever_may_write_to_it(
+    world: World, make: Make, contexts: list[pathlib.Path], mode: int
+) -> None:
+    """A checkout of a runner that has no umask, a Windows disk, another's files in a container."""
+    folder = make("m", FILES)
+    for path in (folder, folder / "a", folder / "a" / "b"):
+        path.chmod(mode)
+    done = world.build("./m")
+    assert done.status == 0, done.stderr
+    assert source_of(contexts[0]) == set(FILES)
+
+
+def test_no_ordinary_folder_is_waited_for(world: World, make: Make, contexts: list[pathlib.Path]) -> None:
+    """Group-writable for one's own group, as where umask is 002: watching it would take a second."""
+    folder = make("m", FILES)
+    folder.chmod(0o775)
+    for name, said in (
+        ("sleep", "exit 1"),
+        ("id", f"case $1 in -un | -gn) echo ann ;; *) exec {shutil.which('id')} $1 ;; esac"),
+    ):
+        (world.folder / "bin" / name).write_text(f"#!/bin/sh\necho {name} $1 >>{world.folder}/asked\n{said}\n")
+        (world.folder / "bin" / name).chmod(0o755)
+    assert world.build("./m").status == 0
+    assert "sleep" not in (world.folder / "asked").read_text()
+    folder.chmod(0o777)
+    assert world.build("./m").status != 0
+    assert "sleep 1.1\nsleep 2\n" in (world.folder / "asked").read_text()
