@@ -1014,9 +1014,13 @@ def test_a_process_that_is_gone_or_a_zombie_is_no_family(monkeypatch):
     monkeypatch.setattr(ports.os, "listdir", lambda folder: listdir(folder) + ["99999999"])
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        assert pid not in ports.family({pid})
+        assert pid not in ports.family(pid, None)
     finally:
         os.waitpid(pid, 0)
+
+
+def test_who_has_the_number_of_a_child_is_no_family_unless_it_is_ours():
+    assert os.getppid() not in ports.family(os.getppid(), b"NOBODY=has this")
 
 
 # --- the whole proxy ----------------------------------------------------------------------------------------------

@@ -58,10 +58,8 @@ class Child:
 
     def family(self):
         """The pids of all that it is or started, as far as can be told."""
-        itself = {self.pid} if self.status is None else set()
-        if ports.are_known():
-            return ports.family(itself if self._mark else {os.getpid()}, self._mark)
-        return itself
+        pid = self.pid if self.status is None else 0
+        return ports.family(pid, self._mark) if ports.are_known() else {pid} - {0}
 
     def listeners(self, sockets):
         """Those of ``sockets`` that it holds, or what it started, as far as can be told."""

@@ -39,7 +39,7 @@ class Listener:
     @property
     def is_open(self):
         """Whether it listens still, rather than another on its port. Looks where it was held first, since it can take a
-        millisecond to read the table."""
+        millisecond to read the table. (Who shuts a socket down closes it, too.)"""
         try:
             if os.readlink(self.held_as) == self.name:
                 return True
@@ -82,11 +82,11 @@ def _address(digits):
     return _socket.inet_ntop(_socket.AF_INET if len(raw) == 4 else _socket.AF_INET6, raw)
 
 
-def family(roots, mark=None):
-    """The processes, but for this one, that are of ``roots``, have the variable ``mark`` (b"NAME=value") in their
-    environment, as a daemon has that nobody is the parent of, or descend from those. Not those of a group or session:
-    its number is another's in a moment, once all of it have ended."""
-    parents = {}
+def family(child, mark):
+    """This process's ``child``, and the processes that have the variable ``mark`` (b"NAME=value") in their environment,
+    as a daemon has that nobody is the parent of; without a mark all children; and what descends from those. Numbers
+    alone tell nothing, also of groups and sessions: they may be another's by now."""
+    parents, own = {}, os.getpid()
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
@@ -96,12 +96,12 @@ def family(roots, mark=None):
                 continue
             if state not in (b"Z", b"X"):
                 parents[int(name)] = int(parent)
-    ours = {pid for pid in parents if pid in roots or (mark is not None and _has_mark(pid, mark))}
+    ours = {pid for pid in parents if (_has_mark(pid, mark) if mark and pid != child else parents[pid] == own)}
     more = True
     while more:
         more = {pid for pid, parent in parents.items() if parent in ours} - ours
         ours |= more
-    return ours - {os.getpid()}
+    return ours - {own}
 
 
 def _has_mark(pid, mark):
