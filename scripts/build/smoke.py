@@ -4,7 +4,7 @@ build.sh feeds this to the Python inside the container, so that it needs none ou
 engines in a virtual machine or on another host answer differently. It prints one ``key value`` line for each finding
 and, where the wrapper fails, a last line ``fault REASON``. ``smoke.py PATH TIMEOUT [good|any]``: the path that the
 model is asked for, the seconds that /init may take, and whether its answer must be a 2xx or may be any that it gives to
-a request that it wasn't made for.
+a request that it wasn't made for. MODELPROXY_TOKEN, where the container has it, is what the wrapper must be shown.
 """
 
 import http.client
@@ -54,8 +54,11 @@ def post(path, message, seconds):
     deadline = time.time() + seconds
     connection = connect(deadline)
     body = json.dumps(message, separators=(",", ":")).encode()
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if os.environ.get("MODELPROXY_TOKEN"):
+        headers["Modelproxy-Token"] = os.environ["MODELPROXY_TOKEN"]
     try:
-        connection.request("POST", path, body, {"Content-Type": "application/json", "Accept": "application/json"})
+        connection.request("POST", path, body, headers)
         response = connection.getresponse()
         text = response.read().decode("utf-8", "replace")
     except socket.timeout:

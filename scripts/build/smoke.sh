@@ -8,8 +8,13 @@ readonly MARKER='XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX'
 # shellcheck disable=SC2016 # for the container's shell
 readonly IN_CONTAINER='exec "$(command -v python3 || command -v python)" -I - "$@"'
 
+# What the container wants to be shown with each request (MODELPROXY_TOKEN): every user of the machine reaches docker's bridge.
+new_token() {
+  od -An -N 32 -tx1 /dev/urandom | tr -d ' \n'
+}
+
 smoke_test() { # IMAGE
-  local container="modelwhisk-smoke-$RUN-$INDEX" memory=$MEMORY fault='' path=$TEST_PATH wanted=good client
+  local container="modelwhisk-smoke-$RUN-$INDEX" memory=$MEMORY fault='' path=$TEST_PATH wanted=good client token
   if [[ -z $path && -n $MODEL_DIGEST ]]; then
     # What a good request to it is nobody knows.
     path=/ wanted=any
@@ -19,11 +24,13 @@ smoke_test() { # IMAGE
   [[ -n $memory ]] || memory=${CATALOGUE_MEMORY:-2048}
   ((DRY_RUN)) || touch "$WORK/containers"
   # The invoker's own options (openwhisk: core/invoker/.../docker/DockerContainer.scala); no swap, as there. The engine writes a
-  # log line as JSON, which is some times as long; of two files it keeps at least one whole.
-  act docker run --detach --name "$container" --label "modelwhisk.smoke=$RUN" --platform "$PLATFORM" \
+  # log line as JSON, which is some times as long; of two files it keeps at least one whole. The token goes by its name alone,
+  # since all users see the words of a command; what is run in the container has the container's variables.
+  token=$(new_token) || fail "there are no random numbers for a token"
+  MODELPROXY_TOKEN=$token act docker run --detach --name "$container" --label "modelwhisk.smoke=$RUN" --platform "$PLATFORM" \
     --cpu-shares 256 --memory "${memory}m" --memory-swap "${memory}m" --network bridge \
     --cap-drop NET_RAW --cap-drop NET_ADMIN --ulimit nofile=1024:1024 --pids-limit 1024 --log-driver json-file \
-    --log-opt max-size=200m --log-opt max-file=2 --env __OW_API_HOST=http://localhost -- "$1" || fail "the container doesn't start: $(why)"
+    --log-opt max-size=200m --log-opt max-file=2 --env __OW_API_HOST=http://localhost --env MODELPROXY_TOKEN -- "$1" || fail "the container doesn't start: $(why)"
   client=(docker exec --interactive "$container" /bin/sh -c "$IN_CONTAINER" sh "${path:-/model/metadata}" "$INIT_TIMEOUT" "$wanted")
   if ((DRY_RUN)); then
     printf '%s <%s\n' "$(show "${client[@]}")" "$(quoted "$HERE/smoke.py")"

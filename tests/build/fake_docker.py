@@ -21,12 +21,13 @@ from typing import Any
 
 MARKER = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX"
 
-# Sends its words and, where the command reads it, its standard input; gets lines marked o(utput), e(rror), s(tatus).
+# Sends its words, the token in its environment and, where the command reads it, its standard input; gets lines marked
+# o(utput), e(rror), s(tatus).
 CLIENT = r"""#!/usr/bin/env bash
 input=
 case $1 in exec | login | run) input=$(cat) ;; esac
 exec 3<>/dev/tcp/127.0.0.1/{port}
-printf '%s\0' "$(($# + 2))" {program} "$@" "$input" >&3
+printf '%s\0' "$(($# + 3))" {program} "$@" "${{MODELPROXY_TOKEN-}}" "$input" >&3
 while IFS= read -r line <&3; do
   case $line in
     o*) printf '%s\n' "${{line#o}}" ;;
@@ -75,6 +76,7 @@ class FakeDocker:
     local: dict[str, Image] = dataclasses.field(default_factory=dict)
     remote: dict[str, Published] = dataclasses.field(default_factory=dict)
     calls: list[list[str]] = dataclasses.field(default_factory=list)
+    tokens: list[tuple[str, str]] = dataclasses.field(default_factory=list)  # the commands that had one, and it
     # For a command, a message for each call that is to fail ("" for one that isn't), and the seconds that it takes.
     failures: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     delays: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -120,10 +122,12 @@ class FakeDocker:
             server.shutdown()
 
     def answer(self, lock: threading.Lock, words: list[str]) -> tuple[str, str, int]:
-        program, *args, stdin = words
+        program, *args, token, stdin = words
         key = args[0] if program == "docker" else program
         with lock:
             self.calls.append([program, *args])
+            if token:
+                self.tokens.append((key, token))
             self.running.append(key)
             self.most_builds = max(self.most_builds, self.running.count("build"))
             self.most_asked = max(self.most_asked, self.running.count("manifest"))

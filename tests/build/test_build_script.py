@@ -613,6 +613,20 @@ def test_the_container_is_started_as_the_platform_does(world: World) -> None:
     assert "--memory 700m" in " ".join(other)
 
 
+def test_nobody_else_on_the_machine_has_the_container_s_token(world: World) -> None:
+    """All reach docker's bridge: the first /init, or one before it, was anybody's."""
+    world.publish("codait/max-a:latest", "codait/max-b:latest")
+    done = world.build("max-a", "max-b")
+    assert done.status == 0
+    commands, tokens = zip(*world.docker.tokens, strict=True)
+    assert commands == ("run", "run")
+    assert len(set(tokens)) == 2
+    assert all(re.fullmatch("[0-9a-f]{64}", token) for token in tokens)
+    for call in done.docker("run"):
+        assert call[call.index("MODELPROXY_TOKEN") - 1] == "--env"
+    assert not any(token in word for token in tokens for call in done.calls for word in call)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
