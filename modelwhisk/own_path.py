@@ -144,10 +144,12 @@ def named(place: Path) -> Iterator[None]:
     except OSError as problem:
         if problem.errno == errno.ELOOP:  # a link where none may be
             raise is_a_link(place) from problem
-        problem.filename, problem.filename2 = str(place), None
-        raise
+        raise OSError(problem.errno, problem.strerror, str(place)) from problem
 
 
 def is_a_link(path: Path) -> OSError:
     """What is said of a link that isn't followed."""
-    return PermissionError(errno.EPERM, "it is a link, and may be another user's; remove it", str(path))
+    text = "it is a link, and may be another user's; remove it"
+    if is_stream(path):
+        text = "it is the system's link to what is open already, and a file is needed here"
+    return PermissionError(errno.EPERM, text, str(path))

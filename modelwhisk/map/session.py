@@ -61,7 +61,7 @@ class Settings:
 
 def settings_of(options: dict[str, Any], rows: list[Row]) -> Settings:
     """The settings that the command's options make; raises ValueError."""
-    out = None if options["out"] == "-" else Path(options["out"])
+    out = None if options["out"] in ("-", "/dev/stdout") else Path(options["out"])
     if out is None and (options["resume"] or options["overwrite"]):
         raise BadInputs("--resume and --overwrite need --out FILE")
     if options["retry_failed"] and not options["resume"]:

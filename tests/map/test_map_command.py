@@ -216,7 +216,7 @@ def test_table_in_and_out(run, tmp_path):
     assert json.loads(rows[0]["input"]) == {"n": "3", "note": "x"}
 
 
-@pytest.mark.parametrize("unordered", [(), ("--unordered",)], ids=["ordered", "unordered"])
+@pytest.mark.parametrize("unordered", [(), ("--unordered", "-o", "/dev/stdout")], ids=["ordered", "unordered"])
 def test_to_stdout(run, tmp_path, unordered):
     with flaky_platform(STORM, seed=2) as platform:
         done = run(

@@ -199,14 +199,17 @@ def test_the_system_s_links_lead_to_what_is_open(tmp_path, monkeypatch):
     write(Path("/dev/null"), b"nothing")
 
 
-def test_what_can_not_be_made_is_named(tmp_path):
+def test_what_can_not_be_made_is_named(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError) as caught:
         write(tmp_path / "nowhere" / "answer", b"")
-    assert caught.value.filename == str(tmp_path / "nowhere")
+    assert str(caught.value) == f"[Errno 2] No such file or directory: '{tmp_path}/nowhere'"
     tmp_path.joinpath("folder").mkdir()
     with pytest.raises(IsADirectoryError) as caught:
         write(tmp_path / "folder", b"")
-    assert caught.value.filename == str(tmp_path / "folder")
+    assert str(caught.value) == f"[Errno 21] Is a directory: '{tmp_path}/folder'"
+    monkeypatch.setattr(os, "geteuid", lambda: ME)
+    with pytest.raises(PermissionError, match="link to what is open already, and a file is needed"):
+        write_results_into(Path("/dev/stdout"))
 
 
 def led(path, *, into=False, make=None):
