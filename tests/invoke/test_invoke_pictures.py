@@ -6,12 +6,16 @@ import base64
 import io
 import random
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from modelwhisk.client import FilePart, InputError
-from modelwhisk.invoke import terminal
+from modelwhisk.invoke import shrink, terminal
 from modelwhisk.invoke.shrink import shrink_inputs, shrink_picture
 
 
@@ -41,6 +45,43 @@ def test_a_picture_that_lies_on_its_side_is_put_upright():
     small = shrink_picture(FilePart("x.jpg", content, "image/jpeg"), len(content) // 2)
     with Image.open(io.BytesIO(small.content)) as picture:
         assert picture.width < picture.height
+
+
+@pytest.mark.parametrize(("several", "at_a_time"), [(1, 1), (200_000_000, 4)])
+def test_what_all_that_are_unpacked_at_a_time_need(several, at_a_time, monkeypatch):
+    """`map` has a picture for each of its jobs; one of 81 megapixels takes 810 MB."""
+    monkeypatch.setattr(shrink, "_BYTES_OF_SEVERAL", several)
+    unpacked, most = set(), []
+    load, fitting = ImageFile.load, shrink._fitting
+
+    def loaded(image):
+        unpacked.add(threading.get_ident())
+        most.append(len(unpacked))
+        time.sleep(0.02)
+        return load(image)
+
+    def fitted(*given):
+        try:
+            return fitting(*given)
+        finally:
+            unpacked.discard(threading.get_ident())
+
+    monkeypatch.setattr(ImageFile, "load", loaded)
+    monkeypatch.setattr(shrink, "_fitting", fitted)
+    part = FilePart("x.png", noise(60, 60, "PNG"), "image/png")
+    with ThreadPoolExecutor(8) as threads:
+        small = list(threads.map(lambda _: shrink_picture(part, 5_000), range(16)))
+    assert all(len(each.content) <= 5_000 for each in small)
+    assert max(most) <= at_a_time
+
+
+def test_one_that_can_not_be_made_to_fit_leaves_its_place_to_the_next():
+    part = FilePart("x.png", noise(60, 60, "PNG"), "image/png")
+    for _ in range(8):
+        with pytest.raises(InputError, match="can't be made to fit into 10 bytes"):
+            shrink_picture(part, 10)
+        with pytest.raises(InputError, match="can't be read as a picture"):
+            shrink_picture(FilePart("x.png", b"p" * 1000, "image/png"), 100)
 
 
 def test_what_fits_or_is_no_picture_is_left_alone():
