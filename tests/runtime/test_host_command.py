@@ -595,17 +595,18 @@ def test_whoever_takes_the_port_of_a_server_that_listens_no_more_is_told_nothing
     assert seen(get(server))
 
 
-def test_whoever_listens_on_the_port_that_was_named_while_the_command_starts_is_not_it(make, monkeypatch):
+def test_whoever_listens_on_the_port_that_was_named_while_the_command_starts_is_not_it(make, folder, monkeypatch):
     port = command_line._bound(0)
     check, strangers = waiting.Waiting._check, []
 
     def checked(self):
         if not strangers:
             strangers.append(Stranger(port))
+            folder.joinpath("now").touch()
         check(self)
 
     monkeypatch.setattr(waiting.Waiting, "_check", checked)
-    slowly = "sleep 0.3; exec %s" % " ".join(SERVE)
+    slowly = "while [ ! -e now ]; do sleep 0.02; done; exec %s" % " ".join(SERVE)
     with pytest.raises(Unloadable, match="A port that it wants is taken"):
         make(words=["/bin/sh", "-c", slowly], command_port=str(port)).load()
     strangers[0].close()
