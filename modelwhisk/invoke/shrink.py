@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
-import threading
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +22,11 @@ _SMALLEST = 16  # pixels; below that a picture shows nothing
 _MARGIN = 0.95  # of the scale that the size suggests, since compression isn't proportional
 _MAX_STEPS = 40
 _MOST_BYTES = 1_500_000_000  # of memory, which a JPEG of the largest cameras needs: 150 megapixels
-# Of memory that one of several at a time may need, as most photos do; what needs more is unpacked alone, so that all
-# together need no more than one may.
+# Pictures are unpacked in few threads, however many ask: what one has freed the C library keeps for that thread. Most
+# photos need no more than one of several may; what needs more is unpacked one after the other.
 _BYTES_OF_SEVERAL = 200_000_000
-_SEVERAL = 4
-_places = threading.Semaphore(_SEVERAL)
-_all_places = threading.Lock()  # else two would wait for each other's
+_several = ThreadPoolExecutor(4, "shrink")
+_alone = ThreadPoolExecutor(1, "shrink large")
 
 
 def shrink_picture(part: FilePart, room: int) -> FilePart:
@@ -43,33 +40,34 @@ def shrink_picture(part: FilePart, room: int) -> FilePart:
         import PIL.Image  # noqa: F401, PLC0415 (optional)
     except ImportError as problem:
         raise ClientError("--shrink needs Pillow: pip install 'modelwhisk[pictures]'") from problem
-    with contextlib.ExitStack() as memory:
-        try:
-            pictures = adapter.part("formats.picture_file")
-            memory.enter_context(_memory_for(part.content, pictures))
-            with pictures.opened(part.content, most=_MOST_BYTES) as opened:
-                opened.load()
-                form = opened.format
-                picture: Image = pictures.upright(opened)
-        except Exception as problem:  # Pillow raises anything on a broken file
-            raise InputError(part.name, f"can't be read as a picture: {problem}") from problem
-        return replace(part, content=_fitting(picture, form, len(part.content), room, part.name))
+    return _threads_for(part).submit(_shrunk, part, room).result()
 
 
-@contextlib.contextmanager
-def _memory_for(content: bytes, pictures: Any) -> Iterator[None]:
-    """Waits for other threads that shrink pictures, until there is memory for this one."""
+def _threads_for(part: FilePart) -> ThreadPoolExecutor:
+    pictures = adapter.part("formats.picture_file")
     try:
-        pictures.opened(content, most=_BYTES_OF_SEVERAL).close()
-        needed = 1
+        pictures.opened(part.content, most=_BYTES_OF_SEVERAL).close()
     except pictures.TooLarge:
-        needed = _SEVERAL
-    with contextlib.ExitStack() as held:
-        if needed > 1:
-            held.enter_context(_all_places)
-        for _ in range(needed):
-            held.enter_context(_places)
-        yield
+        return _alone
+    except Exception as problem:  # Pillow raises anything on a broken file
+        raise _unreadable(part, problem) from problem
+    return _several
+
+
+def _shrunk(part: FilePart, room: int) -> FilePart:
+    pictures = adapter.part("formats.picture_file")
+    try:
+        with pictures.opened(part.content, most=_MOST_BYTES) as opened:
+            opened.load()
+            form = opened.format
+            picture: Image = pictures.upright(opened)
+    except Exception as problem:  # Pillow raises anything on a broken file
+        raise _unreadable(part, problem) from problem
+    return replace(part, content=_fitting(picture, form, len(part.content), room, part.name))
+
+
+def _unreadable(part: FilePart, problem: Exception) -> InputError:
+    return InputError(part.name, f"can't be read as a picture: {problem}")
 
 
 def _fitting(picture: Image, form: str, size: int, room: int, name: str) -> bytes:

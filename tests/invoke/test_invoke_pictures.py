@@ -75,7 +75,7 @@ def test_what_all_that_are_unpacked_at_a_time_need(several, at_a_time, monkeypat
     assert max(most) <= at_a_time
 
 
-def test_one_that_can_not_be_made_to_fit_leaves_its_place_to_the_next():
+def test_those_that_can_not_be_shrunk_keep_no_thread_from_the_next():
     part = FilePart("x.png", noise(60, 60, "PNG"), "image/png")
     for _ in range(8):
         with pytest.raises(InputError, match="can't be made to fit into 10 bytes"):
