@@ -54,9 +54,9 @@ class OwnFile:
             raise
         return descriptor
 
-    def write(self, content: bytes) -> None:
-        """Makes `content` what is in the file."""
-        _write(self.open(os.O_WRONLY), content)
+    def write(self, content: bytes, flags: int = 0) -> None:
+        """Makes `content` what is in the file, which is opened with `flags`, too."""
+        _write(self.open(os.O_WRONLY | flags), content)
 
     @contextlib.contextmanager
     def anew(self, flags: int = 0) -> Iterator[BinaryIO]:
@@ -143,6 +143,12 @@ def write(path: Path, content: bytes) -> None:
     else:
         with own_file(path) as file:
             file.write(content)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Makes a file of `content` at a path; raises `FileExistsError` where there is one, even if it came just now."""
+    with own_file(path) as file:
+        file.write(content, os.O_EXCL)
 
 
 def _write(descriptor: int, content: bytes) -> None:

@@ -61,18 +61,22 @@ class Binary(bytes):
         since a model chose it. Returns the file's path."""
         path = Path(path)
         if path.is_dir():
-            path = unused(path / (self.file_name or "result"))
+            return write_unused(path / (self.file_name or "result"), self)
         own_file.write(path, self)
         return path
 
 
-def unused(path: Path) -> Path:
-    """`path`, or the first of `name-2`, `name-3` … that isn't there."""
+def write_unused(path: Path, content: bytes) -> Path:
+    """Writes a file at `path`, or at the first of `name-2`, `name-3` … where none is, and returns where; over no file,
+    though it came just now."""
     candidate, number = path, 2
-    while candidate.exists() or candidate.is_symlink():
+    while True:
+        if not candidate.exists() and not candidate.is_symlink():
+            with contextlib.suppress(FileExistsError):
+                own_file.write_new(candidate, content)
+                return candidate
         candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
         number += 1
-    return candidate
 
 
 Answer = Any  # what JSON can hold, `Binary` or text

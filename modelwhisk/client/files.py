@@ -85,6 +85,7 @@ def _named(name: str, content: bytes, media_type: str) -> FilePart:
         ((kind, ending) for mark, kind, ending in _SIGNATURES if content.startswith(mark)),
         ("application/octet-stream", ".bin"),
     )
+    name = name.encode("utf-8", "replace").decode()  # that of a file may be no UTF-8
     suffix = Path(name).suffix.lower()
     guessed = _TYPES.get(suffix) or mimetypes.guess_type(name)[0]
     return FilePart(name or _UNNAMED + ending, content, media_type or guessed or known)

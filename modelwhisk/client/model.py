@@ -33,9 +33,9 @@ class Model:
     """A model at the URL of its web action (or of any server that runs it), or of the name of an action.
 
     Called with its inputs by name it returns its answer: what JSON holds, `Binary` (bytes with `content_type` and
-    `file_name`) or text. A file is a path, an open file, bytes or a `PIL.Image.Image`. What it takes is learnt from its
-    own Swagger or OpenAPI description, or from `specification`: a file, or its content, with fields as UbiOps has them.
-    `path` chooses among the paths of a description.
+    `file_name`) or text. A file is a `Path`, an open file, bytes or a `PIL.Image.Image`. What it takes is learnt from
+    its own Swagger or OpenAPI description, or from `specification`: a file, or its content, with fields as UbiOps has
+    them. `path` chooses among the paths of a description.
 
     Before anything is sent, `InputError` names the field that is missing, unknown, of a wrong type or a file that isn't
     there; `TooLarge` the one that makes the request larger than `limit` bytes (by default a web action's 1 MiB, and

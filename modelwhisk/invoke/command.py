@@ -30,7 +30,7 @@ ready and not to be followed, 4 a 4xx, 5 a 5xx.
     "inputs",
     multiple=True,
     metavar="NAME=VALUE",
-    help="An input of the model, sent as its Swagger says, and checked; a file's path for a file.",
+    help="An input of the model, sent as its Swagger says, and checked; a file goes by -F.",
 )
 @click.option("-H", "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header.")
 @click.option("-X", "--request", "method", metavar="METHOD", help="The method; else as the options or the model say.")
@@ -49,7 +49,7 @@ def invoke(**options: Any) -> None:
 
     \b
     modelwhisk invoke digits -F image=@digit.png -q top=1
-    modelwhisk invoke digits -p image=digit.png -p top=1
+    modelwhisk invoke digits -F image=@digit.png -p top=1
     modelwhisk invoke language -d '{"text": ["Guten Tag"]}'
     modelwhisk invoke https://host/api/v1/web/guest/default/restorer -F image=@- -o . < noisy.png
 

@@ -12,7 +12,7 @@ from typing import TextIO
 from rich.syntax import Syntax
 
 from modelwhisk import own_file
-from modelwhisk.client.answers import Reply, unused
+from modelwhisk.client.answers import Reply, write_unused
 from modelwhisk.invoke import terminal
 from modelwhisk.shown_text import MOST_STYLED, Console, json_indented, shown
 
@@ -40,7 +40,7 @@ def write(reply: Reply, out: str | None, stdout: TextIO, notes: Console) -> None
     elif reply.is_json or reply.is_text:
         _to_terminal(reply, stdout)
     elif reply.body and not _show_picture(reply, stdout):
-        _to_file(reply, unused(Path(name_of(reply))), notes)
+        _say_where(reply, write_unused(Path(name_of(reply)), reply.body), notes)
 
 
 def name_of(reply: Reply) -> str:
@@ -50,8 +50,13 @@ def name_of(reply: Reply) -> str:
 
 def _to_file(reply: Reply, path: Path, notes: Console) -> None:
     if path.is_dir():
-        path = unused(path / name_of(reply))  # never over a file: the name is the model's choice
-    own_file.write(path, reply.body)
+        path = write_unused(path / name_of(reply), reply.body)  # never over a file: the name is the model's choice
+    else:
+        own_file.write(path, reply.body)
+    _say_where(reply, path, notes)
+
+
+def _say_where(reply: Reply, path: Path, notes: Console) -> None:
     kind = reply.content_type or "an unknown type"
     notes.print(f"{len(reply.body):,} bytes of {kind} in {path}", soft_wrap=True)
 

@@ -59,15 +59,14 @@ def _check_size(parameters: Mapping[str, Any]) -> None:
 def _patient(
     action: str, parameters: Mapping[str, Any], platform: OpenWhisk, policy: Policy, on_sleep: OnSleep
 ) -> Invocation:
-    """Invokes, and waits as told where the platform is busy."""
-    waited = 0.0
+    """Invokes, and waits as told where the platform is busy; what its answers take counts as waiting, too."""
+    end = time.monotonic() + policy.patience
     while True:
         try:
             return platform.invoke(action, parameters)
         except OpenWhiskError as problem:
             seconds = problem.retry_after
-            if seconds is None or waited + seconds > policy.patience:
+            if seconds is None or time.monotonic() + seconds > end:
                 raise
-        waited += seconds
         on_sleep(Sleep(seconds, "the platform asks to wait (429)"))
         time.sleep(seconds)

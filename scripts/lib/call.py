@@ -29,7 +29,9 @@ def main(body_file: str, *arguments: str) -> None:
         session.trust_env = False  # a proxy has no way to this machine's loopback
         method = "POST" if files or data is not None else "GET"
         start = time.monotonic()
-        answer = session.request(method, arguments[-1], files=files, headers=headers, data=data, timeout=300)
+        # As curl does, it follows no redirect: an image has no way to this machine's loopback, to which one may lead.
+        options = {"files": files, "headers": headers, "data": data, "timeout": 300, "allow_redirects": False}
+        answer = session.request(method, arguments[-1], **options)
     pathlib.Path(body_file).write_bytes(answer.content)
     print(answer.status_code, f"{time.monotonic() - start:.6f}", answer.headers.get("Content-Type", ""), end="")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -14,6 +15,8 @@ from modelwhisk.client import ModelError, NotReady, Unreachable
 from modelwhisk.client import exchange as exchange_module
 from modelwhisk.client.answers import Reply
 from modelwhisk.client.exchange import Ask, Policy, Send, Sent, exchange, follow
+from modelwhisk.invoke import plain
+from modelwhisk.openwhisk import OpenWhiskError
 
 
 @pytest.fixture
@@ -111,3 +114,18 @@ def test_what_the_record_takes_counts_as_waiting(monkeypatch):
     asked, problem = carried_out(steps, Ask, None)
     assert asked == 6
     assert "hasn't ended" in str(problem)
+
+
+def test_what_a_plain_invocation_s_answers_take_counts_as_waiting(monkeypatch):
+    """Of 429s that took three minutes each they were waited for for six hours."""
+    clock = itertools.count(0, 50)
+    monkeypatch.setattr(plain.time, "monotonic", lambda: next(clock))
+    asked = []
+
+    def busy(action, parameters):
+        asked.append(action)
+        raise OpenWhiskError("busy", status=429, retry_after=0.0)
+
+    with pytest.raises(OpenWhiskError, match="busy"):
+        plain.invoke("x", {}, SimpleNamespace(invoke=busy), Policy(patience=120), lambda sleep: None)
+    assert len(asked) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import httpx
 import pytest
@@ -36,6 +37,13 @@ def test_a_form_stays_multipart_without_its_optional_file():
         {"name": "a", "in": "formData", "type": "string"}, {"name": "f", "in": "formData", "type": "file"}
     )
     assert sent(document, a="ü").headers["content-type"].startswith("multipart/form-data")
+
+
+def test_a_file_s_name_that_is_no_utf_8(tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff.png")
+    path.write_bytes(b"x")
+    asked = sent(swagger({"name": "f", "in": "formData", "type": "file"}), f=path)
+    assert b'filename="?.png"' in asked.content
 
 
 def test_lists_in_a_query():

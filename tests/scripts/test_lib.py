@@ -7,6 +7,8 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from bed import CHECKOUT
@@ -65,3 +67,38 @@ def test_a_machine_without_a_new_enough_python(bare: dict[str, str], tmp_path: p
     assert done.returncode == 1
     assert "need Python 3.10 or newer" in done.stderr
     assert not (checkout / ".venv").exists()
+
+
+def test_without_curl_no_redirect_is_followed(tmp_path: pathlib.Path) -> None:
+    """An image has no way to a service on this machine's loopback, and its answer none either."""
+    asked = []
+
+    class Redirecting(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(307)
+            self.send_header("Location", "/admin")
+            self.send_header("Content-Length", "5")
+            self.end_headers()
+            self.wfile.write(b"moved")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    (tmp_path / "data").write_text("{}")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/predict"
+        command = [
+            sys.executable,
+            CHECKOUT / "scripts" / "lib" / "call.py",
+            tmp_path / "body",
+            "-d",
+            tmp_path / "data",
+            url,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        server.shutdown()
+    assert done.stdout.split()[0] == "307"
+    assert (tmp_path / "body").read_text() == "moved"
+    assert asked == [("/predict", b"{}")]

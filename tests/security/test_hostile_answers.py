@@ -1377,6 +1377,22 @@ def test_an_answer_is_written_over_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_an_answer_is_written_over_no_file_that_comes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 400 answers that four processes saved 50 were lost."""
+    monkeypatch.setattr(Path, "exists", lambda self: False)  # when it looked
+    (tmp_path / "a.bin").write_text("mine")
+    named = reply(b"theirs", content_type="image/x", content_disposition="attachment; filename=a.bin")
+    assert named.value().save(tmp_path) == tmp_path / "a-2.bin"
+    output.write(named, str(tmp_path), io.TextIOWrapper(io.BytesIO()), Console(file=io.StringIO()))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "a.bin": "mine",
+        "a-2.bin": "theirs",
+        "a-3.bin": "theirs",
+    }
+
+
 @pytest.mark.parametrize(
     ("command", "path", "status"),
     [
