@@ -175,12 +175,14 @@ list_model() { # FOLDER
     fail "its .dockerignore has more than $MOST_WORDS bytes"
   : >"$JOB/left"
   { sed -e '/^\.$/d' -e 's|$|/|' "$JOB/folders" && cat "$JOB/others"; } |
-    RULES="$(ignore_rules "$1")" LEFT="$JOB/left" awk -f "$HERE/ignore.awk" 2>"$JOB/out" | sort
+    OURS="$(our_rules)" RULES="$(ignore_rules "$1")" LEFT="$JOB/left" awk -f "$HERE/ignore.awk" 2>"$JOB/out" | sort
 }
 
-# Ours first: of the rules that fit a path the last one decides.
-ignore_rules() { # FOLDER
+our_rules() {
   sed -e '/^#/d' -e '/^$/d' -e 's|^|**/|' "$HERE/exclude"
+}
+
+ignore_rules() { # FOLDER
   if [[ -f $1/.dockerignore ]]; then cat -- "$1/.dockerignore"; fi
 }
 

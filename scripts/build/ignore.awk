@@ -1,5 +1,6 @@
-# Reads paths as ./a/b, folders with a slash at the end; prints those that no rule of RULES leaves out. The rules are those of
-# a .dockerignore (docs.docker.com/build/concepts/context): the last one that fits a path, or a folder it lies in, decides.
+# Reads paths as ./a/b, folders with a slash at the end; prints those that no rule leaves out, OURS first, then RULES. The rules
+# are those of a .dockerignore (docs.docker.com/build/concepts/context): the last one that fits a path, or a folder it lies in,
+# decides. OURS fit capitals as well: what other systems write them in isn't another file.
 # Folders with a pyvenv.cfg are virtual environments and stay out. What is left out is listed in LEFT, its topmost names.
 
 function add(rule, what, text) {
@@ -128,8 +129,8 @@ function refuse(why) {
   exit 1
 }
 
-function read_rules(    lines, n, i, line, negative) {
-  n = split(ENVIRON["RULES"], lines, "\n")
+function read_rules(text, is_our,    lines, n, i, line, negative) {
+  n = split(text, lines, "\n")
   for (i = 1; i <= n; i++) {
     line = lines[i]
     if (line ~ /^#/) continue
@@ -144,6 +145,7 @@ function read_rules(    lines, n, i, line, negative) {
     if (is_simple(count)) rules[count] = expression(count)
     else read_sets(count)
     takes_back[count] = negative
+    ours[count] = is_our
   }
 }
 
@@ -157,9 +159,12 @@ function matches(rule, path) {
   return path ~ rules[rule]
 }
 
-function is_out(path,    i, out) {
-  for (i = 1; i <= count; i++)
-    if (out == takes_back[i] && ((i in rules) ? matches(i, path) : fits(i, path))) out = !takes_back[i]
+function is_out(path,    i, out, small, text) {
+  small = tolower(path)
+  for (i = 1; i <= count; i++) {
+    text = ours[i] ? small : path
+    if (out == takes_back[i] && ((i in rules) ? matches(i, text) : fits(i, text))) out = !takes_back[i]
+  }
   return out
 }
 
@@ -169,7 +174,10 @@ function in_environment(path) {
   return path in environments
 }
 
-BEGIN { read_rules() }
+BEGIN {
+  read_rules(tolower(ENVIRON["OURS"]), 1)
+  read_rules(ENVIRON["RULES"], 0)
+}
 
 {
   path = substr($0, 3)

@@ -35,10 +35,10 @@ def unpack_zip(folder):
         return
     with open(os.path.join(HERE, "exclude"), encoding="utf-8") as file:
         lines = [line.strip() for line in file]
-    patterns = [line for line in lines if line and not line.startswith("#")]
+    patterns = [line.lower() for line in lines if line and not line.startswith("#")]
 
     def is_excluded(name):
-        return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        return any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in patterns)
 
     try:
         unpack(archive, folder, is_excluded)

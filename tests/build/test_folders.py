@@ -223,6 +223,11 @@ def test_secrets_history_and_caches_stay_out(world: World, make: Make, contexts:
         *(".env", "sub/.env.local", "tls/server.pem", "id_rsa", ".ssh/id_ed25519.pub", ".aws/credentials", ".netrc"),
         *(".pgpass", "sub/kaggle.json", "service-account-1.json", "infra/x.tfstate", ".streamlit/secrets.toml"),
         *(".ipynb_checkpoints/n-checkpoint.ipynb", ".dockerignore"),
+        *("pip.conf", ".pip.conf", "pip.ini", "poetry.toml", ".condarc", ".dockercfg", ".databrickscfg", ".my.cnf"),
+        *(".terraformrc", "terraform.tfvars", "a.tfstate.backup", "application_default_credentials.json"),
+        *("client_secret_1.json", "secrets.json", "secrets.yaml", "sub/secrets.yml", "putty.ppk"),
+        *(".bash_history", ".python_history"),
+        *("caps/.ENV", "caps/ID_RSA", "caps/server.PEM", "caps/Secrets.Json", "caps/.AWS/x", "caps/__macosx/x"),
     }
     kept = {
         "app.py",
@@ -231,6 +236,7 @@ def test_secrets_history_and_caches_stay_out(world: World, make: Make, contexts:
         "virtualenv/pyvenv.cfg",
         "virtualenv/bin/activate_this.py",
         "env/x.py",
+        "caps/App.py",
     }
     make("m", dict.fromkeys(out | kept, "x") | {".dockerignore": ""})
     done = world.build("./m")
@@ -254,6 +260,7 @@ def test_secrets_history_and_caches_stay_out(world: World, make: Make, contexts:
         ("x+y(1).txt", {"x+y(1).txt"}),
         ("app?py.bak\nx.y(1).txt\n\\a.dat", {"a.dat"}),
         ("!tls/ca.pem", set()),
+        ("*.DAT\nDATA", set()),
     ],
 )
 def test_the_rules_of_dockerignore(
