@@ -9,6 +9,10 @@ readonly PIP_SETTINGS=(PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST PIP_DE
 readonly NEVER_ENTERED=(.git .hg .svn __pycache__ .venv node_modules .tox .nox)
 # Where prepare.py looks for a zip.
 readonly ZIP_IN_CONTEXT=.modelwhisk.zip
+# For files that may become pipes while they are opened: of a kilobyte, and of gigabytes on a slow network.
+readonly RULES_SECONDS=60 ZIP_SECONDS=3600
+readonly GREW='it grew while it was copied, and there is no room for that'
+readonly BROKEN_PIPE=141 # the status of a command that writes where nobody reads
 # Of any time, so that a checkout's times don't make other layers.
 readonly ONE_TIME=198001010000
 
@@ -80,7 +84,7 @@ make_context() { # SOURCE
   if [[ -f $LOCAL_PATH ]]; then
     begin_copy
     check_room . < <(printf '%s\0' "$LOCAL_PATH")
-    cp -- "$LOCAL_PATH" "$CONTEXT/source/$ZIP_IN_CONTEXT" 2>"$JOB/out" || fail "the zip can't be read: $(why)"
+    copy_zip "$LOCAL_PATH" "$(room)"
     end_copy
   else
     copy_model "$LOCAL_PATH"
@@ -94,10 +98,39 @@ make_context() { # SOURCE
 }
 
 # Copies the files whose paths it reads, a line each. tar alone keeps links and modes and starts once for all of them.
-copy_list() { # FROM TO
+copy_list() { # FROM TO [BYTES]
+  local ends
   tr '\n' '\0' >"$JOB/list0"
-  [[ ! -s $JOB/list0 ]] ||
-    COPYFILE_DISABLE=1 tar -C "$1" -cf - --null -T "$JOB/list0" 2>"$JOB/out" | tar -C "$2" -xf - 2>>"$JOB/out"
+  [[ -s $JOB/list0 ]] || return 0
+  COPYFILE_DISABLE=1 tar -C "$1" -cf - --null -T "$JOB/list0" 2>"$JOB/out" | beginning "${3-}" |
+    tar -C "$2" -xf - 2>>"$JOB/out" || {
+    ends=("${PIPESTATUS[@]}")
+    ((ends[0] != BROKEN_PIPE)) || printf '%s\n' "$GREW" >"$JOB/out"
+    return 1
+  }
+}
+
+copy_zip() { # ZIP BYTES
+  local copy=$CONTEXT/source/$ZIP_IN_CONTEXT
+  read_file "$ZIP_SECONDS" "$2" "$1" "$copy" || fail "the zip can't be read: $(why)"
+  [[ -z $2 ]] || (($(wc -c <"$copy") < $2)) || fail "the zip can't be read: $GREW"
+}
+
+# What stands by its name may be another file than at the look before, a pipe that nobody writes to.
+read_file() { # SECONDS BYTES FILE COPY
+  local status=0
+  within "$1" beginning "$2" "$3" >"$4" 2>"$JOB/out" || status=$?
+  ((status != NO_END)) || printf 'it has not come to its end in %d s\n' "$1" >"$JOB/out"
+  return "$status"
+}
+
+# So many bytes of a file or of what comes; all where there is no number.
+beginning() { # BYTES [FILE]
+  if [[ -n $1 ]]; then
+    head -c "$1" ${2+"$2"}
+  else
+    cat ${2+"$2"}
+  fi
 }
 
 # One model is copied at a time, since check_room doesn't see what another job is about to write. Of a job that fails meanwhile
@@ -113,13 +146,18 @@ end_copy() {
   printf '.' >&5
 }
 
-# Refuses files that would leave less than a tenth of the room free: a sparse one is copied as long as it says that it is.
-# Reads their paths, each with a NUL at the end.
+# The bytes that may be written, which leaves a tenth of the room free; nothing where the system doesn't tell.
+room() {
+  df -Pk "$CONTEXT" 2>/dev/null | sed -n 's/^.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*$/\1/p' |
+    awk '{ printf "%.0f", $1 * 1024 * 0.9 }'
+}
+
+# Refuses files for which there is no room: a sparse one is copied as long as it says that it is. Reads their paths, each with
+# a NUL at the end. Who may write to them may let them grow afterwards, so that the copies have an end besides.
 check_room() { # FOLDER
-  local room megabytes
-  room=$(df -Pk "$CONTEXT" 2>/dev/null | sed -n 's/^.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*$/\1/p')
+  local megabytes
   megabytes=$(cd -- "$1" && xargs -0 ls -dlnq -- 2>/dev/null |
-    awk -v room="${room:-0}" '{ size += $5 } END { if (room && size / 1024 > room * 0.9) printf "%.0f", size / 1e6 }') || true
+    awk -v room="$(room)" '{ size += $5 } END { if (room && size > room) printf "%.0f", size / 1e6 }') || true
   [[ -z $megabytes ]] ||
     fail "it has $megabytes MB, for which there is no room in ${WORK%/*}: leave files out by .dockerignore, or set TMPDIR"
 }
@@ -154,7 +192,7 @@ copy_files() {
   sed '/\/$/d' "$JOB/kept" >"$JOB/files"
   begin_copy
   check_room . < <(tr '\n' '\0' <"$JOB/files")
-  copy_list . "$target" <"$JOB/files" || fail "the folder can't be read: $(head -n 1 "$JOB/out")"
+  copy_list . "$target" "$(room)" <"$JOB/files" || fail "the folder can't be read: $(head -n 1 "$JOB/out")"
   end_copy
 }
 
@@ -168,22 +206,26 @@ list_model() { # FOLDER
   fi
   strange=$(cd -- "$1" && find . \( "${prune[@]}" \) -prune -o -name $'*\n*' -print | tr '\n' ' ')
   [[ -z $strange ]] || fail "a file's name has a line break: $strange"
-  # Read here, on the machine itself: behind a link may be what isn't the folder's, or never ends.
-  [[ ! -L $1/.dockerignore ]] || fail "its .dockerignore is a link: put the file itself there"
-  # An environment has no more room, and a list by hand no more rules.
-  [[ ! -f $1/.dockerignore ]] || (($(wc -c <"$1/.dockerignore") <= MOST_WORDS)) ||
-    fail "its .dockerignore has more than $MOST_WORDS bytes"
+  read_rules "$1/.dockerignore"
   : >"$JOB/left"
   { sed -e '/^\.$/d' -e 's|$|/|' "$JOB/folders" && cat "$JOB/others"; } |
-    OURS="$(our_rules)" RULES="$(ignore_rules "$1")" LEFT="$JOB/left" awk -f "$HERE/ignore.awk" 2>"$JOB/out" | sort
+    OURS="$(our_rules)" RULES="$(cat "$JOB/rules")" LEFT="$JOB/left" awk -f "$HERE/ignore.awk" 2>"$JOB/out" | sort
 }
 
 our_rules() {
   sed -e '/^#/d' -e '/^$/d' -e 's|^|**/|' "$HERE/exclude"
 }
 
-ignore_rules() { # FOLDER
-  if [[ -f $1/.dockerignore ]]; then cat -- "$1/.dockerignore"; fi
+# Keeps the folder's own in JOB/rules. They are read on the machine itself: behind a link may be what isn't the folder's, or
+# never ends, as a pipe doesn't that comes after the look.
+read_rules() { # FILE
+  : >"$JOB/rules"
+  [[ ! -L $1 ]] || fail "its .dockerignore is a link: put the file itself there"
+  [[ -e $1 ]] || return 0
+  [[ -f $1 ]] || fail "its .dockerignore is no file"
+  read_file "$RULES_SECONDS" "$((MOST_WORDS + 1))" "$1" "$JOB/rules" || fail "its .dockerignore can't be read: $(why)"
+  # An environment has no more room, and a list by hand no more rules.
+  (($(wc -c <"$JOB/rules") <= MOST_WORDS)) || fail "its .dockerignore has more than $MOST_WORDS bytes"
 }
 
 # Names, kinds and contents of all files below a folder, in any order of the file system.

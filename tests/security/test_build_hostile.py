@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -188,6 +189,48 @@ def test_a_sparse_file_fills_no_disk(world: World, name: str) -> None:
     assert "it has 8796093 MB, for which there is no room in " in row
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_rules_that_are_no_file_are_not_taken_for_none(world: World, kind: str) -> None:
+    world.publish("python:3.13-slim")
+    rules = world.folder / "m" / ".dockerignore"
+    rules.parent.mkdir()
+    os.mkfifo(rules) if kind == "pipe" else rules.mkdir()
+    assert "its .dockerignore is no file" in world.build("./m").row("me/m")
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ('copy_zip "$PWD/m.zip" 1000', "the zip can't be read: it has not come to its end in 1 s"),
+        ("read_rules m/.dockerignore", "its .dockerignore can't be read: it has not come to its end in 1 s"),
+    ],
+)
+def test_a_pipe_that_comes_after_the_look_is_not_waited_for(tmp_path: Path, call: str, reason: str) -> None:
+    """By who may write to the folder: build.sh was held for ever."""
+    for name in ("m", "context/source", "groups"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("m/.dockerignore", "m.zip"):
+        (tmp_path / name).write_text("x")
+    folder = (PARTS_FOLDER / "folder.sh").read_text()
+    patience = "RULES_SECONDS=60 ZIP_SECONDS=3600\n"
+    assert patience in folder
+    (tmp_path / "folder.sh").write_text(folder.replace(patience, "RULES_SECONDS=1 ZIP_SECONDS=1\n"))
+    script = f"""
+    set -Eeuo pipefail
+    ROOT=. HERE=$0 CONTEXT=$PWD/context JOB=$PWD WORK=$PWD MOST_WORDS=100
+    source "$0/within.sh"
+    source ./folder.sh
+    fail() {{ echo "$1"; exit 1; }}
+    why() {{ cat "$JOB/out"; }}
+    beginning() {{ rm -- "$2" && mkfifo -- "$2" && head -c "$1" "$2"; }}
+    {call}
+    """
+    done = subprocess.run(
+        ["bash", "-c", script, str(PARTS_FOLDER)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == [reason], done.stderr
+
+
 # Of a disk of 50 MB that nobody else uses.
 DF = """#!/bin/sh
 used=$(du -sk "$TMPDIR" | cut -f 1)
@@ -211,6 +254,32 @@ def test_what_is_copied_side_by_side_fills_no_disk(world: World, name: str) -> N
     rows = [done.row(f"me/{number}m") for number in range(3)]
     assert sum(row.endswith(" built") for row in rows) == 1, rows
     assert sum("it has 30 MB, for which there is no room in " in row for row in rows) == 2, rows
+
+
+# Lets the model grow once it was looked at.
+GROWING = """#!/bin/sh
+case "$*" in *"{word}"*) truncate -s 200M {file} ;; esac
+exec {program} "$@"
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "word", "name"),
+    [("tar", "-C . -cf", "m/weights.bin"), ("head", "m.zip", "m.zip")],
+    ids=["folder", "zip"],
+)
+def test_what_grows_while_it_is_copied_fills_no_disk(world: World, program: str, word: str, name: str) -> None:
+    """By who may write to the folder: what was looked at beforehand isn't what was copied."""
+    world.publish("python:3.13-slim")
+    path = world.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x")
+    growing = GROWING.format(word=word, file=path, program=shutil.which(program))
+    for command, script in (("df", DF), (program, growing)):
+        (world.folder / "bin" / command).write_text(script)
+        (world.folder / "bin" / command).chmod(0o755)
+    row = world.build(f"./{name.partition('/')[0]}").row("me/m")
+    assert row.endswith("can't be read: it grew while it was copied, and there is no room for that"), row
 
 
 MEANINGS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "[ab]": "[ab]", "\\*": "\\*"}
