@@ -26,6 +26,7 @@ from modelwhisk.client.errors import (
     listed,
 )
 from modelwhisk.client.exchange import Ask, Policy, Steps, exchange
+from modelwhisk.client.files import MOST_OF_A_FILE
 from modelwhisk.client.interface import Interface
 from modelwhisk.nested_json import loads
 from modelwhisk.openwhisk import OpenWhisk, OpenWhiskError
@@ -122,7 +123,9 @@ class Calls:
 
     def prepared(self, values: Mapping[str, Any]) -> Steps[Inputs]:
         """The inputs, checked; raises `InputError` that names the field."""
-        return check((yield from self.interface()), values)
+        interface = yield from self.interface()
+        known = self._endpoint.limit if self._endpoint is not None else None
+        return check(interface, values, self.limit or known or MOST_OF_A_FILE)
 
     def request(self, inputs: Inputs) -> Steps[httpx.Request]:
         """The request that carries checked inputs; raises `TooLarge`."""

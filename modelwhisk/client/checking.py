@@ -28,8 +28,9 @@ _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0":
 Inputs = list[tuple[Field, Any]]
 
 
-def check(interface: Interface, values: Mapping[str, Any]) -> Inputs:
-    """What is to be sent for each field, files as `FilePart`; raises `InputError` that names the field."""
+def check(interface: Interface, values: Mapping[str, Any], most: int | None = None) -> Inputs:
+    """What is to be sent for each field, files as `FilePart`; raises `InputError` that names the field, and `TooLarge`
+    for a `Path` to more than `most` bytes."""
     given: dict[str, tuple[Field, Any]] = {}
     for name, value in values.items():
         field = interface.input(name)
@@ -42,7 +43,7 @@ def check(interface: Interface, values: Mapping[str, Any]) -> Inputs:
     for field in interface.inputs:
         if field.required and field.name not in given:
             raise InputError(field.name, f"is missing, and the model needs it: {_wanted(field)}")
-    return [(field, _checked(field, value)) for field, value in given.values()]
+    return [(field, _checked(field, value, most)) for field, value in given.values()]
 
 
 def parse_text(field: Field, text: str) -> Any:
@@ -85,17 +86,17 @@ def _wanted(field: Field) -> str:
     return "a file" if field.kind == "file" else _ARTICLES.get(field.kind, "a value")
 
 
-def _checked(field: Field, value: Any, where: str = "") -> Any:
+def _checked(field: Field, value: Any, most: int | None, where: str = "") -> Any:
     name = where or field.name
     if field.kind == "file":
-        return file_part(name, value)
+        return file_part(name, value, most)
     value = _plain(value)
     if not _fits(field, value):
         given = "a file" if isinstance(value, FilePart) else f"{value!r:.60} ({type(value).__name__})"
         raise InputError(name, f"must be {_wanted(field)}, not {given}")
     if field.kind == "array":
         element = field.items or Field(name)
-        return [_checked(element, item, f"{name}[{position}]") for position, item in enumerate(value)]
+        return [_checked(element, item, most, f"{name}[{position}]") for position, item in enumerate(value)]
     _check_range(field, name, value)
     _check_json(name, value)
     return value

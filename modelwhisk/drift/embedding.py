@@ -22,7 +22,7 @@ from modelwhisk.client.encoding import url_below
 from modelwhisk.client.endpoint import Endpoint
 from modelwhisk.client.errors import ClientError, InputError, ModelError, NoDescription, listed
 from modelwhisk.client.exchange import EVERY_FAILURE, Policy, Steps
-from modelwhisk.client.files import file_part
+from modelwhisk.client.files import MOST_OF_A_FILE, file_part
 from modelwhisk.client.interface import Interface
 from modelwhisk.client.transport import AsyncTransport
 from modelwhisk.drift.inputs import SOLE, Given, Pixels, plain
@@ -159,7 +159,7 @@ class Asker:
         headers = {"Accept": "*/*", **endpoint.headers}
         url = url_below(endpoint.address, self._asking.path or "/")
         if given.file is not None:
-            part = file_part(given.name, given.file)
+            part = file_part(given.name, given.file, MOST_OF_A_FILE)
             texts = {name: str(value) for name, value in given.values.items() if value is not given.file}
             files = {self._asking.field or _FIELD: (part.name, part.content, part.media_type)}
             built = httpx.Request("POST", url, files=files, data=texts, headers=headers)

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelwhisk.map.inputs import BadInputs, Text, format_of, key_of, matching, read
+from modelwhisk.client.files import content_of
+from modelwhisk.map.inputs import BadInputs, Text, format_of, key_of, matching, read, within
 from modelwhisk.nested_json import loads
 
 SOLE = ""  # the field of an input that names none: the model's only one, or its whole body
 _TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".txt")
 _ARRAY = re.compile(r"(.+\.npz):(\w+)")
 _LONGEST_EXAMPLE = 200  # characters
+_HARMLESS, _MOST_TIMES = 100_000_000, 100  # bytes that arrays may fill in any case; else how many times their file
+_MOST_ROWS = 10_000  # of a file's arrays in any case; else one for each of its bytes
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Given:
         """What is in its file; raises `OSError`."""
         file = self.file
         assert file is not None
-        return file.read() if isinstance(file, Pixels) else file.read_bytes()
+        return file.read() if isinstance(file, Pixels) else content_of(file)
 
     @property
     def example(self) -> str:
@@ -124,9 +127,9 @@ def _files(arguments: Sequence[str]) -> Iterator[tuple[Path, str]]:
     """Each file, and the name of the array that is meant where one is."""
     for argument in arguments:
         if Path(argument).is_dir():
-            inside = [path.relative_to(argument) for path in Path(argument).rglob("*") if path.is_file()]
-            shown = [path for path in inside if not any(part.startswith(".") for part in path.parts)]
-            yield from ((Path(argument) / path, "") for path in sorted(shown))
+            inside = (path.relative_to(argument) for path in Path(argument).rglob("*"))
+            shown = (Path(argument) / path for path in inside if not any(part.startswith(".") for part in path.parts))
+            yield from ((path, "") for path in within(Path(argument), shown))
         elif (named := _ARRAY.fullmatch(argument)) and not Path(argument).exists():
             yield from ((path, named[2]) for path in matching("inputs", named[1]))
         else:
@@ -157,7 +160,9 @@ def _rows_of_arrays(path: Path, only: str) -> Iterator[Given]:
         with np.load(path, allow_pickle=False) as archive:
             if only and only not in archive.files:
                 raise BadInputs(f"{path} has no array {only}, only {', '.join(archive.files)}")
-            arrays = {name: archive[name] for name in ([only] if only else archive.files)}
+            names = [only] if only else archive.files
+            _refuse_bomb(path, names)
+            arrays = {name: archive[name] for name in names}
     except (OSError, ValueError, zipfile.BadZipFile, OverflowError, MemoryError) as problem:  # any shape may be told
         if isinstance(problem, BadInputs):
             raise
@@ -169,13 +174,25 @@ def _rows_of_arrays(path: Path, only: str) -> Iterator[Given]:
             f"{path}: its arrays must have a row for each input, equally many: {lengths}. One alone is named after a "
             f"colon: {path}:NAME"
         )
-    for row in range(counts.pop()):
+    count = counts.pop()
+    if count > max(_MOST_ROWS, path.stat().st_size):
+        raise BadInputs(f"{path}: it has {count:,} rows in {path.stat().st_size:,} bytes, as no inputs have")
+    for row in range(count):
         name = f"{path}:{row + 1}"
         values = {
             key: Pixels(array, row, name) if _are_pictures(array) else array[row].tolist()
             for key, array in arrays.items()
         }
         yield Given(name, values if len(values) > 1 else {SOLE: next(iter(values.values()))})
+
+
+def _refuse_bomb(path: Path, names: Sequence[str]) -> None:
+    """Looks at what the arrays would fill before they are read: deflate makes a thousandfold of zeros."""
+    with zipfile.ZipFile(path) as archive:
+        sizes = {item.filename.removesuffix(".npy"): item.file_size for item in archive.infolist()}
+    size = sum(sizes[name] for name in names)
+    if size > max(_HARMLESS, _MOST_TIMES * path.stat().st_size):
+        raise BadInputs(f"{path}: its arrays would fill {size:,} bytes, more than {_MOST_TIMES} times the file")
 
 
 def _are_pictures(array: Any) -> bool:

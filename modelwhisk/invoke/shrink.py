@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from modelwhisk import adapter
 from modelwhisk.client import ClientError, FilePart, InputError
 from modelwhisk.client.encoding import MAX_REQUEST
-from modelwhisk.client.files import file_part
+from modelwhisk.client.files import MOST_OF_A_FILE, file_part
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -93,6 +93,6 @@ def _encoded(picture: Image, form: str) -> bytes:
 def shrink_inputs(values: dict[str, Any], room: int = MAX_REQUEST - _OVERHEAD) -> dict[str, Any]:
     """Inputs by name with their pictures, given as paths, made to fit into `room` bytes each."""
     return {
-        name: shrink_picture(file_part(name, value), room) if hasattr(value, "suffix") else value
+        name: shrink_picture(file_part(name, value, MOST_OF_A_FILE), room) if hasattr(value, "suffix") else value
         for name, value in values.items()
     }

@@ -51,6 +51,7 @@ Exit status: 0 all succeeded, 1 some failed or nothing could be sent, 2 wrong us
 @click.option("-H", "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header for each request.")
 @click.option("--specification", type=click.Path(exists=True), help="The model's inputs, where it has no Swagger.")
 @click.option("--path", help="The path that predicts, where the description leaves it open.")
+@click.option("--limit", type=click.IntRange(1), metavar="BYTES", help="What the platform takes, if not 1 MiB.")
 @click.option("--memory", type=int, metavar="MB", help="The action's memory limit, to estimate GB-seconds.")
 @click.option("--shrink", is_flag=True, help="Scale pictures down that are too large for the platform.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one line of JSON, on stderr.")

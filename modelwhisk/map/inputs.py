@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import hashlib
+import itertools
 import json
 import os
 from collections import Counter
@@ -13,9 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
+import click
+
 from modelwhisk.client import Field, InputError, Interface
 from modelwhisk.client.checking import parse_text
+from modelwhisk.client.errors import listed
 from modelwhisk.nested_json import TooDeep, is_too_deep
+from modelwhisk.shown_text import shown
 
 Format = Literal["lines", "jsonl", "csv", "tsv"]
 _FORMATS: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
@@ -91,15 +96,35 @@ def rows_of(items: Iterable[Mapping[str, Any]]) -> list[Row]:
 def matching(name: str, pattern: str) -> list[Path]:
     """The files that `pattern` matches, sorted by name; a folder is all files in it. Raises `BadInputs` for none."""
     if Path(pattern).is_dir():
-        found = [str(path) for path in Path(pattern).iterdir() if not path.name.startswith(".")]
+        paths = within(Path(pattern), (path for path in Path(pattern).iterdir() if not path.name.startswith(".")))
     elif glob.has_magic(pattern) and not Path(pattern).exists():
-        found = glob.glob(pattern, recursive=True)
+        paths = within(_folder_of(pattern), map(Path, glob.glob(pattern, recursive=True)))
     else:
-        found = [pattern] if Path(pattern).exists() else []
-    paths = sorted(Path(path) for path in found if Path(path).is_file())
+        paths = [Path(pattern)] if Path(pattern).is_file() else []
     if not paths:
         raise BadInputs(f"{name}: no file matches {pattern}")
     return paths
+
+
+def _folder_of(pattern: str) -> Path:
+    """The folder that a pattern is looked for in."""
+    return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts))
+
+
+def within(folder: Path, found: Iterable[Path]) -> list[Path]:
+    """The files that were found in a folder, sorted; without those that are elsewhere, of which stderr tells.
+
+    In a stranger's folder a link may lead to any file of one's own, which would go to the model.
+    """
+    root = folder.resolve()
+    inside: list[Path] = []
+    outside: list[Path] = []
+    for path in sorted(path for path in found if path.is_file()):
+        (inside if path.resolve().is_relative_to(root) else outside).append(path)
+    if outside:
+        way = "name them one by one, or copy the folder with cp -RL, if you mean them"
+        click.echo(shown(f"left out, since links lead to them out of {folder}: {listed(outside)}; {way}"), err=True)
+    return inside
 
 
 def from_patterns(patterns: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -76,7 +76,14 @@ def settings_of(options: dict[str, Any], rows: list[Row]) -> Settings:
     headers = parse_headers(options["headers"])
     return Settings(
         rows=rows,
-        calls=Calls(options["model"], given=given, path=options["path"], policy=policy, headers=headers),
+        calls=Calls(
+            options["model"],
+            given=given,
+            path=options["path"],
+            policy=policy,
+            headers=headers,
+            limit=options["limit"],
+        ),
         out=out,
         form=options["out_format"] or named,
         files=options["files"] or (out.with_suffix(".files") if out else Path("results.files")),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from modelwhisk.client.files import MOST_OF_A_FILE
 from modelwhisk.drift.inputs import SOLE, Given, plain, read_inputs, without_copies
 from modelwhisk.map.inputs import BadInputs, Text
 
@@ -28,6 +31,43 @@ def test_a_folder_is_all_files_in_it_but_hidden_ones(folder: Path) -> None:
         str(folder / "1.png"),
         str(folder / "class-b/2.png"),
     ]
+
+
+def test_no_link_in_a_folder_leads_out_of_it(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = tmp_path_factory.mktemp("secret") / "secret.txt"
+    secret.write_text("one's own")
+    (folder / "class-b" / "x.txt").symlink_to(secret)
+    (folder / "class-b" / "y.png").symlink_to("../1.png")
+    assert [given.name for given in read_inputs([str(folder)])] == [
+        str(folder / name) for name in ("1.png", "class-b/2.png", "class-b/y.png")
+    ]
+    assert f"out of {folder}: {folder}/class-b/x.txt; name them" in capsys.readouterr().err
+    assert [given.example for given in read_inputs([str(folder / "class-b" / "x.txt")])] == ["one's own"]
+
+
+def test_no_file_is_read_that_is_larger_than_any_input(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    os.truncate(tmp_path / "a.png", MOST_OF_A_FILE + 1)
+    (given,) = read_inputs([str(tmp_path / "a.png")])
+    with pytest.raises(OSError, match="it has 268,435,457 bytes, of 268,435,456 that are taken"):
+        given.content()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x": np.zeros((1, 101_000_000), np.uint8)}, "would fill 101,000,128 bytes, more than 100 times the file"),
+        ({"x": np.zeros(980_000, np.uint8)}, "it has 980,000 rows in"),
+    ],
+)
+def test_no_file_of_arrays_is_a_bomb(tmp_path: Path, arrays: dict[str, Any], words: str) -> None:
+    """Of 8 kB came a million inputs, of a megabyte 68 GB."""
+    np.savez_compressed(tmp_path / "a.npz", small=np.zeros(3), **arrays)
+    with pytest.raises(BadInputs, match=words):
+        read_inputs([f"{tmp_path / 'a.npz'}:x"])
+    assert len(read_inputs([f"{tmp_path / 'a.npz'}:small"])) == 3
 
 
 def test_a_file_that_is_named_twice_counts_once(folder: Path) -> None:

@@ -38,6 +38,39 @@ def test_no_match_is_an_error(folder, pattern):
         matching("image", f"{folder}/{pattern}")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "left_out"), [("", ["out.png"]), ("*.png", ["out.png"]), ("**/*.png", ["linked/key.png", "out.png"])]
+)
+def test_no_link_in_a_folder_leads_out_of_it(folder, tmp_path_factory, capsys, pattern, left_out):
+    """A link in a stranger's folder sent the file of one's own to which it led."""
+    secret = tmp_path_factory.mktemp("secret") / "key.png"
+    secret.write_text("secret")
+    (folder / "out.png").symlink_to(secret)
+    (folder / "linked").symlink_to(secret.parent)
+    (folder / "in.png").symlink_to("deep/c.png")
+    found = matching("image", f"{folder}/{pattern}")
+    assert folder / "in.png" in found
+    assert not [path for path in found if path.read_text() == "secret"]
+    assert (
+        f"out of {folder}: {', '.join(str(folder / name) for name in left_out)}; name them" in capsys.readouterr().err
+    )
+    # What is named itself is the user's word, and so is the folder.
+    assert matching("image", str(folder / "out.png")) == [folder / "out.png"]
+    assert matching("image", f"{folder}/linked") == [folder / "linked" / "key.png"]
+
+
+def test_a_folder_of_nothing_but_links_out_of_it_has_no_files(tmp_path, tmp_path_factory, capsys, monkeypatch):
+    (tmp_path / "\x1b]0;x.png").symlink_to(tmp_path_factory.getbasetemp() / "key")
+    (tmp_path_factory.getbasetemp() / "key").touch()
+    monkeypatch.chdir(tmp_path)
+    for pattern in (".", "*.png", "**/*.png"):
+        with pytest.raises(BadInputs, match="no file matches"):
+            matching("image", pattern)
+    told = capsys.readouterr().err
+    assert told.count("left out") == 3
+    assert "\x1b" not in told
+
+
 def test_files_of_two_fields_go_together(folder):
     both = from_patterns({"image": f"{folder}/*.png", "mask": f"{folder}/*.png"})
     assert both == [{"image": folder / name, "mask": folder / name} for name in ("a.png", "b.png")]

@@ -50,6 +50,7 @@ from modelwhisk.client.checking import check
 from modelwhisk.client.encoding import request, url_below
 from modelwhisk.client.errors import ClientError, InputError, InterfaceError, ModelError
 from modelwhisk.client.exchange import Policy, Send, Sent, Sleep, Step, Steps, exchange
+from modelwhisk.client.files import file_part
 from modelwhisk.client.interface import Field, Interface
 from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.deploy import curl_line as curl_line_module
@@ -1055,6 +1056,37 @@ def test_each_input_that_is_given_is_found_at_once() -> None:
     with pytest.raises(InterfaceError, match="two inputs called a998"):
         specification.interface_of([*described, {"name": Counted("a998")}, {"name": Counted("a999")}])
     assert Counted.looks < 20_000
+
+
+@pytest.mark.parametrize(
+    ("limit", "size", "problem"),
+    [(None, 2**28 + 1, "268,435,457 bytes, of 268,435,456 that are taken"), (1_000, 1_001, "takes 1,000 at most")],
+)
+def test_no_file_is_read_that_is_larger_than_is_taken(
+    tmp_path: Path, limit: int | None, size: int, problem: str
+) -> None:
+    """One of 1.5 GB, of which nothing is on the disk, took 6 GB for each of `map`'s jobs."""
+    path = tmp_path / "sparse.png"
+    path.touch()
+    os.truncate(path, size)
+    interface = Interface("POST", "/", "multipart", (Field("image", kind="file"),))
+    calls = Calls("http://model", given=interface, limit=limit)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=f"^image: .*{problem}"):
+            SyncTransport().run(calls.reply({"image": path}))
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(b"x" * 100_000), daemon=True).start()
+    assert len(file_part("f", tmp_path / "pipe", 2**28).content) == 100_000
+    threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(b"x" * 100), daemon=True).start()
+    with pytest.raises(InputError, match="f: the request would be 11 bytes with it, and the platform takes 10 at most"):
+        file_part("f", tmp_path / "pipe", 10)
 
 
 class CountedNumber(int):
