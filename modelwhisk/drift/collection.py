@@ -7,6 +7,7 @@ import contextlib
 import signal
 from collections.abc import Iterator, Sequence
 
+from modelwhisk.client.errors import cut
 from modelwhisk.drift.embedding import Embedder, NoVector
 from modelwhisk.drift.inputs import Given
 from modelwhisk.drift.store import Store
@@ -45,7 +46,7 @@ class _Collector:
             try:
                 self._store.add(given.name, await self._embedder.vector(given))
             except (NoVector, ValueError) as problem:
-                self._store.fail(given.name, str(problem))
+                self._store.fail(given.name, cut(str(problem)))  # in a model's words, which have no end
                 self._bar.advance(False)
             else:
                 self._bar.advance(True)

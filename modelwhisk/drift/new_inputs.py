@@ -120,5 +120,4 @@ def _observation(given: Given, modified: bool) -> Observation:
 
 def _reason(text: str) -> str:
     """Why an input has no vector, in one short line, so that like ones are counted together."""
-    text = re.sub(r"\s*<[^>]*at 0x[0-9a-f]+>", "", text)
-    return " ".join(text.split())[:120]
+    return re.sub(r" ?<[^<>]*at 0x[0-9a-f]+>", "", " ".join(text.split()))[:120]

@@ -63,7 +63,11 @@ from modelwhisk.deploy.failure import Failure
 from modelwhisk.deploy.plan import Wish, lowered_by_refusal, make_plan
 from modelwhisk.deploy.report import TextReport as DeployReport
 from modelwhisk.drift import embedding, local_model
+from modelwhisk.drift.collection import collect
 from modelwhisk.drift.declaration import Candidate
+from modelwhisk.drift.inputs import Given
+from modelwhisk.drift.new_inputs import _reason
+from modelwhisk.drift.store import Store
 from modelwhisk.invoke import output
 from modelwhisk.local import container_client
 from modelwhisk.local.outcome import ContainerReply, of_run
@@ -205,6 +209,24 @@ def test_a_vector_that_none_is_ends_no_collection(vector: str) -> None:
     collecting = embedding._FromAnswer(Answering(), {"pointer": "/v", "by": None}, 1)  # type: ignore[arg-type]
     with pytest.raises(embedding.NoVector, match="/v leads to is no vector"):
         asyncio.run(collecting.vector(None))  # type: ignore[arg-type]
+
+
+def test_why_an_input_has_no_vector_is_kept_in_short(tmp_path: Path) -> None:
+    class Refusing:
+        async def vector(self, _: object) -> object:
+            return embedding.vector_in(reply(b"{}", model_embedding_error="a" + " " * 90_000 + "x"))
+
+    bar = SimpleNamespace(advance=lambda _: None)
+    with contextlib.closing(Store(tmp_path / "vectors", {}, resume=False)) as store:
+        asyncio.run(collect(Refusing(), [Given("one", {})], store, 1, bar))  # type: ignore[arg-type]
+        assert len(store.failures["one"]) == 4_000
+
+
+@pytest.mark.parametrize("part", [" ", "<", "< at 0x", " <at 0x1", "<at 0x1> "])
+def test_why_inputs_have_no_vector_is_put_in_a_line_at_once(part: str) -> None:
+    """Each took minutes to hours; the test's own time limit tells."""
+    _reason("a" + part * 500_000 + "x")
+    assert _reason("no  <PIL.Image at 0x7f1b> of\n" + part * 10) == _reason("no of " + part * 10)
 
 
 @pytest.mark.parametrize(("encoding", "written"), [("latin-1", b"\xe9\\u96ea\n"), ("utf-8", "é雪\n".encode())])
