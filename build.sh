@@ -204,7 +204,13 @@ main() {
   # containers share an engine.
   RUN=${WORK##*.}
   mkdir -- "$WORK/unreachable" "$WORK/groups"
-  [[ -z $SBOM ]] || ((DRY_RUN)) || mkdir -p -- "$SBOM" || die "--sbom: the folder can't be made: $SBOM"
+  if [[ -n $SBOM ]] && ((!DRY_RUN)); then
+    is_own_way "$SBOM" || die "--sbom: it leads through what another user has put there, where anybody may: $SBOM"
+    mkdir -p -- "$SBOM" || die "--sbom: the folder can't be made: $SBOM"
+  fi
+  if [[ $SUMMARY == */* ]] && ! is_own_way "${SUMMARY%/*}"; then
+    die "--summary: it leads through what another user has put there, where anybody may: $SUMMARY"
+  fi
   find_proxies
   ((NO_PUSH)) || ecr_login "${REGISTRY%%/*}"
   run_jobs

@@ -19,6 +19,29 @@ umask_of() { # FILE
   printf '%03o' "$mask"
 }
 
+# Whether no link or folder on the way was put there by another user where anybody may make one: what it leads to is theirs,
+# or one's own that they chose. What isn't there yet is nobody's.
+is_own_way() { # FOLDER
+  local rest=$1/ here='' part target links=0
+  [[ $rest == /* ]] || rest=$PWD/$rest
+  while [[ -n $rest ]]; do
+    part=${rest%%/*} rest=${rest#*/}
+    case $part in
+      '' | .) continue ;;
+      ..) here=${here%/*} && continue ;;
+    esac
+    [[ -L $here/$part || -e $here/$part ]] || return 0
+    if [[ -n $(find "$here/$part" -prune ! -user "$EUID" ! -user 0) && -n $(find "${here:-/}" -prune -perm -002) ]]; then return 1; fi
+    if [[ -L $here/$part ]]; then
+      ((links++ < 40)) || return 1
+      target=$(readlink "$here/$part") rest=$target/$rest
+      [[ $target != /* ]] || here=''
+    else
+      here=$here/$part
+    fi
+  done
+}
+
 # Makes what it reads the file, whole or not at all, whatever stands there or comes there meanwhile. It is written in a
 # folder of its own beside, which nobody else may enter, and moved from there to where that folder is.
 place() { # FILE [UMASK]
@@ -26,6 +49,10 @@ place() { # FILE [UMASK]
   [[ $1 != */* ]] || folder=${1%/*}/
   [[ $folder == /* ]] || folder=./$folder # CDPATH is for others
   (
+    if ! is_own_way "$folder"; then
+      printf 'it leads through what another user has put there, where anybody may: %s\n' "$folder" >&2
+      exit 1
+    fi
     cd -P -- "$folder" && own=$(mktemp -d ./.modelwhisk.XXXXXX) || exit
     # Where others may rename it, the one by its name may be another.
     if cd -P -- "$own" && [[ -O . && .. -ef $OLDPWD ]]; then

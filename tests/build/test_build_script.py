@@ -484,6 +484,33 @@ def test_a_link_that_comes_late_leads_nothing_astray(world: World, kind: str) ->
     assert not [path for path in world.folder.iterdir() if path.name.startswith(".modelwhisk")]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to another user")
+@pytest.mark.parametrize("kind", ["link", "link to a link", "folder"])
+@pytest.mark.parametrize("option", [["--summary", "x/s.json"], ["--sbom", "x"], ["--sbom", "./y/../x/new"]])
+def test_nothing_is_written_through_another_s_folder_or_link(world: World, kind: str, option: list[str]) -> None:
+    """It went over one's own file of that name in the folder behind the link."""
+    world.publish("you/a:1")
+    mine, shared, way = world.folder / "mine", world.folder / "shared", world.folder / "x"
+    for folder in (mine, shared, world.folder / "y"):
+        folder.mkdir()
+    shared.chmod(0o1777)
+    if kind == "folder":
+        (shared / "theirs").mkdir()
+    else:
+        (shared / "theirs").symlink_to(mine)
+    os.chown(shared / "theirs", 12345, 12345, follow_symlinks=False)
+    way.symlink_to("shared/theirs" if kind != "link to a link" else "shared/../shared/theirs")
+    done = world.build("you/a:1", *option)
+    assert (done.status, "another user has put there" in done.stderr) == (2, True)
+    assert not done.docker("build")
+    assert list(mine.iterdir()) == []
+    # A colleague's, in a folder that not everybody may write to, and one's own.
+    shared.chmod(0o775)
+    if kind != "folder":
+        assert world.build("you/a:1", *option).status == 0
+        assert len(list(mine.iterdir())) == 1
+
+
 @pytest.mark.parametrize("option", [["--summary", "s.json"], ["--sbom", "."]])
 def test_a_folder_in_a_file_s_place_is_a_failure(world: World, option: list[str]) -> None:
     world.publish("you/a:1")
