@@ -18,7 +18,7 @@ from pathlib import Path
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 FOLDER = getattr(os, "O_DIRECTORY", 0)
 BY_DESCRIPTOR = os.open in os.supports_dir_fd
-_NAME_ONLY = getattr(os, "O_PATH", 0)  # of a folder, whose files one may not be allowed to list; and of a link
+NAME_ONLY = getattr(os, "O_PATH", 0)  # of a folder, whose files one may not be allowed to list; and of a link
 _MOST_LINKS = 40  # as Linux follows
 _TO_COLLECT = "who may read and change what is kept in it, "
 # Where the system's own links lead to what is open already, /dev/stdout to a pipe, say.
@@ -54,7 +54,7 @@ def walked(path: Path, *, into: bool, make: int | None = None) -> tuple[int | No
         return None, there
     left, links = _parts(path.absolute()), 0
     root = place = Path(path.absolute().anchor)
-    here = os.open(root, _NAME_ONLY | FOLDER)
+    here = os.open(root, NAME_ONLY | FOLDER)
     try:
         while left:
             place /= left.pop()
@@ -65,7 +65,7 @@ def walked(path: Path, *, into: bool, make: int | None = None) -> tuple[int | No
                 if links > _MOST_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
                 left += _parts(target)
-                place, next_here = root, os.open(root, _NAME_ONLY | FOLDER)
+                place, next_here = root, os.open(root, NAME_ONLY | FOLDER)
             elif is_last and not into:
                 return here, place
             else:
@@ -103,10 +103,10 @@ def _target(folder: int, place: Path, *, is_last: bool) -> Path | None:
 
 def _seen(folder: int, name: str) -> tuple[os.stat_result, str | None]:
     """What is there by a name, and where it leads where it is a link: of the very link that was looked at."""
-    if not _NAME_ONLY:  # macOS. Where it is sticky, as /tmp is, nobody else can replace what is one's own or root's.
+    if not NAME_ONLY:  # macOS. Where it is sticky, as /tmp is, nobody else can replace what is one's own or root's.
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
         return found, os.readlink(name, dir_fd=folder) if stat.S_ISLNK(found.st_mode) else None
-    there = os.open(name, _NAME_ONLY | NO_LINK, dir_fd=folder)
+    there = os.open(name, NAME_ONLY | NO_LINK, dir_fd=folder)
     try:
         found = os.fstat(there)
         return found, os.readlink("", dir_fd=there) if stat.S_ISLNK(found.st_mode) else None
@@ -118,13 +118,13 @@ def _entered(around: int, place: Path, make: int | None) -> int:
     """The folder at `place`, in that which is open as `around`."""
     with named(place):
         try:
-            folder = os.open(place.name, _NAME_ONLY | FOLDER | NO_LINK, dir_fd=around)
+            folder = os.open(place.name, NAME_ONLY | FOLDER | NO_LINK, dir_fd=around)
         except FileNotFoundError:
             if make is None:
                 raise
             with contextlib.suppress(FileExistsError):  # of another run, or another user's, which is judged as any
                 os.mkdir(place.name, make, dir_fd=around)
-            folder = os.open(place.name, _NAME_ONLY | FOLDER | NO_LINK, dir_fd=around)
+            folder = os.open(place.name, NAME_ONLY | FOLDER | NO_LINK, dir_fd=around)
     found = os.fstat(folder)
     if planted(os.geteuid(), found, os.fstat(around)):
         os.close(folder)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from modelwhisk.drift.comparison import Group, Window
 from modelwhisk.drift.observations import Observation
+from modelwhisk.drift.plotting import style
 
 Numbers = NDArray[Any]
 
@@ -55,7 +56,7 @@ _SHOWN_QUANTILE = 0.995  # of the distances; what lies beyond is drawn at the ed
 
 def box_plots(groups: Sequence[Group], threshold: float) -> str:
     """Quartiles as boxes, 5 % and 95 % as whiskers, farther ones as points; the threshold as a line across."""
-    with mpl.rc_context(_STYLE):
+    with style(_STYLE):
         figure, axes = _figure(0.9 + 0.55 * len(groups))
         shown = list(reversed(groups))
         drawn = axes.boxplot(
@@ -83,7 +84,7 @@ def box_plots(groups: Sequence[Group], threshold: float) -> str:
 def histogram(groups: Sequence[Group], threshold: float) -> str:
     """How often each distance occurs, as a part of each group."""
     edges = _edges(groups, threshold)
-    with mpl.rc_context(_STYLE):
+    with style(_STYLE):
         figure, axes = _figure(2.6)
         for group in groups:
             heights, _ = np.histogram(np.clip(group.distances, edges[0], edges[-1]), edges)
@@ -106,7 +107,7 @@ def over_time(items: Sequence[Observation], windows: Sequence[Window], threshold
     counts, across, along = np.histogram2d(
         times, np.clip(distances, 0, top), bins=[max(len(windows), 12), 24], range=[[ends[0], ends[-1]], [0, top]]
     )
-    with mpl.rc_context(_STYLE):
+    with style(_STYLE):
         figure = Figure(figsize=(_WIDTH, 4.2), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         for row, column in np.argwhere(counts > 0):

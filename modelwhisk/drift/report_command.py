@@ -76,6 +76,9 @@ def report(**options: Any) -> None:
     """
     _check_usage(options)
     try:
+        from modelwhisk.drift.plotting import import_matplotlib  # noqa: PLC0415
+
+        import_matplotlib()
         from modelwhisk.drift import page  # noqa: PLC0415 (imports numpy, scipy and matplotlib)
     except ImportError as problem:
         raise click.ClickException(

@@ -224,7 +224,7 @@ def led(path, *, into=False, make=None):
 @pytest.mark.parametrize("by_descriptor", [True, False])  # of a link, or by its name, as on macOS
 def test_where_a_path_leads(tmp_path, monkeypatch, by_descriptor):
     if not by_descriptor:
-        monkeypatch.setattr(own_path, "_NAME_ONLY", 0)
+        monkeypatch.setattr(own_path, "NAME_ONLY", 0)
     (tmp_path / "disk" / "results").mkdir(parents=True)
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to(tmp_path / "disk" / ".." / "c")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +137,40 @@ def test_each_training_input_has_its_own_name_whatever_characters_are_in_it(coun
     else:
         told = json.loads((tmp_path / "r.json").read_text())
         assert {near["name"] for item in told["inputs"] for near in item["neighbours"]} <= set(names)
+
+
+def test_no_settings_for_charts_of_the_folder_that_one_stands_in_count(tmp_path: Path) -> None:
+    """A stranger's inputs came with a `matplotlibrc`, by which TeX read the user's files into the page."""
+    path = references.write(tmp_path / "r.drift", vectors())
+    stranger, programs = tmp_path / "stranger", tmp_path / "bin"
+    stranger.mkdir()
+    programs.mkdir()
+    (stranger / "new.jsonl").write_text(RESULTS)
+    (stranger / "matplotlibrc").write_text(
+        "text.usetex: True\ntext.latex.preamble: \\input{/etc/passwd}\nno.such.setting: 1\n"
+    )
+    latex = programs / "latex"
+    latex.write_text(f'#!/bin/sh\ncat -- *.tex >>"{tmp_path}/told"\nexit 1\n')
+    latex.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "modelwhisk", "drift", "report", str(path), "new.jsonl", "-o", "page.html"],
+        cwd=stranger,
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not (tmp_path / "told").exists()
+    assert done.returncode == 3, done.stderr
+    assert "no.such.setting" not in done.stderr
+    assert "<svg" in (stranger / "page.html").read_text()
+
+
+def test_charts_are_drawn_as_ours_whatever_a_program_has_set(tmp_path: Path) -> None:
+    import matplotlib as mpl
+
+    path = references.write(tmp_path / "r.drift", vectors())
+    (tmp_path / "new.jsonl").write_text(RESULTS)
+    with mpl.rc_context({"text.usetex": True, "text.latex.preamble": r"\input{/etc/passwd}"}):
+        done = run("report", path, tmp_path / "new.jsonl", "-o", tmp_path / "page.html")
+    assert done.exit_code == 3, done.output
