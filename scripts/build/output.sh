@@ -231,8 +231,8 @@ json_field() { # INDEX KEY [number]
 }
 
 # A reader never sees half of it, and nobody who might not read what was there. One's own link leads to the place. What
-# stands there may be another's, in a folder that others may write to, and is replaced. A device or a pipe of one's own
-# stays what it is.
+# stands there may be another's, in a folder that others may write to, and is replaced. What is at /dev/… or a pipe of one's
+# own stays what it is.
 write_summary() { # FILE FAILURES
   local file=$1 links=0 mask=''
   [[ $file == /* ]] || file=./$file # and so no option of find
@@ -241,9 +241,17 @@ write_summary() { # FILE FAILURES
     [[ $links -le 40 ]] || die "--summary: $1 can't be written: its links lead to each other"
     file=$(beside "$file" "$(readlink "$file")")
   done
-  if [[ $file == /dev/* && $file != /dev/shm/* ]] ||
-    { [[ -e $file && ! -f $file && ! -L $file ]] && { [[ ! -p $file ]] || is_own "$file"; }; }; then
+  if [[ $file == /dev/* && $file != /dev/shm/* ]]; then
     summary "$2" >"$file"
+    return
+  fi
+  [[ ! -e $file || -f $file || -p $file || -L $file ]] || die "--summary: $1 can't be written: it is no file and no pipe"
+  if [[ -p $file && ! -L $file ]] && is_own "$file"; then
+    # By its name there may be a link of another's by now: nothing is emptied, and what was opened is looked at once more.
+    {
+      [[ -p /dev/fd/3 && -O /dev/fd/3 ]] || die "--summary: $1 can't be written: it is no pipe any more"
+      summary "$2" >&3
+    } 3>>"$file"
     return
   fi
   [[ ! -f $file || -L $file ]] || ! is_own "$file" || mask=$(umask_of "$file")

@@ -544,6 +544,40 @@ def test_another_s_pipe_is_replaced_by_the_summary(world: World) -> None:
     assert json.loads((world.folder / "s.json").read_text())["failures"] == 1
 
 
+# One write_summary, at whose Nth command another's link to `mine` takes the place of what stands by the summary's name.
+LATER_LINK = """
+set -Eeuo pipefail -f; export LC_ALL=C
+. {tools}/reference.sh; . {tools}/output.sh; . {tools}/place.sh
+SOURCES=(a) TARGETS=(b) WORK=/nonexistent
+is_own() {{ [[ ! -L $1 ]]; }}
+at=$1 count=0
+exchange() {{ ((++count != at)) || [[ -e before ]] || {{ mv s.json before && ln -s mine s.json; }}; }}
+set -T; trap exchange DEBUG
+write_summary s.json 0
+"""
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_summary_goes_through_no_link_that_takes_a_folder_s_or_pipe_s_place(
+    tmp_path: pathlib.Path, make: Any
+) -> None:
+    """It was opened by its name after the look, and emptied what is behind the link."""
+    script = LATER_LINK.format(tools=CHECKOUT / "scripts" / "build")
+    summary, mine = tmp_path / "s.json", tmp_path / "mine"
+    came = 0
+    for command in range(5, 18):
+        make(summary)
+        reader = os.open(summary, os.O_RDONLY | os.O_NONBLOCK)
+        mine.write_text("mine")
+        subprocess.run(["bash", "-c", script, "bash", str(command)], check=False, cwd=tmp_path, capture_output=True)
+        os.close(reader)
+        assert mine.read_text() == "mine", command
+        came += (tmp_path / "before").exists()
+        for path in tmp_path.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert came > 9
+
+
 # Failures
 
 
