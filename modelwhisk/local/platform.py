@@ -14,11 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from modelwhisk.local import messages
+from modelwhisk.local import local_hosts, messages
 from modelwhisk.local.actions import Action
 from modelwhisk.local.activations import Activations
 from modelwhisk.local.catalogue import Catalogue, image_of
 from modelwhisk.local.containers import ContainerFactory
+from modelwhisk.local.credentials import GUEST_KEY, caller_of
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, plain
 from modelwhisk.local.images import Images
 from modelwhisk.local.invoker import Activation, Invoker
@@ -196,8 +197,17 @@ class LocalPlatform:
         if running.rest.takes(request, target):
             return await running.rest.answer(Ask(request, target, transaction, on_start, peer))
         lookup = running.catalogue.web_action
-        routed = route(request, lookup, self._credentials, transaction, self._throttle.refusal)
+        credentials = await self._web_credentials(request, peer)
+        routed = route(request, lookup, credentials, transaction, self._throttle.refusal)
         return await self._invoked(routed, on_start) if isinstance(routed, Invocation) else routed
+
+    async def _web_credentials(self, request: HttpRequest, peer: Peer | None) -> Mapping[str, str]:
+        """What counts for a web call: the key that everybody knows only with whom the REST API takes it from, too."""
+        if caller_of(request, {GUEST_KEY: ""}).namespace is None:
+            return self._credentials
+        if local_hosts.is_own(request, self._bind) and (peer is None or not await peer.is_another_user()):
+            return self._credentials
+        return {key: namespace for key, namespace in self._credentials.items() if key != GUEST_KEY}
 
     async def _invoked(self, invocation: Invocation, on_start: Callable[[Activation], None]) -> HttpResponse:
         activation = Activation(invocation.action, invocation.transaction)

@@ -199,6 +199,51 @@ def test_the_key_that_all_know_is_taken_from_oneself_alone() -> None:
         assert asked(desk, OTHER, [b"GET /api/v1/web/guest/default/no HTTP/1.1\r\nHost: a\r\n\r\n"])[0].status == 404
 
 
+PRIVATE = {"annotations": [{"key": name, "value": True} for name in ("web-export", "require-whisk-auth")]}
+
+
+def web_call(*headers: tuple[str, str]) -> bytes:
+    return message("GET", "/api/v1/web/guest/default/private.json", [("Host", "localhost:3233"), *headers])
+
+
+@as_root
+def test_the_key_that_all_know_is_none_in_another_user_s_web_call() -> None:
+    """It passed `require-whisk-auth`, and the action was told that the namespace's owner asked."""
+    with a_desk() as desk:
+        assert desk.create("private", **PRIVATE).status == 200
+        with_key, without = web_call(basic(GUEST_KEY)), web_call()
+        mine = asked(desk, 0, [without, with_key])
+        assert [answer.status for answer in mine] == [401, 200]
+        assert json.loads(mine[1].body)["__ow_user"] == "guest"
+        assert [answer.status for answer in asked(desk, OTHER, [without, with_key])] == [401, 401]
+        # What asks for no key is told of none, as on a platform.
+        desk.create("public", annotations=[{"key": "web-export", "value": True}])
+        public = asked(desk, OTHER, [with_key.replace(b"private", b"public")])[0]
+        assert (public.status, "__ow_user" in json.loads(public.body)) == (200, False)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        [("Origin", "https://page.example")],
+        [("Origin", "http://localhost:3233")],
+        [("Sec-Fetch-Site", "same-origin")],
+        [("Host", "page.example")],
+    ],
+)
+def test_the_key_that_all_know_is_none_in_a_page_s_web_call(page: list[tuple[str, str]]) -> None:
+    with a_desk() as desk, a_desk(credentials={"me:secret": "guest", GUEST_KEY: "guest"}) as other:
+        for one in (desk, other):
+            one.create("private", **PRIVATE)
+        wire = [web_call(basic(GUEST_KEY), *page)]
+        if page[0][0] == "Host":
+            wire = [wire[0].replace(b"Host: localhost:3233\r\n", b"")]
+        assert asked(desk, os.geteuid(), wire)[0].status == 401
+        # On a platform no page knows the key; who has one that is not known to all is asked no more.
+        secret = [wire[0].replace(basic(GUEST_KEY)[1].encode(), basic("me:secret")[1].encode())]
+        assert [asked(other, os.geteuid(), one)[0].status for one in (wire, secret)] == [401, 200]
+
+
 @as_root
 def test_a_key_of_one_s_own_is_whoever_has_it_s() -> None:
     with a_desk(credentials={"me:secret": "guest"}) as desk:
