@@ -71,8 +71,10 @@ def _lines(path: Path) -> Iterator[Line]:
 def _of_line(line: Line, told: Told, folder: Path) -> Observation:
     values = line.input if isinstance(line.input, dict) else {"": line.input}
     texts = [value for value in values.values() if isinstance(value, str)]
-    # Paths are as they were given to `map`, from wherever that ran; beside the results is the next best place.
-    files = (candidate for text in texts for candidate in (Path(text), folder / text) if _is_file(candidate))
+    # A text that was sent as one may be a stranger's, and any path. Paths are as they were given to `map`, from where
+    # that ran; beside the results is the next best place.
+    paths = [text for name in line.sent_files or () if isinstance(text := values.get(name), str)]
+    files = (candidate for path in paths for candidate in (Path(path), folder / path) if _is_file(candidate))
     file = next(files, None)
     name = str(file) if file else " ".join(line.key.split())[:_EXCERPT]
     text = "" if file else (texts[0] if len(values) == 1 and texts else line.key)

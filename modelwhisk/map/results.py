@@ -28,8 +28,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 Format = Literal["jsonl", "csv"]
-COLUMNS = ("input", "status", "ms", "attempts", "activation", "cold", "answer", "file", "error", "drift")
-_JSON_COLUMNS = frozenset({"input", "answer"})
+COLUMNS = ("input", "status", "ms", "attempts", "activation", "cold", "answer", "file", "error", "drift", "sent_files")
+_JSON_COLUMNS = frozenset({"input", "answer", "sent_files"})
 _MOST_CELL = 2**31 - 1  # characters of a cell: an answer may be long, and the module's default is 128 KiB
 _CALCULATED = ("=", "+", "-", "@", "\t", "\r")  # a table calculates what begins so, and an error may be a model's words
 _BEYOND = 1e15  # milliseconds, or whatever a number in a line counts
@@ -42,7 +42,9 @@ class ResultsInUse(Exception):
 
 @dataclass(frozen=True)
 class Line:
-    """One result as it is kept: what is None is left out. `drift` is the answer's `Model-Drift`."""
+    """One result as it is kept: what is None is left out. `drift` is the answer's `Model-Drift`; `sent_files` names the
+    inputs that were files, whose paths are their values: any other text that is a path is a text.
+    """
 
     input: Any
     status: int | None
@@ -54,6 +56,7 @@ class Line:
     file: str | None = None
     error: str | None = None
     drift: str | None = None
+    sent_files: list[str] | None = None
 
     @property
     def key(self) -> str:
@@ -105,7 +108,8 @@ def parse_line(data: bytes, form: Format) -> Line | None:
         if form == "jsonl":
             return _of_object(json.loads(text))
         csv.field_size_limit(_MOST_CELL)
-        cells = dict(zip(COLUMNS, next(csv.reader([text], strict=True)), strict=True))
+        row = next(csv.reader([text], strict=True))
+        cells = dict(zip(COLUMNS, [*row, ""] if len(row) == len(COLUMNS) - 1 else row, strict=True))  # an older table's
         line = Line(
             input=loads(cells["input"]),
             status=int(cells["status"]) if cells["status"] else None,
@@ -117,6 +121,7 @@ def parse_line(data: bytes, form: Format) -> Line | None:
             file=cells["file"] or None,
             error=cells["error"] or None,
             drift=cells["drift"] or None,
+            sent_files=json.loads(cells["sent_files"]) if cells["sent_files"] else None,
         )
         return _in_bounds(line)
     except (ValueError, TypeError, KeyError, StopIteration, RecursionError, csv.Error):
@@ -150,10 +155,15 @@ def _of_object(value: Any) -> Line | None:
 
 
 def _in_bounds(line: Line) -> Line:
-    """The line, whose numbers are some that can be counted with; raises `ValueError` for others, NaN among them."""
+    """The line, whose numbers are some that can be counted with; raises `ValueError` for others, NaN among them, and
+    for names that are none.
+    """
     for number in (line.status, line.ms, line.attempts):
         if number is not None and not 0 <= number < _BEYOND:
             raise ValueError("no number of ours")
+    names = line.sent_files
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError("no names of ours")
     return line
 
 

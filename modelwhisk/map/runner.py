@@ -83,10 +83,11 @@ class Runner:
         shown = {name: str(value) if isinstance(value, Path) else value for name, value in row.values.items()}
         try:
             values = row.typed(await self._transport.run(self._calls.interface()), paths=self._paths)
+            files = [name for name, value in values.items() if isinstance(value, Path)]
             if self._shrink is not None:
                 values = await asyncio.to_thread(self._shrink, values)
             reply = await self._transport.run(self._calls.reply(values))
-            return Result(row, self._line(row, shown, reply), _busy(reply))
+            return Result(row, self._line(row, shown, files, reply), _busy(reply))
         except ModelError as problem:
             line = Line(shown, problem.status, activation=problem.activation, error=problem.message)
         except (ClientError, OSError) as problem:
@@ -95,7 +96,7 @@ class Runner:
             line = Line(shown, None, error=cut(f"{type(problem).__name__}: {problem}"))
         return Result(row, line)
 
-    def _line(self, row: Row, shown: dict[str, Any], reply: Reply) -> Line:
+    def _line(self, row: Row, shown: dict[str, Any], files: list[str], reply: Reply) -> Line:
         known: dict[str, Any] = {
             "input": shown,
             "status": reply.status,
@@ -104,6 +105,7 @@ class Runner:
             "activation": reply.activation,
             "cold": reply.cold,
             "drift": _drift(reply),
+            "sent_files": files or None,
         }
         if not reply.ok:
             return Line(**known, error=f"{reply.status}: {reply.message()}")

@@ -74,7 +74,8 @@ def test_no_log_line_or_header_takes_more_time_than_its_length(line: str) -> Non
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_results_keep_what_the_answer_told(form: str, tmp_path: Path) -> None:
-    line = Line({"image": "a.png"}, 200, drift="distance=0.5; threshold=1.2; drifted=?0", answer={"n": 1})
+    told = "distance=0.5; threshold=1.2; drifted=?0"
+    line = Line({"image": "a.png"}, 200, drift=told, answer={"n": 1}, sent_files=["image"])
     assert parse_line(line.render(form), form) == line
 
 
@@ -91,7 +92,7 @@ def test_inputs_come_from_results(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     path = results(
         tmp_path / "results.jsonl",
-        Line({"image": "a.png"}, 200, activation="1" * 32, drift=header(0.5)),
+        Line({"image": "a.png"}, 200, activation="1" * 32, drift=header(0.5), sent_files=["image"]),
         Line({"text": "hello", "top": "3"}, 200, drift=header(2)),
         Line({"text": "hello"}, 500, error="500: broken"),
         Line({"text": "hello"}, 200, answer=1),
@@ -104,6 +105,16 @@ def test_inputs_come_from_results(tmp_path: Path) -> None:
     ]
     assert found.items[0].where == "1" * 32
     assert found.skipped == {"failed": 1, "without Model-Drift": 1}
+
+
+@pytest.mark.parametrize("sent", [None, [], ["image"], ["other"]])
+def test_a_text_that_was_sent_as_one_is_no_file_though_it_is_a_path(sent: list[str] | None, tmp_path: Path) -> None:
+    """A stranger's text put a picture of the user's into the page."""
+    private = tmp_path / "private.png"
+    private.write_bytes(b"")
+    line = Line({"text": str(private), "image": 5}, 200, drift=header(2), sent_files=sent)
+    (item,) = told.of_results(results(tmp_path / "results.jsonl", line), REFERENCE).items
+    assert (item.file, item.name) == (None, line.key)
 
 
 def test_results_as_a_table_are_results_too(tmp_path: Path) -> None:

@@ -233,6 +233,7 @@ def test_pictures_out_are_files(run, tmp_path, models):
     found = lines(tmp_path / "out.jsonl")
     assert len(found) == 11
     for line in found:
+        assert line["sent_files"] == ["image"]
         with Image.open(tmp_path / line["file"]) as picture:
             assert picture.size == (256, 256)
 
@@ -240,8 +241,9 @@ def test_pictures_out_are_files(run, tmp_path, models):
 def test_lines_of_text_for_the_only_input(run, tmp_path, models):
     (tmp_path / "in.txt").write_text("All of this is plain English.\nDies hier ist ein deutscher Satz.\n")
     run(models["language-identifier"], "-i", "in.txt", "-o", "out.jsonl")
-    found = [line["answer"]["predictions"][0]["language"] for line in lines(tmp_path / "out.jsonl")]
-    assert found == ["en", "de"]
+    found = lines(tmp_path / "out.jsonl")
+    assert [line["answer"]["predictions"][0]["language"] for line in found] == ["en", "de"]
+    assert not any("sent_files" in line for line in found)
 
 
 def digits(folder, count):

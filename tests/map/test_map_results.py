@@ -22,7 +22,7 @@ FORMS = pytest.mark.parametrize("form", ["jsonl", "csv"])
 LINES = [
     Line({"n": 1}, 200, 12.5, 1, "a" * 32, True, {"square": 1}),
     Line({"n": 2, "note": 'a "quoted"\nline, ✓ \u2028'}, 200, 1.0, 3, None, None, "text\nof two lines"),
-    Line({"image": "x.png"}, 200, 2.0, file="out/x.png"),
+    Line({"image": "x.png"}, 200, 2.0, file="out/x.png", sent_files=["image", 'a "b", c']),
     Line({"n": 3}, 502, 2.0, 6, error="502: bad gateway"),
     Line({"n": 4}, None, error="no answer: the connection broke"),
     Line({"n": "\udcff"}, 400, 1.0, error="400: no"),
@@ -48,8 +48,14 @@ def test_a_long_answer_is_known_again(form):
 
 @pytest.mark.parametrize("ms", ["nan", "inf", "1e400", "-1"])
 def test_a_row_whose_numbers_can_not_be_counted_with_is_none_of_ours(ms):
-    assert parse_line(b"1,200,%s,1,,,1,,," % ms.encode(), "csv") is None
+    assert parse_line(b"1,200,%s,1,,,1,,,," % ms.encode(), "csv") is None
+    assert parse_line(b"1,200,1.5,1,,,1,,,,", "csv").ms == 1.5
+
+
+def test_a_row_of_an_older_table_is_known():
+    """It had no column of the files that were sent."""
     assert parse_line(b"1,200,1.5,1,,,1,,,", "csv").ms == 1.5
+    assert parse_line(b"1,200,1.5,1,,,1,,", "csv") is None
 
 
 @FORMS
@@ -90,8 +96,10 @@ def test_no_table_calculates_with_a_model_s_words(begin):
         {"ms": -1},
         {"status": 10**4_000},
         {"attempts": 10**16},
+        {"sent_files": "x"},
+        {"sent_files": [5]},
     ],
-    ids=range(14),
+    ids=range(16),
 )
 def test_a_line_whose_values_are_of_other_types_is_none_of_ours(other):
     line = {"input": {"x": "a"}, "status": 200, "ms": 1, "drift": "1; threshold=2"}
@@ -104,7 +112,7 @@ def test_a_line_whose_values_are_of_other_types_is_none_of_ours(other):
 def test_a_line_of_another_s_that_is_too_deep_is_none_of_ours(form):
     for levels in (800, *range(960, 1000, 2), 5_000):
         deep = "[" * levels + "]" * levels
-        line = f'{{"input": {deep}, "status": 200, "answer": 1}}' if form == "jsonl" else f"{deep},200,,1,,,1,,,"
+        line = f'{{"input": {deep}, "status": 200, "answer": 1}}' if form == "jsonl" else f"{deep},200,,1,,,1,,,,"
         found = parse_line(line.encode(), form)
         assert found is None if levels > 800 else found.key == deep
 

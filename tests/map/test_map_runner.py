@@ -77,7 +77,7 @@ def test_a_text_too_long_for_a_line_is_a_file(tmp_path, longer, kept):
     (row,) = rows_of([{"n": 1}])
     body = "\U0001f600".encode() + b"a" * (2**20 - 4 + longer)
     reply = Reply(200, httpx.Headers({"content-type": "text/plain; charset=utf-8"}), body)
-    line = Runner(Calls("http://model"), None, tmp_path, 1)._line(row, {"n": 1}, reply)
+    line = Runner(Calls("http://model"), None, tmp_path, 1)._line(row, {"n": 1}, [], reply)
     if kept[0] == "answer":
         assert (line.answer.encode(), line.file) == (body, None)
     else:
