@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,16 +46,16 @@ class IndexTooPoor(Exception):
 
 @dataclass(frozen=True)
 class Built:
-    """file   usearch's own.  axes   rows by which a vector becomes what is in it.  about   for reference.json."""
+    """graph   usearch's bytes.  axes   rows by which a vector becomes what is in it.  about   for reference.json."""
 
-    file: Path
+    graph: bytes
     axes: Numbers
     about: dict[str, Any]
 
 
-def build(folder: Path, vectors: Numbers, known: Principal, metric: str, *, jobs: int, tell: Tell) -> Built:
-    """Builds the index as a file in `folder`. Its recall is measured with rows that aren't in it yet, as fresh inputs
-    aren't, and its search takes as much effort as a recall of 0.998 needs.
+def build(vectors: Numbers, known: Principal, metric: str, *, jobs: int, tell: Tell) -> Built:
+    """Builds the index, in memory: nobody can exchange it. Its recall is measured with rows that aren't in it yet, as
+    fresh inputs aren't, and its search takes as much effort as a recall of 0.998 needs.
 
     Raises `IndexMissing`, and `IndexTooPoor` where the recall stays under 0.99.
     """
@@ -66,8 +65,6 @@ def build(folder: Path, vectors: Numbers, known: Principal, metric: str, *, jobs
     graph.add_all_but(tried, tell)
     effort, candidates, recall = graph.measured(tried)
     graph.add(tried, vectors[tried])
-    file = folder / MEMBER
-    graph.save(file)
     about = {
         "library": "usearch",
         "version": importlib.import_module("usearch").__version__,
@@ -84,7 +81,7 @@ def build(folder: Path, vectors: Numbers, known: Principal, metric: str, *, jobs
         "recall@3": round(recall, 4),
         "recall_measured_with": len(tried),
     }
-    return Built(file, graph.axes, about)
+    return Built(graph.content(), graph.axes, about)
 
 
 def library_of_index() -> Any:
@@ -152,8 +149,9 @@ class _Graph:
             )
         return effort, candidates, recall
 
-    def save(self, file: Path) -> None:
-        self._graph.save(str(file))
+    def content(self) -> bytes:
+        """As usearch searches it where it lies."""
+        return self._graph.save()  # type: ignore[no-any-return]
 
     def _coordinates(self, vectors: Numbers) -> Numbers:
         return np.asarray((np.asarray(vectors, np.float32) - self._mean) @ self.axes.T, np.float16)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -244,18 +243,15 @@ def _add_index(
     wanted = len(vectors) >= index.PAYS_FROM if choices.index == "auto" else choices.index != "none"
     if not wanted:
         return None
-    with tempfile.TemporaryDirectory(prefix=".modelwhisk-index-", dir=writer.folder) as folder:
-        try:
-            built = index.build(
-                Path(folder), vectors, known, choices.metric, jobs=choices.jobs, tell=lambda part: step("index", part)
-            )
-        except index.IndexMissing:
-            if choices.index == "auto":
-                step("no index, since usearch is not installed (pip install 'modelwhisk[drift]')", 1)
-                return None
-            raise
-        writer.add_array(index.AXES_MEMBER, "<f4", built.axes.shape, [built.axes])
-        writer.add_file(index.MEMBER, built.file)
+    try:
+        built = index.build(vectors, known, choices.metric, jobs=choices.jobs, tell=lambda part: step("index", part))
+    except index.IndexMissing:
+        if choices.index == "auto":
+            step("no index, since usearch is not installed (pip install 'modelwhisk[drift]')", 1)
+            return None
+        raise
+    writer.add_array(index.AXES_MEMBER, "<f4", built.axes.shape, [built.axes])
+    writer.add(index.MEMBER, [built.graph])
     return built.about
 
 

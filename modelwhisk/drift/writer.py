@@ -29,7 +29,6 @@ _ZIP64_FIELD = 20  # bytes that zipfile adds to the extra field where a size may
 _PADDING_FIELD = 4  # bytes of an extra field without content
 # The extra field with which zipalign pads, which readers skip as they do any they don't know.
 _PADDING_ID = 0xD935
-_PIECE = 1 << 22
 _ALWAYS = (1980, 1, 1, 0, 0, 0)  # the same input makes the same bytes
 
 Numbers = NDArray[Any]
@@ -63,11 +62,6 @@ class ReferenceWriter:
             with contextlib.suppress(ValueError, OSError):  # the central directory of a file that is thrown away
                 self._zip.close()
             self._held.__exit__(_Unfinished, _Unfinished(), None)
-
-    @property
-    def folder(self) -> Path:
-        """Where the reference will be, and large temporary files may be."""
-        return self._path.parent
 
     def add(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
         """Adds a member; returns the offset of its first byte in the file."""
@@ -106,11 +100,6 @@ class ReferenceWriter:
         if 0 in shape:
             return np.empty(shape, kind)
         return np.memmap(self._file, np.dtype(kind), "r", offset + len(head.getvalue()), shape)
-
-    def add_file(self, name: str, path: Path) -> None:
-        """Adds what is in a file."""
-        with path.open("rb") as stream:
-            self.add(name, iter(lambda: stream.read(_PIECE), b""))
 
     def finish(self, about: dict[str, Any]) -> None:
         """Writes `about` with the list of members as reference.json, and puts the whole in its place."""

@@ -66,6 +66,25 @@ def test_an_index_that_finds_too_little_is_refused(tmp_path: Path, monkeypatch: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_whoever_may_write_beside_the_reference_gets_no_file_into_it_or_written_over(tmp_path: Path) -> None:
+    """The folder in which the index was built was exchanged for one with a link by its name."""
+    key, shared = tmp_path / "key", tmp_path / "shared"
+    key.write_bytes(b"the user's own")
+    shared.mkdir()
+
+    def exchange(name: str, part: float) -> None:
+        for place in [path for path in shared.iterdir() if path.is_dir() and name == "index"]:
+            place.rename(tmp_path / f"{place.name}-{part}")
+            place.mkdir()
+            (place / index.MEMBER).symlink_to(key)
+
+    path = shared / "reference"
+    make(path, Training(curved(300, 1), [""] * 300), ABOUT, Choices(index="usearch"), exchange)
+    assert key.read_bytes() == b"the user's own"
+    assert b"the user's own" not in path.read_bytes()
+    assert list(shared.iterdir()) == [path]
+
+
 def test_without_usearch_an_automatic_index_is_none_and_a_wanted_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
