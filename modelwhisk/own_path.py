@@ -44,8 +44,9 @@ def walked(path: Path, *, into: bool, make: int | None = None) -> tuple[int | No
     where that file or folder is, without links. The folder is a descriptor, None where there are none of folders.
 
     With `make`, folders that aren't there are made, the last one with that mode. One's own link is followed. Raises
-    `OSError` for another user's, where one's own leads to it, too; on the way, for a link or a folder that may have
-    been planted: what is a folder in one now may be a link when it is opened.
+    `OSError` for another user's, where one's own leads to it, too, and for one to which anybody may have given its
+    name; on the way, for a link or a folder that may have been planted: what is a folder in one now may be a link when
+    it is opened.
     """
     if not BY_DESCRIPTOR:
         there = path.resolve()
@@ -95,10 +96,15 @@ def _target(folder: int, place: Path, *, is_last: bool) -> Path | None:
             return None
     if target is None:
         return None
-    me = os.geteuid()
-    if (is_last and found.st_uid != me) or planted(me, found, os.fstat(folder)):
+    me, around = os.geteuid(), os.fstat(folder)
+    if (is_last and found.st_uid != me) or planted(me, found, around) or _named_by_anybody(found, around):
         raise is_a_link(place)
     return place.parent / target
+
+
+def _named_by_anybody(link: os.stat_result, around: os.stat_result) -> bool:
+    """Whether any user may have given the link its name in the folder `around`, a second one or in place of another."""
+    return bool(around.st_mode & stat.S_IWOTH) and (link.st_nlink > 1 or not around.st_mode & stat.S_ISVTX)
 
 
 def _seen(folder: int, name: str) -> tuple[os.stat_result, str | None]:

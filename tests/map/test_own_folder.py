@@ -164,6 +164,30 @@ def test_no_file_is_written_through_another_s_link(tmp_path, monkeypatch, take, 
 
 
 @FILES
+@pytest.mark.parametrize("given", ["renamed", "as a second name"])
+@pytest.mark.parametrize("inner", ["", "answer"])
+def test_one_s_own_link_is_not_followed_by_a_name_that_anybody_may_have_given_it(tmp_path, take, given, inner):
+    """In a folder that isn't sticky, and where the system lets others make hard links, of any that they see."""
+    mine, shared = tmp_path / "mine", tmp_path / "shared"
+    mine.mkdir()
+    (mine / "answer").write_bytes(b"mine")
+    shared.mkdir()
+    (shared / "data").symlink_to(mine if inner else mine / "answer")
+    if given == "renamed":
+        shared.chmod(0o777)
+        (shared / "data").rename(shared / "link")
+    else:
+        shared.chmod(0o1777)
+        os.link(shared / "data", shared / "link", follow_symlinks=False)
+    with pytest.raises(PermissionError, match="it is a link"):
+        take(shared / "link" / inner)
+    assert (mine / "answer").read_bytes() == b"mine"
+    shared.chmod(0o755)
+    take(shared / "link" / inner)
+    assert (mine / "answer").read_bytes() != b"mine"
+
+
+@FILES
 def test_no_file_has_another_name_where_anybody_may_give_one(tmp_path, take):
     mine, shared = tmp_path / "mine", tmp_path / "shared"
     mine.write_bytes(b"mine")
