@@ -25,10 +25,15 @@ _MOST = 512 * 1024 * 1024  # bytes of an answer, which is kept in memory; the pl
 _OF_THE_TRANSFER = ("content-encoding", "content-length", "transfer-encoding")
 
 OnSleep = Callable[[Sleep], None]
+Prepare = Callable[[httpx.AsyncClient], None]
 
 
 def _ignore(sleep: Sleep) -> None:
     """Nobody is told of waiting."""
+
+
+def as_they_are(http: httpx.AsyncClient) -> None:
+    """Connections are as httpx makes them."""
 
 
 def _options(seconds: float, jobs: int, verify: bool) -> dict[str, Any]:
@@ -115,15 +120,22 @@ class SyncTransport:
 
 
 class AsyncTransport:
-    """The same for asyncio; what blocks is done in threads."""
+    """The same for asyncio; what blocks is done in threads. `prepare` may change the connections that are made."""
 
     def __init__(
-        self, *, seconds: float = READ_SECONDS, jobs: int = 100, verify: bool = True, on_sleep: OnSleep = _ignore
+        self,
+        *,
+        seconds: float = READ_SECONDS,
+        jobs: int = 100,
+        verify: bool = True,
+        on_sleep: OnSleep = _ignore,
+        prepare: Prepare = as_they_are,
     ) -> None:
         self._on_sleep = on_sleep
         with _proxies_of_the_environment():
             self._http = httpx.AsyncClient(**_options(seconds, jobs, verify))
         end_answers(self._http, seconds)
+        prepare(self._http)
 
     async def close(self) -> None:
         """Closes the connections."""

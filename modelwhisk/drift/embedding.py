@@ -24,7 +24,7 @@ from modelwhisk.client.errors import ClientError, InputError, ModelError, NoDesc
 from modelwhisk.client.exchange import EVERY_FAILURE, Policy, Steps
 from modelwhisk.client.files import MOST_OF_A_FILE, file_part
 from modelwhisk.client.interface import Interface
-from modelwhisk.client.transport import AsyncTransport
+from modelwhisk.client.transport import AsyncTransport, Prepare, as_they_are
 from modelwhisk.drift.inputs import SOLE, Given, Pixels, plain
 from modelwhisk.drift.local_model import LocalModel, Running
 from modelwhisk.map.inputs import Row
@@ -65,7 +65,7 @@ async def of_local(
     model: LocalModel, declaration: Mapping[str, Any], asking: Asking, jobs: int
 ) -> AsyncIterator[Embedder]:
     """Embeddings by `jobs` copies of a model on this machine; raises `NoModel`."""
-    async with model.running(declaration, jobs) as running, _asked(running.addresses, asking, 1) as askers:
+    async with model.running(declaration, jobs) as running, _asked_of(running, asking) as askers:
         yield _FromHeader(askers, dict(declaration), running)
 
 
@@ -76,9 +76,10 @@ async def of_deployed(name: str, declaration: Mapping[str, Any], asking: Asking,
         yield _FromAnswer(askers[0], dict(declaration), jobs)
 
 
-async def ask_once(address: str, asking: Asking, given: Given) -> Any:
-    """The answer of the model at an address to one input; raises `NoVector` where it has none."""
-    async with _asked([address], asking, 1) as askers:
+async def ask_once(model: str | Running, asking: Asking, given: Given) -> Any:
+    """The answer to one input of the model at an address, or of the first copy that runs; raises `NoVector` where it
+    has none."""
+    async with _asked([model], asking, 1) if isinstance(model, str) else _asked_of(model, asking) as askers:
         reply = await askers[0].reply(given)
     return reply.value()
 
@@ -103,9 +104,15 @@ class OfPictures:
             raise NoVector(str(problem)) from problem
 
 
+def _asked_of(running: Running, asking: Asking) -> contextlib.AbstractAsyncContextManager[list[Asker]]:
+    return _asked(running.addresses, asking, 1, running.keep_to)
+
+
 @contextlib.asynccontextmanager
-async def _asked(addresses: Sequence[str], asking: Asking, jobs: int) -> AsyncIterator[list[Asker]]:
-    transport = AsyncTransport(seconds=asking.timeout, jobs=jobs * len(addresses))
+async def _asked(
+    addresses: Sequence[str], asking: Asking, jobs: int, prepare: Prepare = as_they_are
+) -> AsyncIterator[list[Asker]]:
+    transport = AsyncTransport(seconds=asking.timeout, jobs=jobs * len(addresses), prepare=prepare)
     try:
         yield [Asker(address, asking, transport) for address in addresses]
     finally:

@@ -116,7 +116,7 @@ class Fit:
                 answer = await ask_once(str(model.deployed), self._settings.asking, first)
             else:
                 async with model.local.running(None, 1) as running:
-                    answer = await ask_once(running.addresses[0], self._settings.asking, first)
+                    answer = await ask_once(running, self._settings.asking, first)
         except (NoVector, ClientError):
             answer = None
         return declaration.what_there_is(answer)

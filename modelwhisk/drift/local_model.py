@@ -24,7 +24,7 @@ import httpx
 
 from modelwhisk import adapter
 from modelwhisk.client.in_time import end_answers
-from modelwhisk.drift import digest
+from modelwhisk.drift import digest, own_ends
 from modelwhisk.drift.digest import ModelDigest
 from modelwhisk.local import docker_container, process_container
 from modelwhisk.local.actions import Action
@@ -54,6 +54,10 @@ class Running:
     def addresses(self) -> list[str]:
         """Of each copy, without a slash at its end."""
         return [_address(container) for container in self.containers]
+
+    def keep_to(self, client: httpx.AsyncClient) -> None:
+        """Makes `client` send what it sends to these copies alone."""
+        own_ends.keep_to(client, self.containers)
 
     def layer_said(self) -> str | None:
         """The name of the layer that was found in the model, where the log since the last call has it.
@@ -152,6 +156,7 @@ async def _loaded(container: Container) -> None:
     deadline = asyncio.get_running_loop().time() + _LOAD_PATIENCE
     async with httpx.AsyncClient(trust_env=False) as client:
         end_answers(client, _HEALTH_SECONDS)
+        own_ends.keep_to(client, [container])
         while asyncio.get_running_loop().time() < deadline:
             try:
                 async with client.stream("GET", f"{_address(container)}/healthz") as answer:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import h11
@@ -15,6 +16,7 @@ from modelwhisk.charsets import codec
 from modelwhisk.local.media_types import parse_content_type
 from modelwhisk.local.outcome import MAX_RESULT, TRUNCATED_RESULT, ContainerReply, Failure
 from modelwhisk.local.patience import within
+from modelwhisk.local.peer import peer_of
 from modelwhisk.local.spray_json import Json, compact, utf_8
 
 # However busy a container's process is, its kernel connects at once; where the container is gone, docker's bridge may
@@ -34,11 +36,19 @@ class Call:
 
 
 async def post(
-    address: tuple[str, int], path: str, message: Json, timeout: int, *, retry: bool, token: str = ""
+    address: tuple[str, int],
+    path: str,
+    message: Json,
+    timeout: int,
+    *,
+    retry: bool,
+    token: str = "",
+    ended: Callable[[], bool] = lambda: False,
 ) -> Call:
     """Posts `message` to `path`; `timeout` is in milliseconds, for connecting and for the whole reply.
 
-    `token` is what the container wants to be shown, "" for one that answers anybody, as the platform's do.
+    `token` is what the container wants to be shown, "" for one that answers anybody, as the platform's do. Once it has
+    `ended` its address may be anybody's: that counts as refused then, and so does another user's process.
 
     The platform has that much for each read, and what came later than `timeout` is an error to it, whatever it was.
     With `retry`, a refused connection is tried again until `timeout` is used up; nothing else ever is.
@@ -47,7 +57,7 @@ async def post(
     while True:
         try:
             patience = min(timeout / 1000, _CONNECT_SECONDS)
-            reader, writer = await within(patience, asyncio.open_connection(*address))
+            reader, writer = await _connected(address, patience, ended)
             break
         except (OSError, asyncio.TimeoutError):
             elapsed = (time.monotonic() - start) * 1000
@@ -63,6 +73,19 @@ async def post(
     finally:
         writer.close()
     return Call(reply, (time.monotonic() - start) * 1000)
+
+
+async def _connected(
+    address: tuple[str, int], patience: float, ended: Callable[[], bool]
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the container; raises `OSError` where there is nobody, or somebody else."""
+    if ended():
+        raise ConnectionRefusedError("the container has ended")
+    reader, writer = await within(patience, asyncio.open_connection(*address))
+    if writer.get_extra_info("peername") is not None and not ended() and await peer_of(writer).takes_from_us():
+        return reader, writer
+    writer.close()
+    raise ConnectionRefusedError("the container's port is another's by now")
 
 
 def _request(address: tuple[str, int], path: str, message: Json, token: str) -> bytes:

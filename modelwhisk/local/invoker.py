@@ -134,7 +134,7 @@ class Invoker:
         activation.container = pooled.container.name
         activation.started = _now()
         container, message = pooled.container, self._init_message(activation)
-        call = await post(container.address, "/init", message, action.timeout, retry=True, token=container.token)
+        call = await _posted(container, "/init", message, action.timeout, retry=True)
         activation.init_time = call.duration
         if isinstance(call.reply, ContainerReply) and call.reply.shutting_down:
             raise _NeverAnswered
@@ -153,7 +153,7 @@ class Invoker:
             call = Call(Failure.CONNECTION, 0, connected=False)
         else:
             message = self._run_message(activation, value)
-            call = await post(container.address, "/run", message, action.timeout, retry=False, token=container.token)
+            call = await _posted(container, "/run", message, action.timeout, retry=False)
         activation.run_time = call.duration
         shutting_down = isinstance(call.reply, ContainerReply) and call.reply.shutting_down
         if pooled.resumed and (shutting_down or not call.connected):
@@ -224,6 +224,18 @@ def _text(value: Json) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else spray_json.compact(value)
+
+
+async def _posted(container: Container, path: str, message: Json, timeout: int, *, retry: bool) -> Call:
+    return await post(
+        container.address,
+        path,
+        message,
+        timeout,
+        retry=retry,
+        token=container.token,
+        ended=lambda: container.ended,
+    )
 
 
 async def _explained(call: Call, container: Container) -> ContainerReply | Failure:

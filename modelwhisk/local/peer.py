@@ -1,8 +1,9 @@
 """Whose process of this machine is at the other end of a connection.
 
 The key that every standalone OpenWhisk has is known to all users of a machine, and who has it can run code as whoever
-runs a folder here. Linux tells whose each socket is: at once where it is asked for one (sock_diag(7)), and else in a
-list of all (/proc/net/tcp, proc_pid_net(5)), which takes milliseconds. Other systems don't.
+runs a folder here; and the port of a model's process that has ended is whoever's takes it. Linux tells whose each
+socket is: at once where it is asked for one (sock_diag(7)), and else in a list of all (/proc/net/tcp, proc_pid_net(5)),
+which takes milliseconds. Other systems don't.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _ANY_STATE, _NO_COOKIE = 0xFFFFFFFF, b"\xff" * 8
 
 # tcp(7), include/net/tcp_states.h: a client's end that is connected, also where it has sent all; and ours then.
 _CONNECTED, _CONNECTED_HERE = frozenset({1, 4, 5}), frozenset({1, 8})
+_LISTENING = frozenset({10})
 
 Address = tuple[str, int]
 
@@ -60,14 +62,33 @@ class Peer:
             self._found = await asyncio.to_thread(self._look)
         return self._found
 
+    async def takes_from_us(self) -> bool:
+        """Whether what we send on a connection that we have made comes to our own user's process, or root's, which has
+        accepted it, or will. It is said as well where the system doesn't tell, and of what isn't the loopback.
+        """
+        return await asyncio.to_thread(self._takes)
+
+    def _takes(self) -> bool:
+        if not self._is_told:
+            return True
+        user = _user(self._packed, _CONNECTED)
+        if user is None:  # it waits to be accepted, so that who listens there is still who was connected to
+            address, own = self._packed
+            user = _user([address, (bytes(len(own[0])), 0)], _LISTENING)
+        return user in (os.geteuid(), 0)
+
     def _look(self) -> bool:
-        if not self._ends[1][0].is_loopback or not (_TABLES / "tcp").exists():
+        if not self._is_told:
             return False
-        ends = [(host.packed, port) for host, port in self._ends]
-        user = _asked(ends)
-        if user is None:
-            user = _listed(ends)
-        return user not in (os.geteuid(), 0) or not self._is_connected()
+        return _user(self._packed, _CONNECTED) not in (os.geteuid(), 0) or not self._is_connected()
+
+    @property
+    def _is_told(self) -> bool:
+        return self._ends[1][0].is_loopback and (_TABLES / "tcp").exists()
+
+    @property
+    def _packed(self) -> list[tuple[bytes, int]]:
+        return [(host.packed, port) for host, port in self._ends]
 
     def _is_connected(self) -> bool:
         """Whether it still is: as long as there is our end, another connection between the two addresses there can't
@@ -80,14 +101,20 @@ class Peer:
 
 
 def peer_of(writer: asyncio.StreamWriter) -> Peer:
-    """Who is at the other end of a connection that was accepted."""
+    """Who is at the other end of a connection."""
     address, own = (writer.get_extra_info(end)[:2] for end in ("peername", "sockname"))
     return Peer(address, own, writer.get_extra_info("socket"))
 
 
-def _asked(ends: list[tuple[bytes, int]]) -> int | None:
-    """The user of the socket that is connected from the first of two addresses to the other; None where the kernel
-    knows of none, or can't be asked."""
+def _user(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
+    """The user of the socket, in one of `states`, that is at the first of two addresses and connected to the other, or
+    listens, where the other is zeros; None where there is none."""
+    user = _asked(ends, states)
+    return user if user is not None else _listed(ends, states)
+
+
+def _asked(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
+    """The same of the kernel; None where that can't be asked, too."""
     family = socket.AF_INET if len(ends[0][0]) == 4 else socket.AF_INET6
     identity = [*(port.to_bytes(2, "big") for _, port in ends), *(packed for packed, _ in ends), 0, _NO_COOKIE]
     header = (_QUESTION.size, _BY_FAMILY, _IS_REQUEST, 0, 0)
@@ -102,27 +129,31 @@ def _asked(ends: list[tuple[bytes, int]]) -> int | None:
             kind, state, user, inode = found[1], found[6], found[-2], found[-1]
             # Else it is an error, or a socket that would take such a connection, or one that makes it only now; or it
             # is closed, and only waits for its end: that one's user is said to be 0, which is root.
-            if kind == _BY_FAMILY and state in _CONNECTED and inode:
+            if kind == _BY_FAMILY and state in states and inode:
                 return int(user)
     return None
 
 
-def _listed(ends: list[tuple[bytes, int]]) -> int | None:
+def _listed(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
     """The same by the lists of all sockets."""
-    user = _owner("tcp" if len(ends[0][0]) == 4 else "tcp6", ends)
-    if user is None and len(ends[0][0]) == 4:  # an IPv6 socket can be connected to such an address, as Java's all are
-        user = _owner("tcp6", [(bytes(10) + b"\xff\xff" + packed, port) for packed, port in ends])
-    return user
+    ways = [ends]
+    if len(ends[0][0]) == 4:  # an IPv6 socket can be connected to such an address, as Java's all are
+        ways.append([(bytes(10) + b"\xff\xff" + packed, port) for packed, port in ends])
+    if states is _LISTENING:  # at that address, or at all
+        (host, port), _ = ends
+        ways = [[(at, port), (bytes(len(at)), 0)] for at in (host, bytes(len(host)), bytes(16))]
+    users = (_owner("tcp" if len(way[0][0]) == 4 else "tcp6", way, states) for way in ways)
+    return next((user for user in users if user is not None), None)
 
 
-def _owner(table: str, ends: list[tuple[bytes, int]]) -> int | None:
+def _owner(table: str, ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
     needle = f" {' '.join(_listed_as(*end) for end in ends)} ".encode()
     with contextlib.suppress(FileNotFoundError):  # where there is no IPv6
         rows = (_TABLES / table).read_bytes()
         at = rows.find(needle)
         if at >= 0:
             row = rows[rows.rfind(b"\n", 0, at) + 1 : rows.find(b"\n", at)].split()
-            return int(row[_USER]) if int(row[_STATE], 16) in _CONNECTED and int(row[_INODE]) else None
+            return int(row[_USER]) if int(row[_STATE], 16) in states and int(row[_INODE]) else None
     return None
 
 

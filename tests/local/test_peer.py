@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -17,7 +18,9 @@ from raw_http import RawResponse, _read, message
 from rest_client import BLACK_BOX, Desk, a_desk, basic
 
 from modelwhisk.local import peer
+from modelwhisk.local.container_client import post
 from modelwhisk.local.credentials import GUEST_KEY
+from modelwhisk.local.outcome import Failure
 from modelwhisk.local.peer import Peer
 
 OTHER = 4321
@@ -132,6 +135,67 @@ def test_who_got_the_port_of_another_who_has_gone_is_not_taken_for_them(
             assert is_another(Peer(port, server.getsockname(), end))
 
 
+@contextmanager
+def served_by(id: int, serve: str, ask: str, *, accept: bool) -> Iterator[tuple[socket.socket, Peer]]:
+    """What that user's process listens with, and what a client of ours knows of it."""
+    family = socket.AF_INET6 if ":" in serve else socket.AF_INET
+    with user(id):
+        server = socket.create_server((serve, 0), family=family)
+    host = ask or serve
+    with server, socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as client:
+        client.connect((host, server.getsockname()[1]))
+        found = Peer(client.getpeername()[:2], client.getsockname()[:2], client)
+        if not accept:
+            yield server, found
+            return
+        with user(id):
+            accepted = server.accept()[0]
+        with accepted:
+            yield server, found
+
+
+@WAYS
+@pytest.mark.parametrize("addresses", [("127.0.0.1", ""), ("::1", ""), ("0.0.0.0", "127.0.0.1"), ("::", "::1")])
+@pytest.mark.parametrize("accept", [False, True])
+@pytest.mark.parametrize("id", [os.geteuid(), pytest.param(OTHER, marks=as_root)])
+def test_whose_process_takes_what_is_sent(
+    monkeypatch: pytest.MonkeyPatch, id: int, accept: bool, addresses: tuple[str, str], listed: bool
+) -> None:
+    """Before it is accepted, too: a process that computes does that late."""
+    with served_by(id, *addresses, accept=accept) as (server, found):
+        if listed:
+            only_listed(monkeypatch)
+        assert asyncio.run(found.takes_from_us()) == (id != OTHER)
+        server.close()
+        assert asyncio.run(found.takes_from_us()) == (id != OTHER and accept)
+
+
+def test_who_takes_what_is_sent_elsewhere_or_where_nobody_tells(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a container, whose address is its own, and as on macOS."""
+    with socket.socket() as end:
+        assert asyncio.run(Peer(("172.17.0.2", 1), ("172.17.0.1", 2), end).takes_from_us())
+        assert not asyncio.run(Peer(("127.0.0.1", 1), ("127.0.0.1", 2), end).takes_from_us())
+        monkeypatch.setattr(peer, "_TABLES", tmp_path)
+        assert asyncio.run(Peer(("127.0.0.1", 1), ("127.0.0.1", 2), end).takes_from_us())
+
+
+@pytest.mark.parametrize("ended", [True, pytest.param(False, marks=as_root)])
+def test_no_init_is_sent_to_whoever_has_the_port_of_a_process_that_has_ended(ended: bool) -> None:
+    """It is tried for a minute, and has the parameters for the model's environment."""
+    with served_by(os.geteuid() if ended else OTHER, "127.0.0.1", "", accept=True) as (server, _):
+        address = server.getsockname()
+        call = asyncio.run(post(address, "/init", {"value": {}}, 200, retry=True, ended=lambda: ended))
+        assert (call.reply, call.connected) == (Failure.TIMEOUT, False)
+        server.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                with server.accept()[0] as connection:
+                    connection.settimeout(10)
+                    assert (connection.recv(100), ended) == (b"", False)
+
+
 def test_root_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
     with connected(os.geteuid()) as (_, found):
         me = os.geteuid()
@@ -150,15 +214,15 @@ def test_the_system_s_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     )
     monkeypatch.setattr(peer, "_TABLES", tmp_path)
     ends = [(bytes([127, 0, 0, 1]), 50_000), (bytes([127, 0, 0, 1]), 3233)]
-    assert (peer._listed(ends), peer._listed(ends[::-1])) == (8, 7)
+    assert (peer._listed(ends, peer._CONNECTED), peer._listed(ends[::-1], peer._CONNECTED)) == (8, 7)
     (tmp_path / "tcp").write_text(head + row.format(0, there, here, "06", 0, 0))
-    assert peer._listed(ends) is None
+    assert peer._listed(ends, peer._CONNECTED) is None
     for state in ("01", "02", "03", "04", "05", "08", "0A"):  # of one that is only being made, say
         (tmp_path / "tcp").write_text(head + row.format(0, there, here, state, 8, 6))
-        assert peer._listed(ends) == (8 if state in ("01", "04", "05") else None)
+        assert peer._listed(ends, peer._CONNECTED) == (8 if state in ("01", "04", "05") else None)
     (tmp_path / "tcp").write_text(head)
     (tmp_path / "tcp6").write_text(head + row.format(0, mapped + there, mapped + here, "01", 9, 7))
-    assert peer._listed(ends) == 9
+    assert peer._listed(ends, peer._CONNECTED) == 9
     (tmp_path / "tcp").unlink()
     with connected(os.geteuid()) as (_, found):  # as on macOS
         monkeypatch.setattr(os, "geteuid", lambda: OTHER)

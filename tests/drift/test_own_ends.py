@@ -1,0 +1,132 @@
+"""What is sent to a model that drift started goes to it alone, by real sockets; root can make another user's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from modelwhisk.drift import own_ends
+from modelwhisk.drift.embedding import Asking, NoVector, ask_once
+from modelwhisk.drift.inputs import SOLE, Given
+from modelwhisk.drift.local_model import NoModel, Running, _loaded
+from modelwhisk.local.containers import Container
+from modelwhisk.local.logs import ContainerLog
+
+OTHER = 4321
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes sockets of another user")
+
+
+@dataclass
+class Model:
+    """A container by its address alone, which may have ended."""
+
+    address: tuple[str, int]
+    ended: bool = False
+    log: ContainerLog = field(default_factory=ContainerLog)
+
+    async def destroy(self) -> None:
+        """Nothing is held."""
+
+
+# Answers all that comes to it with a vector, and tells how much that was.
+SERVER = """
+import os, socket, sys
+if len(sys.argv) > 1:
+    os.setuid(int(sys.argv[1]))
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    connection = server.accept()[0]
+    data = connection.recv(65536)
+    while b"content-length: 8" in data.lower() and not data.endswith(b"an input"):
+        data += connection.recv(65536)
+    print(len(data), data, flush=True)
+    if data:
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok")
+    connection.close()
+"""
+
+
+@contextmanager
+def listening(id: int | None = None) -> Iterator[tuple[tuple[str, int], list[str]]]:
+    """An address at which that user answers all; once the block has ended, the list has what came there."""
+    command = [sys.executable, "-c", SERVER, *([] if id is None else [str(id)])]
+    came: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield ("127.0.0.1", int(server.stdout.readline())), came
+        finally:
+            server.terminate()
+            came += server.stdout.read().splitlines()
+
+
+def ask(model: Model, address: tuple[str, int]) -> httpx.Response:
+    async def asked() -> httpx.Response:
+        async with httpx.AsyncClient() as client:
+            own_ends.keep_to(client, cast(Any, [model]))
+            return await client.post(f"http://{address[0]}:{address[1]}/", content=b"an input")
+
+    return asyncio.run(asked())
+
+
+def test_a_model_that_runs_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By no proxy of the environment, which would get the inputs."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    with listening() as (address, came):
+        assert ask(Model(address), address).text == "ok"
+    assert "an input" in came[0]
+
+
+def test_nothing_is_sent_to_the_port_of_a_model_that_has_ended() -> None:
+    with listening() as (address, came):
+        with pytest.raises(httpx.ConnectError, match="the model has ended"):
+            ask(Model(address, ended=True), address)
+        with pytest.raises(httpx.ConnectError, match="none of the model's"):
+            ask(Model(("127.0.0.1", 1)), address)
+    assert set(came) <= {"0 b''"}
+
+
+@as_root
+def test_nothing_is_sent_to_another_user_s_process_on_a_model_s_port() -> None:
+    """Before it is known here that the model has ended."""
+    taken = pytest.raises(httpx.ConnectError, match="another user's process has its port")
+    with listening(OTHER) as (address, came), taken:
+        ask(Model(address), address)
+    assert set(came) <= {"0 b''"}
+
+
+@as_root
+def test_whoever_takes_a_model_s_port_is_neither_asked_nor_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of the inputs went there, and the reference was made of the vectors that came back."""
+    monkeypatch.setattr("modelwhisk.drift.local_model._PAUSE", 0.01)
+
+    async def no_time(_: float) -> None:
+        """Waits for nothing."""
+        model.ended = True
+
+    with listening(OTHER) as (address, came):
+        model = Model(address)
+        monkeypatch.setattr("modelwhisk.client.transport.asyncio.sleep", no_time)
+        running = Running([cast(Container, model)])
+        with pytest.raises(NoVector, match="the model has ended"):
+            asyncio.run(ask_once(running, Asking(), Given("a:1", {SOLE: "private"})))
+        model.ended = False
+        monkeypatch.undo()
+
+        async def loads() -> None:
+            asyncio.get_running_loop().call_later(0.3, setattr, model, "ended", True)
+            await _loaded(cast(Container, model))
+
+        with pytest.raises(NoModel, match="did not load"):
+            asyncio.run(loads())
+    assert set(came) <= {"0 b''"}
