@@ -205,11 +205,11 @@ main() {
   RUN=${WORK##*.}
   mkdir -- "$WORK/unreachable" "$WORK/groups"
   if [[ -n $SBOM ]] && ((!DRY_RUN)); then
-    is_own_way "$SBOM" || die "--sbom: it leads through what another user has put there, where anybody may: $SBOM"
+    ! is_another_s_way "$SBOM" || die "--sbom: it leads through what another user has put there, or may have: $SBOM"
     mkdir -p -- "$SBOM" || die "--sbom: the folder can't be made: $SBOM"
   fi
-  if [[ $SUMMARY == */* ]] && ! is_own_way "${SUMMARY%/*}"; then
-    die "--summary: it leads through what another user has put there, where anybody may: $SUMMARY"
+  if [[ $SUMMARY == */* ]] && is_another_s_way "${SUMMARY%/*}"; then
+    die "--summary: it leads through what another user has put there, or may have: $SUMMARY"
   fi
   find_proxies
   ((NO_PUSH)) || ecr_login "${REGISTRY%%/*}"

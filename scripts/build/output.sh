@@ -236,7 +236,7 @@ json_field() { # INDEX KEY [number]
 write_summary() { # FILE FAILURES
   local file=$1 links=0 mask=''
   [[ $file == /* ]] || file=./$file # and so no option of find
-  until [[ ($file == /dev/* && $file != /dev/shm/*) || ! -L $file ]] || ! is_own "$file"; do
+  until [[ ($file == /dev/* && $file != /dev/shm/*) || ! -L $file ]] || ! is_own_link "$file"; do
     links=$((links + 1))
     [[ $links -le 40 ]] || die "--summary: $1 can't be written: its links lead to each other"
     file=$(beside "$file" "$(readlink "$file")")

@@ -5,6 +5,14 @@ is_own() { # LINK_OR_PIPE
   [[ -n $(find "$1" -prune -user "$EUID") ]]
 }
 
+# Whether one has given one's own link its name oneself: where anybody may make one, another may have renamed it, or given it
+# a second name.
+is_own_link() { # LINK
+  local around=${1%/*}/
+  is_own "$1" || return 1
+  [[ -z $(find "$around" -prune -perm -002) ]] || [[ -k $around && -n $(find "$1" -prune -links 1) ]]
+}
+
 # The path that another one means to which it is relative.
 beside() { # FILE PATH
   if [[ $2 == /* ]]; then printf '%s' "$2"; else printf '%s/%s' "${1%/*}" "$2"; fi
@@ -19,8 +27,9 @@ umask_of() { # FILE
   printf '%03o' "$mask"
 }
 
-# Whether no link or folder on the way was put there by another user where anybody may make one: what it leads to is theirs,
-# or one's own that they chose. What isn't there yet is nobody's.
+# Whether each link and folder on the way is there, and one's own or root's where anybody may make one: another's leads to
+# what is theirs, or to one's own that they chose. Where such a folder is sticky, what was seen to be one's own stays; what
+# isn't there (status 2) may be another's the next moment.
 is_own_way() { # FOLDER
   local rest=$1/ here='' part target links=0
   [[ $rest == /* ]] || rest=$PWD/$rest
@@ -30,8 +39,11 @@ is_own_way() { # FOLDER
       '' | .) continue ;;
       ..) here=${here%/*} && continue ;;
     esac
-    [[ -L $here/$part || -e $here/$part ]] || return 0
-    if [[ -n $(find "$here/$part" -prune ! -user "$EUID" ! -user 0) && -n $(find "${here:-/}" -prune -perm -002) ]]; then return 1; fi
+    [[ -L $here/$part || -e $here/$part ]] || return 2
+    if [[ -n $(find "${here:-/}" -prune -perm -002) ]]; then
+      [[ -n $(find "$here/$part" -prune \( -user "$EUID" -o -user 0 \)) ]] || return 1
+      [[ ! -L $here/$part ]] || [[ -k ${here:-/} && -n $(find "$here/$part" -prune -links 1) ]] || return 1
+    fi
     if [[ -L $here/$part ]]; then
       ((links++ < 40)) || return 1
       target=$(readlink "$here/$part") rest=$target/$rest
@@ -42,17 +54,26 @@ is_own_way() { # FOLDER
   done
 }
 
+# The same of a folder that may not be there yet, which is nobody's then.
+is_another_s_way() { # FOLDER
+  local status=0
+  is_own_way "$1" || status=$?
+  ((status == 1))
+}
+
 # Makes what it reads the file, whole or not at all, whatever stands there or comes there meanwhile. It is written in a
 # folder of its own beside, which nobody else may enter, and moved from there to where that folder is.
 place() { # FILE [UMASK]
-  local folder=./ own status=1
+  local folder=./ own status=0
   [[ $1 != */* ]] || folder=${1%/*}/
   [[ $folder == /* ]] || folder=./$folder # CDPATH is for others
   (
-    if ! is_own_way "$folder"; then
-      printf 'it leads through what another user has put there, where anybody may: %s\n' "$folder" >&2
-      exit 1
-    fi
+    is_own_way "$folder" || status=$?
+    case $status in
+      0) status=1 ;;
+      2) printf 'there is no folder %s\n' "$folder" >&2 && exit 1 ;;
+      *) printf 'it leads through what another user has put there, or may have: %s\n' "$folder" >&2 && exit 1 ;;
+    esac
     cd -P -- "$folder" && own=$(mktemp -d ./.modelwhisk.XXXXXX) || exit
     # Where others may rename it, the one by its name may be another.
     if cd -P -- "$own" && [[ -O . && .. -ef $OLDPWD ]]; then

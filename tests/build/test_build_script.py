@@ -511,6 +511,65 @@ def test_nothing_is_written_through_another_s_folder_or_link(world: World, kind:
         assert len(list(mine.iterdir())) == 1
 
 
+@pytest.mark.parametrize("given", ["renamed", "as a second name"])
+def test_one_s_own_link_is_not_followed_by_a_name_that_anybody_may_have_given_it(world: World, given: str) -> None:
+    mine, shared = world.folder / "mine", world.folder / "shared"
+    mine.mkdir()
+    (mine / "s.json").write_text("mine")
+    shared.mkdir()
+    for name, target in (("data", mine / "s.json"), ("folder", mine)):
+        (shared / name).symlink_to(target)
+    shared.chmod(0o777 if given == "renamed" else 0o1777)
+    for name, by_another in (("data", "s.json"), ("folder", "x")):
+        if given == "renamed":
+            (shared / name).rename(shared / by_another)
+        else:
+            os.link(shared / name, shared / by_another, follow_symlinks=False)
+    assert world.build("--summary", "shared/s.json", MODELS="max-a").status == 1
+    done = world.build("--summary", "shared/x/s.json", MODELS="max-a")
+    assert (done.status, "another user has put there, or may have" in done.stderr) == (2, True)
+    assert (mine / "s.json").read_text() == "mine"
+    assert json.loads((shared / "s.json").read_text())["failures"] == 1
+    shared.chmod(0o755)
+    assert world.build("--summary", "shared/x/s.json", MODELS="max-a").status == 1
+    assert json.loads((mine / "s.json").read_text())["failures"] == 1
+
+
+# One file, at the Nth command after the look at the folder around one that isn't there: another's link has its name.
+COMING_LINK = """
+set -Eeuo pipefail -f; export LC_ALL=C
+. {tools}/place.sh
+count=0
+come() {{
+  [[ ${{here-}} != "$PWD/shared" ]] || : $((++count))
+  ((count == 0 || count++ != $1)) || {{ ln -s ../mine shared/x && chown -h 12345 shared/x; }}
+}}
+set -T; trap "come $1" DEBUG
+place shared/x/s.json <<<'theirs'
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to another user")
+def test_nothing_is_written_through_a_link_that_comes_for_a_folder_on_the_way(tmp_path: pathlib.Path) -> None:
+    """What wasn't there was taken for nobody's, and there when it was entered."""
+    script = COMING_LINK.format(tools=CHECKOUT / "scripts" / "build")
+    shared, mine = tmp_path / "shared", tmp_path / "mine"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    mine.mkdir()
+    came = 0
+    for command in range(1, 16):
+        (mine / "s.json").write_text("mine")
+        subprocess.run(
+            ["bash", "-c", script, "bash", str(command)], check=False, cwd=tmp_path.resolve(), capture_output=True
+        )
+        assert (mine / "s.json").read_text() == "mine", command
+        if (shared / "x").is_symlink():
+            came += 1
+            (shared / "x").unlink()
+    assert came > 2
+
+
 @pytest.mark.parametrize("option", [["--summary", "s.json"], ["--sbom", "."]])
 def test_a_folder_in_a_file_s_place_is_a_failure(world: World, option: list[str]) -> None:
     world.publish("you/a:1")
