@@ -10,13 +10,15 @@ SILENT_SECONDS = 1.0  # of a client, for which it is taken neither for idle nor 
 
 class Connection:
     """``since`` is the ``monotonic()`` time at which it began what it does, or to wait; ``moved`` how many bytes came
-    or went meanwhile, and ``last`` when one did last; ``expires`` when patience ends."""
+    or went meanwhile, and ``last`` when one did last; ``expires`` when patience ends;
+    ``kept`` the length of an answer of which ``out`` has the rest."""
 
     __slots__ = (
         "ahead",
         "descriptor",
         "expires",
         "keep",
+        "kept",
         "last",
         "moved",
         "out",

@@ -15,16 +15,18 @@ _SERVING = os.getpid()
 
 
 class Inbox:
-    """Jobs on their way to the threads that do them. Any number may ``put`` and ``get``."""
+    """Jobs on their way to the threads that do them; none gets one while it is ``held``. Any number may ``put``, and
+    ``get``."""
 
     def __init__(self):
+        self.held = False
         self._jobs = deque()
         self._signal = _thread.allocate_lock()
         self._signal.acquire()
 
     def put(self, job):
         self._jobs.append(job)
-        self._wake()
+        self.wake()
 
     def get(self):
         """Waits for a job; a signal handler may run meanwhile.
@@ -38,17 +40,17 @@ class Inbox:
                 break
             undisturbed(self._signal.acquire, True, SIGNAL_SECONDS)
         if self._jobs:
-            self._wake()  # the signal is one bit: pass it on to the next thread that waits
+            self.wake()  # the signal is one bit: pass it on to the next thread that waits
         return job
 
     def take(self):
-        """The next job, None where there is none."""
+        """The next job, None where there is none to be done."""
         try:
-            return self._jobs.popleft()
+            return None if self.held else self._jobs.popleft()
         except IndexError:
             return None
 
-    def _wake(self):
+    def wake(self):
         try:
             self._signal.release()
         except RuntimeError:

@@ -21,7 +21,7 @@ from collections import deque
 from time import monotonic
 
 from . import http1, log
-from .connection import Connection
+from .connection import SILENT_SECONDS, Connection
 from .http1 import error_reply
 from .jobs import ENOUGH, SIGNAL_SECONDS, Job, undisturbed
 from .lead import MOMENT_SECONDS, Lead
@@ -32,6 +32,7 @@ MAX_WAITING = 256  # requests for the model
 # That wait, beyond which no request is taken that a client sent ahead of the answer to its last: they are here already
 # when an answer makes room, before all who come, and would shut these out for as long as the model takes for them all.
 MAX_AHEAD = 16
+MAX_KEPT = 1 << 26  # bytes of answers that their clients have yet to take, besides those of the largest
 ACCEPT_AGAIN_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
@@ -107,7 +108,7 @@ class Server:
                 job = self._inbox.take()
                 if job is not None:
                     break
-                self._turn(SIGNAL_SECONDS)
+                self._turn()
         finally:
             self._lead.leave()
         if job is not ENOUGH and job.late_at is not None and job.late_at < monotonic() + 2 * MOMENT_SECONDS:
@@ -116,19 +117,22 @@ class Server:
 
     # --- the thread that has the lead -----------------------------------------------------------------------------
 
-    def _turn(self, most=None):
-        """Waits on the sockets once, ``most`` seconds at most, and does what there is to do."""
+    def _turn(self):
+        """Waits on the sockets once, ``SIGNAL_SECONDS`` at most, and does what there is to do."""
         try:
-            timeout, now = self._timeout(most), monotonic()
+            now = monotonic()
+            timeout = self._timeout(now)
             if now - self._looked > STOPPED_SECONDS:
                 self._go_on_after_a_stop()
             self._pass_on()
             ready = [descriptor for descriptor, _ in undisturbed(self._poll.poll, timeout) or ()]
-            if timeout is not None and monotonic() - now > timeout / 1000 + STOPPED_SECONDS:
+            if monotonic() - now > timeout / 1000 + STOPPED_SECONDS:
                 self._go_on_after_a_stop()
             self._attend(ready)
             self._answer_overdue()
             self._expire()
+            if self._inbox.held:
+                self._relieve()
             if not self._accepting:
                 self._try_again()
             if self._closing:
@@ -174,17 +178,13 @@ class Server:
             for _ in ready:  # as many as were attended to, so that these don't keep others out
                 self._accept()
 
-    def _timeout(self, most):
-        """Milliseconds until something must be done unasked; ``most`` seconds at most."""
+    def _timeout(self, now):
+        """Milliseconds until something must be done unasked."""
         times = [connection.expires for connection in self._connections.values()]
         times += [job.late_at for job in self._watched]
         if not self._accepting and not self._closing:
             times.append(self._accept_again)
-        if most is not None:
-            times.append(monotonic() + most)
-        if not times:
-            return None
-        return min(60000, max(0, int((min(times) - monotonic()) * 1000) + 1))
+        return max(0, int((min(times + [now + SIGNAL_SECONDS]) - now) * 1000) + 1)
 
     def _answer_overdue(self):
         if self._watched:
@@ -289,8 +289,10 @@ class Server:
             self._hand_over(connection, *request)
 
     def _extend(self, connection, count, most):
-        if not self._closing:  # else it has its last seconds, and no client's bytes put the end off
-            connection.extend(count, most)
+        expires = connection.expires
+        connection.extend(count, most)
+        if self._closing:  # it has its last seconds, and no client's bytes put the end off
+            connection.expires = expires
 
     def _hand_over(self, connection, head, body):
         """Gives a request to the application; the connection belongs to whoever answers until it comes back."""
@@ -361,10 +363,27 @@ class Server:
         if sent < size:
             connection.state = Connection.WRITING
             connection.keep_rest(pieces, sent)
+            connection.kept = size
+            self._inbox.held = True  # until ``_relieve`` has looked
         else:
             connection.state = Connection.READING
         self._handed_back.append(connection)  # and is away until it is taken, when it may soon be handed over again
         self._wake()
+
+    def _relieve(self):
+        """Has the next answer made once there is memory for it, for which the slowest are closed, each after a moment.
+        The largest answer isn't counted: alone it hurts nobody, and nobody hurts it."""
+        now = monotonic()
+        writing = [connection for connection in self._connections.values() if connection.state == Connection.WRITING]
+        kept = -max([connection.kept for connection in writing] + [0])
+        for connection in sorted(writing, key=lambda connection: connection.spared_by(now)):
+            kept += connection.kept
+            if kept > MAX_KEPT:
+                if now - connection.since < SILENT_SECONDS:
+                    return
+                self._close(connection)
+        self._inbox.held = False
+        self._inbox.wake()
 
     def drop(self, connection):
         """Ends a connection from the thread that has it, whose answer is sent or will never be."""

@@ -21,6 +21,8 @@ from modelproxy.listener import listen
 from modelproxy.reader import Refused
 from modelproxy.server import Server
 
+LARGE = 20000000  # bytes of the answer to /large, of which a socket takes some at once
+
 
 class Application:
     """Answers with the body it got, after whatever the test wants done."""
@@ -44,9 +46,7 @@ class Application:
         self.work(job)
         self.done.append(job)
         if job.claim():
-            answer = (
-                b"x" * 20000000 if job.head.target == "/large" else b"%d %s" % (len(job.body), bytes(job.body[:20]))
-            )
+            answer = b"x" * LARGE if job.head.target == "/large" else b"%d %s" % (len(job.body), bytes(job.body[:20]))
             job.send(Reply(200, [("X-Target", job.head.target)], answer))
 
 
@@ -262,7 +262,7 @@ def test_an_answer_larger_than_the_socket_s_buffer_reaches_a_slow_reader_while_o
         slow.sendall(post(b"", b"/large"))
         assert select.select([slow], [], [], 10)[0]
         assert split(running.ask(post(b"x")))[0] == 200
-        assert len(split(rest_of(slow))[1]) == 20000000
+        assert len(split(rest_of(slow))[1]) == LARGE
 
 
 def test_a_reader_that_never_reads_is_given_up():
@@ -270,7 +270,103 @@ def test_a_reader_that_never_reads_is_given_up():
         slow.sendall(post(b"", b"/large"))
         assert select.select([slow], [], [], 10)[0]
         time.sleep(1.5)
-        assert len(rest_of_reset(slow)) < 20000000
+        assert len(rest_of_reset(slow)) < LARGE
+
+
+def kept_by(server):
+    """Bytes of the answers that are there for clients that have yet to take them."""
+    waiting = [*server._handed_back, *server._connections.values()]
+    pieces = [
+        piece for connection in waiting if connection.state == Connection.WRITING for piece in connection.out or ()
+    ]
+    return sum(len(piece.obj) for piece in pieces)
+
+
+@pytest.fixture
+def short_moment(monkeypatch):
+    """What clients have before they may be found slow."""
+    monkeypatch.setattr(server_module, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(server_module, "SIGNAL_SECONDS", 0.1)
+
+
+def not_taking(running, stack):
+    """A client that asks for a large answer and takes nothing of it."""
+    client = stack.enter_context(socket.socket())
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", running.port))
+    client.sendall(post(b"", b"/large"))
+    return client
+
+
+@pytest.mark.usefixtures("short_moment")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_those_who_take_nothing_fill_no_memory(monkeypatch, workers):
+    """However many they are; nobody else has to wait for them for more than a moment."""
+    monkeypatch.setattr(server_module, "MAX_KEPT", 2 * LARGE)
+    with Running(read_timeout=60, workers=workers) as running, contextlib.ExitStack() as others:
+        kept = []
+        running.application.work = lambda job: kept.append(kept_by(running.server))
+        for _ in range(10):
+            not_taking(running, others)
+        assert split(running.ask(post(b"x"))) == (200, b"1 x")
+        assert len(kept) == 11
+        assert max(kept) <= (2 + 1 + workers) * LARGE  # besides the largest, that, and what was made meanwhile
+
+
+@pytest.mark.usefixtures("short_moment")
+@pytest.mark.parametrize("ending", [False, True])
+def test_who_takes_a_large_answer_at_a_decent_pace_is_not_hurt_by_those_who_take_nothing(monkeypatch, ending):
+    """Nor when all is to end."""
+    monkeypatch.setattr(server_module, "MAX_KEPT", LARGE)
+    found = []
+    with Running(read_timeout=60) as running, contextlib.ExitStack() as others:
+        slow = [not_taking(running, others) for _ in range(2)]
+        decent = others.enter_context(running.connect())
+        decent.sendall(post(b"", b"/large"))
+        reading = threading.Thread(target=lambda: found.append(slowly_read(decent)))
+        reading.start()
+        slow.append(not_taking(running, others))
+        time.sleep(0.2)
+        if ending:
+            running.server.stop()
+        else:
+            assert split(running.ask(post(b"x"))) == (200, b"1 x")
+        reading.join()
+        assert found[0] > LARGE
+        assert min(len(rest_of_reset(client)) for client in slow) < LARGE
+
+
+@pytest.mark.usefixtures("short_moment")
+def test_an_answer_larger_than_all_that_may_be_kept_holds_nobody_up(monkeypatch):
+    monkeypatch.setattr(server_module, "MAX_KEPT", 1000)
+    with Running(read_timeout=60) as running, running.connect() as slow:
+        slow.sendall(post(b"", b"/large"))
+        for _ in range(4):
+            assert slow.recv(100000)
+            assert split(running.ask(post(b"x"))) == (200, b"1 x")
+            time.sleep(0.1)
+        assert len(rest_of(slow)) > LARGE - 400000
+
+
+@pytest.mark.usefixtures("short_moment")
+def test_answers_for_which_there_is_memory_are_waited_for():
+    with Running(read_timeout=60) as running, contextlib.ExitStack() as others:
+        slow = [not_taking(running, others) for _ in range(3)]
+        time.sleep(0.4)
+        assert split(running.ask(post(b"x"))) == (200, b"1 x")
+        for client in slow:
+            assert len(split(rest_of(client))[1]) == LARGE
+
+
+def slowly_read(client):
+    """The number of bytes that come, over more than a moment."""
+    count = 0
+    while True:
+        piece = client.recv(500000)
+        if not piece:
+            return count
+        count += len(piece)
+        time.sleep(0.01)
 
 
 def rest_of_reset(connection):
