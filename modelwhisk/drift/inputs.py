@@ -163,6 +163,8 @@ def _rows_of_arrays(path: Path, only: str) -> Iterator[Given]:
             names = [only] if only else archive.files
             _refuse_bomb(path, names)
             arrays = {name: archive[name] for name in names}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # the bytes of what isn't one
+            raise BadInputs(f"{path} is no file of plain arrays: it has something else")
     except (OSError, ValueError, zipfile.BadZipFile, OverflowError, MemoryError) as problem:  # any shape may be told
         if isinstance(problem, BadInputs):
             raise
@@ -188,9 +190,8 @@ def _rows_of_arrays(path: Path, only: str) -> Iterator[Given]:
 
 def _refuse_bomb(path: Path, names: Sequence[str]) -> None:
     """Looks at what the arrays would fill before they are read: deflate makes a thousandfold of zeros."""
-    with zipfile.ZipFile(path) as archive:
-        sizes = {item.filename.removesuffix(".npy"): item.file_size for item in archive.infolist()}
-    size = sum(sizes[name] for name in names)
+    with zipfile.ZipFile(path) as archive:  # in which names may come twice, with the ending and without
+        size = sum(item.file_size for item in archive.infolist() if item.filename.removesuffix(".npy") in names)
     if size > max(_HARMLESS, _MOST_TIMES * path.stat().st_size):
         raise BadInputs(f"{path}: its arrays would fill {size:,} bytes, more than {_MOST_TIMES} times the file")
 

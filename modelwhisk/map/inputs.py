@@ -47,10 +47,14 @@ class Row:
 
     @property
     def label(self) -> str:
-        """A name for a file of its answer: its first file's, and what tells it from others of that name."""
+        """A name for a file of its answer: its first file's, and what tells it from others of that name. Nothing in it
+        steers a terminal on which results are shown."""
         path = next((str(value) for value in self.values.values() if isinstance(value, Path)), "answer")
         told = f"{self.key}\n{self.occurrence}".encode("utf-8", "surrogatepass")  # of a name that is no UTF-8
-        stem = Path(path).stem
+        bytes_kept = "\udc80", "\udcff"  # of a name that is no UTF-8
+        stem = "".join(
+            one if one.isprintable() or bytes_kept[0] <= one <= bytes_kept[1] else "_" for one in Path(path).stem
+        )
         while len(os.fsencode(stem)) > _LONGEST_STEM:
             stem = stem[:-1]
         return f"{stem}-{hashlib.sha256(told).hexdigest()[:_DIGEST]}"

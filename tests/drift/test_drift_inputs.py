@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,26 @@ def test_no_file_of_arrays_is_a_bomb(tmp_path: Path, arrays: dict[str, Any], wor
     with pytest.raises(BadInputs, match=words):
         read_inputs([f"{tmp_path / 'a.npz'}:x"])
     assert len(read_inputs([f"{tmp_path / 'a.npz'}:small"])) == 3
+
+
+@pytest.mark.parametrize("names", [("x", "x.npy"), ("x.npy", "x"), ("x.npy", "x.npy")])
+def test_no_second_array_of_a_name_hides_a_bomb(tmp_path: Path, names: tuple[str, str]) -> None:
+    """The member without the ending is read where there is one, and its size was that of the other."""
+    with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        warnings.simplefilter("ignore", UserWarning)  # of the name that comes twice
+        for name, size in zip(names, (101_000_000, 3), strict=True):
+            stream = io.BytesIO()
+            np.save(stream, np.zeros((1, size), np.uint8))
+            archive.writestr(name, stream.getvalue())
+    with pytest.raises(BadInputs, match=r"would fill 101,000,2\d\d bytes"):
+        read_inputs([str(tmp_path / "a.npz")])
+
+
+def test_a_file_of_arrays_has_nothing_else(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", b"no array")
+    with pytest.raises(BadInputs, match="is no file of plain arrays"):
+        read_inputs([str(tmp_path / "a.npz")])
 
 
 def test_a_file_that_is_named_twice_counts_once(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from modelwhisk.client.errors import InputError
 from modelwhisk.client.interface import Field, Interface
-from modelwhisk.map.inputs import BadInputs, Text, from_patterns, matching, read, rows_of
+from modelwhisk.map.inputs import BadInputs, Row, Text, from_patterns, matching, read, rows_of
 
 
 @pytest.fixture
@@ -146,3 +146,9 @@ def test_the_same_input_twice_is_two_rows():
     assert first.key == second.key != other.key
     assert (first.occurrence, second.occurrence) == (0, 1)
     assert len({first.label, second.label, other.label}) == 3
+
+
+def test_a_file_s_name_steers_no_terminal_by_its_answer_s(tmp_path):
+    """A stranger's, out of a tar; the cell of a CSV with the name of the answer's file was as it is."""
+    label = Row({"image": tmp_path / "a\x1b]0;steered\x07\x9b2J\u202eb \udcff.png"}, "1").label
+    assert label.startswith("a_]0;steered__2J_b \udcff-")
