@@ -4,21 +4,28 @@
 
 readonly DRIFT_REFERENCE=/modelwhisk-drift/reference
 
+# Whether a file begins and ends as all references do: what is one's own beside them, a document in a zip say, goes into no
+# image.
+is_drift_reference() { # FILE
+  [[ $(head -c 2 -- "$1" | tr -d '\0') == PK && $(tail -c 71 -- "$1" | tr -d '\0') =~ ^sha256:[0-9a-f]{64}$ ]]
+}
+
 # Why a file can't be a reference, or nothing.
 drift_error() { # FILE
   if [[ ! -f $1 ]]; then
     printf 'there is no drift reference %s' "$1"
   elif [[ ! -r $1 ]]; then
     printf 'the drift reference can'\''t be read: %s' "$1"
-  elif [[ $(head -c 2 -- "$1") != PK ]]; then
+  elif ! is_drift_reference "$1"; then
     printf 'not a reference of modelwhisk drift fit: %s' "$1"
   fi
 }
 
 # Puts the reference into the context, and its digest into what names the result. An image's context is the checkout, in
-# which nothing is written: it gets one of its own.
+# which nothing is written: it gets one of its own. The file is read once: what stands by its name may be another than at
+# the look before, and than at the next.
 add_reference() { # FILE
-  DRIFT_DIGEST=sha256:$(sha256 <"$1" | cut -c 1-64)
+  local copy most
   ARGS+=("MODELPROXY_DRIFT=$DRIFT_REFERENCE")
   if [[ $CONTEXT == "$ROOT" ]]; then
     CONTEXT=$JOB/context
@@ -29,10 +36,14 @@ add_reference() { # FILE
     chmod -R u+rwX,go+rX,go-w "$CONTEXT"
   fi
   mkdir -p -- "$CONTEXT/drift"
-  cp -- "$1" "$CONTEXT/drift/reference" 2>"$JOB/out" || fail "the drift reference can't be read: $(why)"
+  copy=$CONTEXT/drift/reference most=$(room)
+  read_file "$ZIP_SECONDS" "$most" "$1" "$copy" || fail "the drift reference can't be read: $(why)"
+  [[ -z $most ]] || (($(wc -c <"$copy") < most)) || fail "the drift reference can't be read: there is no room for it"
+  is_drift_reference "$copy" || fail "not a reference of modelwhisk drift fit: $1"
+  DRIFT_DIGEST=sha256:$(sha256 <"$copy" | cut -c 1-64)
   chmod 755 "$CONTEXT/drift"
-  chmod 644 "$CONTEXT/drift/reference"
-  touch -t "$ONE_TIME" "$CONTEXT/drift/reference" "$CONTEXT/drift"
+  chmod 644 "$copy"
+  touch -t "$ONE_TIME" "$copy" "$CONTEXT/drift"
   printf '\n# What the model was trained on, with which predictions are compared.\nCOPY drift/ %s/\n' \
     "${DRIFT_REFERENCE%/*}" >>"$CONTEXT/Dockerfile"
 }

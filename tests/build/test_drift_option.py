@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 import shutil
+import threading
 
 import pytest
 from fake_docker import digest_of
 from world import CHECKOUT, Done, World
 
-REFERENCE = b"PK\x03\x04 a reference"
+
+def reference_of(content: str) -> bytes:
+    """A zip in its first bytes, with a comment that gives a digest, which ends all references."""
+    return b"PK\x03\x04 " + content.encode() + b"\0sha256:" + hashlib.sha256(content.encode()).hexdigest().encode()
+
+
+REFERENCE = reference_of("a reference")
 COPY = "COPY drift/ /modelwhisk-drift/"
 
 
@@ -80,7 +88,7 @@ def test_nothing_of_it_where_there_is_none(world: World, reference: pathlib.Path
 def test_the_tag_names_the_reference_s_content(world: World, reference: pathlib.Path) -> None:
     without = tag_of(world.build("./m"))
     first = tag_of(world.build("./m", DRIFT=str(reference)))
-    reference.write_bytes(REFERENCE + b" of more")
+    reference.write_bytes(reference_of("a reference of more"))
     second = tag_of(world.build("./m", "--drift", str(reference)))
     assert len({without, first, second}) == 3
     again = world.build("./m", "--drift", str(reference))
@@ -110,6 +118,7 @@ def test_one_for_several_is_refused(world: World, reference: pathlib.Path) -> No
     [
         ("nothing", None, "there is no drift reference ./nothing"),
         ("text", b"no zip", "not a reference of modelwhisk drift fit: ./text"),
+        ("a.docx", b"PK\x03\x04 of one's own", "not a reference of modelwhisk drift fit: ./a.docx"),
         ("empty", b"", "not a reference of modelwhisk drift fit: ./empty"),
         ("-dash", b"no zip", "not a reference of modelwhisk drift fit: ./-dash"),
     ],
@@ -124,6 +133,38 @@ def test_what_is_no_reference(
     assert why in done.row("me/m")
     (world.folder / "models.txt").write_text(f"./m DRIFT={name}\n")
     assert why in world.build("--models-from", "models.txt").row("me/m")
+
+
+@pytest.mark.parametrize("comes", ["a link", "another file", "a pipe that ends", "a folder", "nothing"])
+def test_what_comes_after_the_look_is_looked_at(
+    world: World, reference: pathlib.Path, comes: str, monkeypatch: pytest.MonkeyPatch, contexts: list[pathlib.Path]
+) -> None:
+    """Another's link led to a file of one's own, which went into the image."""
+    secret = world.folder / "secret"
+    secret.write_bytes(b"PK of one's own")
+    answer = world.docker.manifest
+
+    def exchange(name: str) -> str:
+        if not secret.is_file() or not reference.is_file() or reference.is_symlink():
+            return answer(name)
+        reference.unlink()
+        if comes == "a link":
+            reference.symlink_to(secret)
+        elif comes == "another file":
+            reference.write_bytes(REFERENCE[:-1])
+        elif comes == "a pipe that ends":
+            os.mkfifo(reference)
+            threading.Thread(target=reference.write_bytes, args=(b"theirs",), daemon=True).start()
+        elif comes == "a folder":
+            reference.mkdir()
+        return answer(name)
+
+    monkeypatch.setattr(world.docker, "manifest", exchange)
+    done = world.build("./m", "--drift", "digits.drift")
+    assert done.status == 1
+    why = "not a reference of modelwhisk drift fit: ./digits.drift"
+    assert (why if comes in ("a link", "another file", "a pipe that ends") else "can't be read") in done.row("me/m")
+    assert not contexts
 
 
 def test_the_image_s_own_word_against_it(world: World, reference: pathlib.Path) -> None:
