@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -23,6 +24,9 @@ _ENDINGS = {
     "audio/wav": ".wav",
     "application/zip": ".zip",
 }
+_HARMLESS = re.compile(
+    r"\.(png|jpe?g|gif|webp|bmp|tiff?|wav|mp3|flac|ogg|mp4|webm|pdf|zip|np[yz]|parquet|bin)", re.IGNORECASE
+)
 _INDENTED = 1_000_000  # characters of JSON that are still indented, and bytes that are read for it
 _PIECE = 65_536  # bytes of what is longer that are made characters at a time, which may take 4 bytes each
 
@@ -40,12 +44,24 @@ def write(reply: Reply, out: str | None, stdout: TextIO, notes: Console) -> None
     elif reply.is_json or reply.is_text:
         _to_terminal(reply, stdout)
     elif reply.body and not _show_picture(reply, stdout):
-        _say_where(reply, write_unused(Path(name_of(reply)), reply.body), notes)
+        _say_where(reply, write_unused(Path(_unasked_name(reply)), reply.body), notes)
 
 
 def name_of(reply: Reply) -> str:
     """The answer's own file name, or `result` with its type's ending."""
-    return reply.file_name or "result" + _ENDINGS.get(reply.content_type, ".json" if reply.is_json else ".bin")
+    return reply.file_name or "result" + _ending(reply)
+
+
+def _ending(reply: Reply) -> str:
+    return _ENDINGS.get(reply.content_type, ".json" if reply.is_json else ".bin")
+
+
+def _unasked_name(reply: Reply) -> str:
+    """The same where nobody named a place: the answer's own only with the ending of pictures, sound and the like. Files
+    of others, in the folder one works in, are read by one's programs as their settings and code."""
+    if _HARMLESS.fullmatch(Path(reply.file_name).suffix):
+        return reply.file_name
+    return "result" + _ending(reply)
 
 
 def _to_file(reply: Reply, path: Path, notes: Console) -> None:

@@ -291,7 +291,7 @@ async def _serve(
     async with platform:
         for action in actions:
             report.serving(action, platform.url_of(action))
-        report.api(platform.url, auth)
+        report.api(platform.url, auth if auth == GUEST_KEY else None)
         watching = [
             asyncio.ensure_future(_reload(platform, folder, factory, report)) for folder, factory in watched.items()
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import re
 import socket
@@ -42,11 +44,21 @@ def named(name: str) -> str:
 
 
 def _place() -> str:
-    """The host and, on Linux, the namespace of process ids: a container may have its host's name, and has other ids."""
+    """The host and, on Linux, the machine and the namespace of process ids: many machines may have a host's name and
+    share an engine, and a container may have its host's name, and has other ids."""
     try:
-        return f"{socket.gethostname()}/{os.stat('/proc/self/ns/pid').st_ino}"
+        return f"{socket.gethostname()}/{_machine()}/{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return socket.gethostname()
+
+
+def _machine() -> str:
+    """What no two machines have, hashed, as machine-id(5) asks; without such an id, that of the machine's start."""
+    for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
+        with contextlib.suppress(OSError):
+            if id := Path(path).read_bytes().strip():
+                return hashlib.sha256(b"modelwhisk " + id).hexdigest()[:16]
+    return ""
 
 
 def _started(pid: int) -> str:

@@ -171,15 +171,27 @@ def _runtime_folder() -> Path:
 
 
 def remove_leftovers() -> list[int]:
-    """Kills processes of runs that ended without doing so; returns their ids. Needs /proc, and does nothing without."""
+    """Kills our user's processes of runs that ended without doing so; returns their ids. Needs Linux 5.3, and does
+    nothing without."""
     killed = []
     for folder in Path("/proc").glob("[0-9]*"):
-        mark = _owner_mark(folder)
-        if mark and owner.is_gone(mark):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(int(folder.name), signal.SIGKILL)
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if folder.stat().st_uid == os.geteuid() and _ended_leftover(folder):
                 killed.append(int(folder.name))
     return killed
+
+
+def _ended_leftover(folder: Path) -> bool:
+    """Whether the process is one, which then is killed: it alone, not who has its number by then."""
+    process = os.pidfd_open(int(folder.name))
+    try:
+        mark = _owner_mark(folder)
+        if not mark or not owner.is_gone(mark):
+            return False
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        return True
+    finally:
+        os.close(process)
 
 
 def _owner_mark(process: Path) -> str:

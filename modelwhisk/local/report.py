@@ -28,8 +28,8 @@ class Report(ABC):
         """An action can be called at `url`."""
 
     @abstractmethod
-    def api(self, url: str, key: str) -> None:
-        """The REST API is at `url`, for whoever has `key`."""
+    def api(self, url: str, key: str | None) -> None:
+        """The REST API is at `url`, for whoever has `key`; None stands for one that isn't to be told."""
 
     @abstractmethod
     def reloading(self, folder: Path, changed: Path) -> None:
@@ -76,9 +76,11 @@ class TextReport(Report):
         if self._secret:
             self._console.print(f"  with the header X-Require-Whisk-Auth: {self._secret}")
 
-    def api(self, url: str, key: str) -> None:
+    def api(self, url: str, key: str | None) -> None:
         self._console.print("for wsk and other clients of the REST API:", style="dim")
-        self._console.print(f"  wsk property set --apihost {url} --auth {key}", style="dim")
+        self._console.print(f"  wsk property set --apihost {url} --auth {key or 'KEY'}", style="dim")
+        if key is None:
+            self._console.print("  where KEY is what --auth or MODELWHISK_LOCAL_AUTH has", style="dim")
 
     def reloading(self, folder: Path, changed: Path) -> None:
         self._console.print(f"{changed.relative_to(folder)} has changed: {folder.name} is restarted", style="yellow")
@@ -130,7 +132,7 @@ class JsonReport(Report):
         secret = action.annotations.get("require-whisk-auth")
         self._write("serving", action=action.path, url=url, **({"secret": secret} if secret else {}))
 
-    def api(self, url: str, key: str) -> None:
+    def api(self, url: str, key: str | None) -> None:
         self._write("api", url=url, auth=key)
 
     def reloading(self, folder: Path, changed: Path) -> None:

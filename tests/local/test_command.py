@@ -125,7 +125,7 @@ def test_a_folder_is_an_image_for_other_actions(command: Any, monkeypatch: pytes
     one = command("me/max-x:1=model", "--max-memory", "300")
     assert one.url.endswith("/max-x")
     said = one.until("api")
-    assert (one.url.startswith(said["url"]), said["auth"]) == (True, "u:p")
+    assert (one.url.startswith(said["url"]), said["auth"]) == (True, None)
     action = "/api/v1/namespaces/_/actions/other"
 
     def ask(method: str, path: str, document: Any) -> Any:

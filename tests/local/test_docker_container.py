@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -111,8 +113,22 @@ def test_nothing_is_known_of_another_namespace_s_processes(monkeypatch: pytest.M
     assert owner.is_gone(GONE)
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(os, "stat", lambda path: SimpleNamespace(st_ino=1))
-        assert owner.current().startswith(f"{socket.gethostname()}/1:{PID}:")
+        assert owner.current().startswith(f"{socket.gethostname()}/")
+        assert f"/1:{PID}:" in owner.current()
         assert not owner.is_gone(GONE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems don't tell")
+@pytest.mark.parametrize("path", ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"])
+def test_nothing_is_known_of_another_machine_s_processes(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Two that are called `ubuntu` and share an engine removed each other's containers."""
+    ids = {"/etc/machine-id": b"\n", path: b"one\n"}
+    monkeypatch.setattr(Path, "read_bytes", lambda self: ids[str(self)])
+    mark = f"{owner.current().rpartition(':')[0]}:1"
+    assert owner.is_gone(mark)
+    assert "one" not in mark
+    ids[path] = b"other\n"
+    assert not owner.is_gone(mark)
 
 
 @pytest.mark.parametrize(

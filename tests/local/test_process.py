@@ -17,7 +17,7 @@ import pytest
 from raw_http import RawResponse, message, send
 from running_platform import running, wait_until
 
-from modelwhisk.local import Action, LocalPlatform
+from modelwhisk.local import Action, LocalPlatform, owner
 from modelwhisk.local.container_client import post
 from modelwhisk.local.invoker import Activation
 from modelwhisk.local.outcome import Status
@@ -234,6 +234,41 @@ def test_each_process_has_a_token_of_its_own(tmp_path: Path) -> None:
 
     one, other = asyncio.run(tokens())
     assert one != other
+
+
+GONE = f"{owner.current().rpartition(':')[0]}:1"  # an earlier process of our id
+
+
+@needs_proc
+@pytest.mark.skipif(os.geteuid() != 0, reason="starts a process of another user")
+def test_another_user_s_process_is_no_leftover() -> None:
+    """Root reads the environment of all, in which they may write any mark."""
+    with subprocess.Popen(["sleep", "60"], env={**os.environ, OWNER_VARIABLE: GONE}, user=4321, cwd="/") as theirs:
+        try:
+            wait_until(lambda: OWNER_VARIABLE.encode() in Path(f"/proc/{theirs.pid}/environ").read_bytes())
+            assert theirs.pid not in remove_leftovers()
+            assert is_alive(theirs.pid)
+        finally:
+            theirs.kill()
+
+
+@needs_proc
+def test_who_has_a_leftover_s_number_by_then_is_not_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "60"], env={**os.environ, OWNER_VARIABLE: GONE}) as left:
+        wait_until(lambda: OWNER_VARIABLE.encode() in Path(f"/proc/{left.pid}/environ").read_bytes())
+
+        def ends_meanwhile(mark: str) -> bool:
+            if mark == GONE:
+                left.kill()
+                left.wait()
+                monkeypatch.setattr(os, "kill", by_number)
+            return mark == GONE
+
+        def by_number(*given: int) -> None:
+            raise AssertionError(f"a signal went to whoever has the number {given}")
+
+        monkeypatch.setattr(owner, "is_gone", ends_meanwhile)
+        assert left.pid not in remove_leftovers()
 
 
 @needs_proc

@@ -1431,6 +1431,25 @@ def test_an_answer_is_written_over_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "content_type", "written"),
+    [
+        *((name, "image/x", "result.bin") for name in ("json.py", "matplotlibrc", "Makefile", "a.pth", "a.png.sh", "")),
+        ("json.py", "image/png", "result.png"),
+        ("Seven.PNG", "image/png", "Seven.PNG"),
+        ("speech.wav", "image/x", "speech.wav"),
+    ],
+)
+def test_an_answer_that_nobody_sent_anywhere_is_no_file_that_programs_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content_type: str, written: str
+) -> None:
+    """The folder is where one works, and `json.py` there is what Python imports."""
+    monkeypatch.chdir(tmp_path)
+    named = reply(b"theirs", content_type=content_type, content_disposition=f"attachment; filename={name}")
+    output.write(named, None, Terminal(), Console(file=io.StringIO()))
+    assert [path.name for path in tmp_path.iterdir()] == [written]
+
+
 def test_an_answer_is_written_over_no_file_that_comes_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
