@@ -5,6 +5,7 @@ the folder themselves, where anybody may make one: it isn't taken, since its own
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +57,12 @@ class OwnFolder:
             os.close(descriptor)
             raise is_a_link(place)
         return descriptor
+
+    def remove(self, name: str) -> None:
+        """Removes a file, or the link by its name, where there is one."""
+        place = self.path / name
+        with named(place), contextlib.suppress(FileNotFoundError):
+            os.unlink(name if self._descriptor is not None else place, dir_fd=self._descriptor)
 
     def put(self, name: str, content: bytes) -> None:
         """A whole file, or what was there before."""

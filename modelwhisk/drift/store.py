@@ -6,9 +6,10 @@ written after its row and with the row's checksum. What a kill tore is dropped w
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
-import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwhisk.own_folder import OwnFolder
+from modelwhisk.own_path import is_a_link
 
 try:
     import fcntl
@@ -25,6 +27,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 Numbers = NDArray[Any]
+
+_JOURNAL, _VECTORS = "journal", "vectors"
 
 
 class StoreInUse(Exception):
@@ -42,14 +46,13 @@ class Store:
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any], *, resume: bool) -> None:
-        with OwnFolder(folder) as own:
-            self._folder = own.path
-            self._journal = own.open("journal", "a+b")
-            try:
-                self._vectors = own.open("vectors", "a+b")
-            except OSError:
-                self._journal.close()
-                raise
+        if folder.is_symlink():  # nobody named it: one's own link there has come with an archive, say
+            raise is_a_link(folder)
+        with contextlib.ExitStack() as opened:
+            self._own = opened.enter_context(OwnFolder(folder))
+            self._journal = opened.enter_context(self._own.open(_JOURNAL, "a+b"))
+            self._vectors = opened.enter_context(self._own.open(_VECTORS, "a+b"))
+            self._opened = opened.pop_all()
         self._lock()
         self.dimensions = 0
         self.rows: dict[str, int] = {}
@@ -69,7 +72,7 @@ class Store:
                 fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as problem:
                 self.close()
-                raise StoreInUse(f"another run is collecting into {self._folder}") from problem
+                raise StoreInUse(f"another run is collecting into {self._own.path}") from problem
 
     def _read(self, about: Any) -> None:
         whole = 0
@@ -80,7 +83,7 @@ class Store:
                 self.close()
                 differing = ", ".join(key for key in about if entry["about"].get(key) != about[key])
                 raise OtherRun(
-                    f"what {self._folder} has was collected with another {differing}; --overwrite begins anew"
+                    f"what {self._own.path} has was collected with another {differing}; --overwrite begins anew"
                 )
             if "row" in entry:
                 if not self._is_whole(entry, held):
@@ -149,10 +152,17 @@ class Store:
 
     def close(self) -> None:
         """Leaves all for a later run."""
-        self._journal.close()
-        self._vectors.close()
+        self._opened.close()
 
     def remove(self) -> None:
-        """Closes and removes it, once nothing of it is needed."""
+        """Closes and removes it, once nothing of it is needed. A folder in which there is something else stays."""
+        self._journal.close()
+        self._vectors.close()
+        for name in (_JOURNAL, _VECTORS):
+            self._own.remove(name)
         self.close()
-        shutil.rmtree(self._folder)
+        try:
+            self._own.path.rmdir()
+        except OSError as problem:
+            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise

@@ -74,6 +74,9 @@ def settings_of(options: dict[str, Any], rows: list[Row]) -> Settings:
     except ClientError as problem:
         raise BadInputs(str(problem)) from problem
     headers = parse_headers(options["headers"])
+    files = options["files"] or (out.with_suffix(".files") if out else Path("results.files"))
+    if not options["files"] and files.is_symlink():  # which may have come with an archive of pictures, say
+        raise BadInputs(f"{files}, for answers that are files, is a link: remove it, or name a folder by --files")
     return Settings(
         rows=rows,
         calls=Calls(
@@ -86,7 +89,7 @@ def settings_of(options: dict[str, Any], rows: list[Row]) -> Settings:
         ),
         out=out,
         form=options["out_format"] or named,
-        files=options["files"] or (out.with_suffix(".files") if out else Path("results.files")),
+        files=files,
         jobs=options["jobs"],
         ordered=not options["unordered"],
         resume=options["resume"],

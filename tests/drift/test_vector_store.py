@@ -61,6 +61,24 @@ def test_nothing_is_collected_in_a_folder_behind_another_s_link(folder: Path, mo
     assert (mine / "journal").read_text() == "mine"
 
 
+def test_nothing_is_collected_nor_removed_behind_one_s_own_link(folder: Path) -> None:
+    """An archive's link is one's own once it is unpacked; all that it led to was deleted in the end."""
+    mine = folder.with_name("mine")
+    mine.mkdir()
+    (mine / "journal").write_text("mine")
+    folder.symlink_to(mine)
+    with pytest.raises(PermissionError, match="it is a link"):
+        Store(folder, ABOUT, resume=False)
+    assert (mine / "journal").read_text() == "mine"
+
+
+def test_what_else_is_in_the_folder_stays(folder: Path) -> None:
+    filled(folder)
+    (folder / "notes").write_text("mine")
+    Store(folder, ABOUT, resume=True).remove()
+    assert [path.name for path in folder.iterdir()] == ["notes"]
+
+
 def test_all_is_there_when_it_is_opened_again(folder: Path) -> None:
     filled(folder)
     store = Store(folder, ABOUT, resume=True)

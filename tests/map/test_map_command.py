@@ -206,6 +206,17 @@ def test_wrong_usage_sends_nothing(run, tmp_path, arguments, code, problem):
         assert not platform.done
 
 
+def test_answers_that_are_files_go_behind_no_link_that_nobody_named(run, tmp_path):
+    """Which may be an archive's, in whose folder of pictures one stands; its model chose what the files are."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out.files").symlink_to("elsewhere")
+    numbers(tmp_path / "in.jsonl", 1)
+    with flaky_platform(CALM) as platform:
+        assert "out.files, for answers" in run(platform.url, "-i", "in.jsonl", "-o", "out.jsonl", code=2).stderr
+        assert not platform.done
+        run(platform.url, "-i", "in.jsonl", "-o", "out.jsonl", "--files", "out.files")
+
+
 def test_table_in_and_out(run, tmp_path):
     (tmp_path / "in.csv").write_text("n,note\n3,x\n4,\n")
     with flaky_platform(CALM) as platform:
