@@ -29,6 +29,7 @@ except ImportError:  # Windows
 
 Format = Literal["jsonl", "csv"]
 COLUMNS = ("input", "status", "ms", "attempts", "activation", "cold", "answer", "file", "error", "drift", "sent_files")
+_OLDER_COLUMNS = COLUMNS[:-1]
 _JSON_COLUMNS = frozenset({"input", "answer", "sent_files"})
 _MOST_CELL = 2**31 - 1  # characters of a cell: an answer may be long, and the module's default is 128 KiB
 _CALCULATED = ("=", "+", "-", "@", "\t", "\r")  # a table calculates what begins so, and an error may be a model's words
@@ -73,8 +74,8 @@ class Line:
         """Whether another try may end otherwise."""
         return not self.ok and (self.status in _PASSING or (self.status or 0) >= 500)
 
-    def render(self, form: Format) -> bytes:
-        """The line as it is in the file, with its end."""
+    def render(self, form: Format, columns: Sequence[str] = COLUMNS) -> bytes:
+        """The line as it is in the file, with its end; `columns` are those of a table's head."""
         values = {name: getattr(self, name) for name in COLUMNS}
         if form == "jsonl":
             kept = {name: value for name, value in values.items() if value is not None or name in ("input", "status")}
@@ -82,7 +83,7 @@ class Line:
                 kept["answer"] = self.answer
             return json_shown(kept).encode() + b"\n"
         stream = io.StringIO()
-        csv.writer(stream, lineterminator="\n").writerow(_cell(name, values[name]) for name in COLUMNS)
+        csv.writer(stream, lineterminator="\n").writerow(_cell(name, values[name]) for name in columns)
         return stream.getvalue().encode("utf-8", "surrogatepass")  # of the name of a file of ours
 
 
@@ -109,7 +110,7 @@ def parse_line(data: bytes, form: Format) -> Line | None:
             return _of_object(json.loads(text))
         csv.field_size_limit(_MOST_CELL)
         row = next(csv.reader([text], strict=True))
-        cells = dict(zip(COLUMNS, [*row, ""] if len(row) == len(COLUMNS) - 1 else row, strict=True))  # an older table's
+        cells = dict(zip(COLUMNS, [*row, ""] if len(row) == len(_OLDER_COLUMNS) else row, strict=True))
         line = Line(
             input=loads(cells["input"]),
             status=int(cells["status"]) if cells["status"] else None,
@@ -187,6 +188,7 @@ class Results:
             self._own.remove_part()
             if form == "csv" and os.fstat(self._file).st_size == 0:
                 self._write((",".join(COLUMNS) + "\n").encode())
+            self._columns = self._head()
             self._held = stack.pop_all()
 
     def _lock(self, file: int) -> None:
@@ -212,9 +214,16 @@ class Results:
             os.ftruncate(self._file, end)
         return end < size
 
+    def _head(self) -> Sequence[str]:
+        """The columns that all rows have."""
+        if self.form != "csv":
+            return COLUMNS
+        with self._read() as file:
+            return _OLDER_COLUMNS if file.readline().rstrip() == ",".join(_OLDER_COLUMNS).encode() else COLUMNS
+
     def append(self, line: Line, _row: Row | None = None) -> None:
         """Adds a whole line; it is the system's when this returns, whatever becomes of us."""
-        self._write(line.render(self.form))
+        self._write(line.render(self.form, self._columns))
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)

@@ -58,6 +58,19 @@ def test_a_row_of_an_older_table_is_known():
     assert parse_line(b"1,200,1.5,1,,,1,,", "csv") is None
 
 
+def test_an_older_table_goes_on_with_its_own_columns(tmp_path):
+    """Programs refuse a table whose rows have more cells than its head."""
+    older = "input,status,ms,attempts,activation,cold,answer,file,error,drift"
+    (tmp_path / "r.csv").write_text(f"{older}\n1,200,1.5,1,,,1,,,\n")
+    results = Results(tmp_path / "r.csv", "csv")
+    results.append(Line(2, 200, 1.5, answer=2, sent_files=["image"]))
+    assert [line.input for line in results.lines()] == [1, 2]
+    results.close()
+    with (tmp_path / "r.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert (",".join(rows[0]), {len(row) for row in rows}) == (older, {10})
+
+
 @FORMS
 def test_whatever_a_model_answers_results_are_text_that_steers_no_terminal(form):
     hostile = "half \ud800 a pair, \x1b]0;title\x07\x9b2J\u202e"
