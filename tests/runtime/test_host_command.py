@@ -979,6 +979,20 @@ def test_sockets_as_the_kernel_lists_them(tmp_path, monkeypatch):
     assert str(ports.listening((str(table),))["socket:[2]"]) == "127.0.0.1:80"
 
 
+@pytest.mark.skipif(not ports.are_known(), reason="there is no /proc to ask")
+def test_a_socket_s_number_that_comes_again_is_not_the_same_socket():
+    """A user may make sockets until one has the number of a command's that has ended."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        port, name = listener.getsockname()[1], "socket:[%d]" % os.fstat(listener.fileno()).st_ino
+        user = ports.listening()[name].user
+        assert ports.Listener("127.0.0.1", port, name, user).is_open
+        assert not ports.Listener("127.0.0.1", port + 1, name, user).is_open
+        assert not ports.Listener("127.0.0.1", port, name, user + 1).is_open
+    assert not ports.Listener("127.0.0.1", port, name, user).is_open
+
+
 def test_processes_that_end_while_they_are_looked_at(monkeypatch):
     def listdir(folder):
         if folder == "/proc/1/fd/":

@@ -598,6 +598,22 @@ def test_results_that_are_too_large():
     assert result["error"]["body"] == {"error": sentence, "size": 1001, "limit": 1000}
 
 
+def test_an_exception_s_text_that_is_too_large():
+    raising = "def main(args):\n    raise ValueError(args['n'] * '\u00e9')"
+    container = serving(raising, MODELPROXY_RESULT_LIMIT="1000")
+    assert container.run({"n": 494}) == (200, {"error": 494 * "\u00e9"})
+    sentence = "The function's result has 1002 bytes of JSON; OpenWhisk passes on 1000."
+    assert container.run({"n": 495}) == (200, {"error": sentence})
+    assert container.run(dict(WEB, n=495))[1]["error"]["body"]["size"] == 1002
+
+
+def test_an_exception_s_text_is_no_json():
+    """What it says counts for nothing: brackets, digits, halves of surrogate pairs."""
+    text = 2000 * "[" + 200 * "1" + "\ud800"
+    container = serving("def main(args):\n    raise ValueError(args['text'])")
+    assert container.run({"text": text}) == (200, {"error": text})
+
+
 def test_a_result_has_no_more_levels_than_the_platform_reads():
     container = returning(
         "{'a': __import__('functools').reduce(lambda inner, _: [inner], range(args['levels'] - 2), [1000 * '['])}"

@@ -77,7 +77,7 @@ class Host:
             returned = self._main(value)
         except Exception as error:
             log.traceback_of(error)
-            return _result({"error": _text_of(error)}, is_web(value))
+            returned = {"error": _text_of(error)}
         except BaseException as error:  # sys.exit, which ended upstream's process
             log.line("the function ended with %s" % type(error).__name__)
             return self._broken(EXITED, value, 400)

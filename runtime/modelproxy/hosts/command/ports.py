@@ -10,8 +10,9 @@ _LOOPBACK = ("127.", "::1")
 
 
 class Listener:
-    """A listening socket: its ``port``, ``address``, ``user`` and ``name``, which no two have, and the ``addresses`` to
-    connect to, to be tried in turn; ``held_as`` is where it is found in /proc, once it is known whose it is."""
+    """A listening socket: its ``port``, ``address``, ``user`` and ``name``, which no two have at a time (the kernel's
+    numbers come round), and the ``addresses`` to connect to, to be tried in turn; ``held_as`` is where it is found in
+    /proc, once it is known whose it is."""
 
     __slots__ = ("address", "addresses", "held_as", "name", "port", "user")
 
@@ -45,7 +46,8 @@ class Listener:
                 return True
         except OSError:  # its process has ended, or isn't known
             pass
-        return not self.name or self.name in listening()
+        now = listening().get(self.name) if self.name else self
+        return now is not None and (now.port, now.user) == (self.port, self.user)
 
 
 def are_known():
