@@ -102,7 +102,11 @@ def matching(name: str, pattern: str) -> list[Path]:
     if Path(pattern).is_dir():
         paths = within(Path(pattern), (path for path in Path(pattern).iterdir() if not path.name.startswith(".")))
     elif glob.has_magic(pattern) and not Path(pattern).exists():
-        paths = within(_folder_of(pattern), map(Path, glob.glob(pattern, recursive=True)))
+        links: list[Path] = []
+        paths = within(_folder_of(pattern), _globbed(pattern, links))
+        if links:
+            named = listed(sorted(set(links)))
+            click.echo(shown(f"not entered, since they are links: {named}; name them if you mean them"), err=True)
     else:
         paths = [Path(pattern)] if Path(pattern).is_file() else []
     if not paths:
@@ -115,20 +119,46 @@ def _folder_of(pattern: str) -> Path:
     return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts))
 
 
+def _globbed(pattern: str, links: list[Path]) -> Iterator[Path]:
+    """What `glob` finds, but with `**` through no link to a folder, since four that lead to where they are have no end;
+    these are added to `links`.
+    """
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        yield from map(Path, glob.glob(pattern))
+        return
+    at = parts.index("**")
+    rest = parts[at + 1 :] or ("*",)
+    for top in glob.glob(str(Path(*parts[:at]))):
+        for folder, inner, _ in os.walk(top):
+            inner[:] = [name for name in inner if not name.startswith(".")]
+            links += (path for path in sorted(Path(folder, name) for name in inner) if path.is_symlink())
+            yield from _globbed(str(Path(glob.escape(folder), *rest)), links)
+
+
 def within(folder: Path, found: Iterable[Path]) -> list[Path]:
-    """The files that were found in a folder, sorted; without those that are elsewhere, of which stderr tells.
+    """The files that were found in a folder, sorted; without those that are elsewhere. Stderr tells of these, and where
+    the folder itself is elsewhere.
 
     In a stranger's folder a link may lead to any file of one's own, which would go to the model.
     """
     root = folder.resolve()
     inside: list[Path] = []
     outside: list[Path] = []
-    for path in sorted(path for path in found if path.is_file()):
+    for path in sorted(path for path in set(found) if path.is_file()):
         (inside if path.resolve().is_relative_to(root) else outside).append(path)
     if outside:
         way = "name them one by one, or copy the folder with cp -RL, if you mean them"
         click.echo(shown(f"left out, since links lead to them out of {folder}: {listed(outside)}; {way}"), err=True)
+    if inside and (link := _link_on_the_way(folder)):
+        click.echo(shown(f"{link} is a link to {link.resolve()}, of which {len(inside)} files are taken"), err=True)
     return inside
+
+
+def _link_on_the_way(folder: Path) -> Path | None:
+    """The first link through which a folder is reached, but for the system's own in the root, as /tmp may be."""
+    links = (path for path in (*reversed(folder.parents), folder) if path.is_symlink())
+    return next((link for link in links if link.parent != Path(link.anchor or "/")), None)
 
 
 def from_patterns(patterns: Mapping[str, str]) -> list[dict[str, Any]]:

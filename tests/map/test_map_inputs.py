@@ -39,7 +39,7 @@ def test_no_match_is_an_error(folder, pattern):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "left_out"), [("", ["out.png"]), ("*.png", ["out.png"]), ("**/*.png", ["linked/key.png", "out.png"])]
+    ("pattern", "left_out"), [("", ["out.png"]), ("*.png", ["out.png"]), ("**/*.png", ["out.png"])]
 )
 def test_no_link_in_a_folder_leads_out_of_it(folder, tmp_path_factory, capsys, pattern, left_out):
     """A link in a stranger's folder sent the file of one's own to which it led."""
@@ -56,7 +56,46 @@ def test_no_link_in_a_folder_leads_out_of_it(folder, tmp_path_factory, capsys, p
     )
     # What is named itself is the user's word, and so is the folder.
     assert matching("image", str(folder / "out.png")) == [folder / "out.png"]
+    capsys.readouterr()
     assert matching("image", f"{folder}/linked") == [folder / "linked" / "key.png"]
+    assert f"{folder}/linked is a link to {secret.parent}, of which 1 files are taken" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "pattern", ["stranger/photos", "stranger/photos/*", "stranger/photos/deep/**", "stranger/photos/d*/*", "stranger/x"]
+)
+def test_where_a_link_on_the_way_leads_is_told(folder, tmp_path, capsys, monkeypatch, pattern):
+    """A stranger's for a folder sent all of the user's own to which it led, without a word."""
+    mine = tmp_path / "mine"
+    (mine / "deep").mkdir(parents=True)
+    (mine / "deep" / "key").touch()
+    (mine / "key").touch()
+    (tmp_path / "stranger").mkdir()
+    (tmp_path / "stranger" / "photos").symlink_to(mine)
+    (tmp_path / "stranger" / "x").mkdir()
+    (tmp_path / "stranger" / "x" / "key").touch()
+    monkeypatch.chdir(tmp_path)
+    (found,) = matching("image", pattern)
+    assert found.name == "key"
+    told = capsys.readouterr().err
+    if "photos" in pattern:
+        assert told == f"stranger/photos is a link to {mine}, of which 1 files are taken\n"
+    else:
+        assert told == ""
+
+
+def test_links_that_lead_round_in_circles_have_an_end(folder, capsys):
+    """Four of them have 4^40 paths, each of which was kept."""
+    for name in "wxyz":
+        (folder / name).symlink_to(".")
+    (folder / "deep" / "up").symlink_to("..")
+    every = [folder / "a.png", folder / "b.png", folder / "deep" / "c.png"]
+    for pattern in ("**/*.png", "**/**/*.png"):
+        found = matching("image", f"{folder}/{pattern}")
+        assert {path.resolve() for path in found} == set(every), pattern
+        assert "not entered, since they are links: " in capsys.readouterr().err
+    assert matching("image", f"{folder}/**/c.png") == every[2:]
+    assert set(every) <= set(matching("image", f"{folder}/**"))
 
 
 def test_a_folder_of_nothing_but_links_out_of_it_has_no_files(tmp_path, tmp_path_factory, capsys, monkeypatch):
