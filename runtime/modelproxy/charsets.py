@@ -5,6 +5,8 @@ from encodings.aliases import aliases
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:\- ]{0,39}\Z")  # the longest that Python knows has 21 characters
 _PUNCTUATION = re.compile(r"[^0-9a-z.]+")
+# Python's own, but of names and of source, not of texts: the first two take the square of a text's length.
+_NO_CHARSETS = ("idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined")
 _CODECS = frozenset(aliases.values())  # but for those that have one name only
 
 
@@ -20,6 +22,8 @@ def codec_of(charset):
     name = aliases.get(name) or aliases.get(name.replace(".", "_"), name)  # as encodings/__init__.py has it
     if name in _CODECS:
         return name
+    if name in _NO_CHARSETS or "." in name:
+        return ""
     from importlib.util import find_spec
 
-    return name if "." not in name and find_spec("encodings." + name) is not None else ""
+    return name if find_spec("encodings." + name) is not None else ""

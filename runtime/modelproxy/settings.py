@@ -32,9 +32,9 @@ class Setting:
         if self.kind == "text":
             return text
         if self.kind == "whole":
-            if text.isdecimal():
+            if text.isdecimal() and len(text) < 19:  # which a float holds, too
                 return int(text)
-            raise ValueError("%s is %r; it must be a whole number" % (self.variable, text))
+            raise ValueError("%s is %r; it must be a whole number" % (self.variable, text[:80]))
         if self.kind == "share":
             try:
                 if 0 <= float(text) <= 1:

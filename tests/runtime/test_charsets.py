@@ -7,6 +7,8 @@ import pytest
 from modelproxy.charsets import codec_of
 
 MODULES = [module.name for module in pkgutil.iter_modules(encodings.__path__)]
+# Of names and of source; for the first two a megabyte takes Python 19 seconds.
+NO_CHARSETS = ("idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined")
 
 
 def python_s(name):
@@ -20,7 +22,7 @@ def python_s(name):
 @pytest.mark.parametrize("name", sorted(set(MODULES) | set(aliases)))
 def test_each_codec_of_python_s_by_each_of_its_names(name):
     for written in (name, name.upper(), name.replace("_", "-"), name.replace("_", " "), name + "_"):
-        assert python_s(codec_of(written)) == python_s(written)
+        assert python_s(codec_of(written)) == (None if name in NO_CHARSETS else python_s(written))
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def test_concurrency(environ, concurrency):
     ("variable", "text", "problem"),
     [
         ("MODELPROXY_PORT", "x", "whole number"),
+        ("MODELPROXY_DEADLINE_MARGIN", "9" * 400, "whole number"),  # no float holds it
         ("MODELPROXY_PORT", "-1", "whole number"),
         ("MODELPROXY_CORS", "maybe", "one of: platform, app"),
         ("MODELPROXY_MODE", "tea", "one of: action, web"),

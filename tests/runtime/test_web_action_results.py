@@ -36,6 +36,7 @@ def b64(body):
         ("text/html; charset=iso-8859-1", b"caf\xe9", "text/html", "caf\u00e9"),
         ("text/plain; charset=utf-16", "\u96ea".encode("utf-16"), "text/plain", "\u96ea"),
         ("text/plain; charset=no-such", b"abc", "text/plain", "abc"),
+        ("text/plain; charset=punycode", b"abc-", "text/plain", "abc-"),  # takes the square of its length
         ("text/plain; charset=utf-7", b"+2AA-", "text/plain", "+2AA-"),
         ("application/foo; charset=latin-1", b"\xe9", "application/foo; charset=UTF-8", "\u00e9"),
         ("text/csv", b"YWJj", "text/csv", "YWJj"),

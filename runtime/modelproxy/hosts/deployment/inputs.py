@@ -81,7 +81,7 @@ def _text(content, content_type=""):
     charset = found.group(1) if found else "utf-8"
     codec = codec_of(charset)
     try:
-        if codec in ("", "idna", "punycode"):  # the two are of names, not of texts, and quadratic in their length
+        if not codec:
             raise LookupError
         return content.decode(codec)
     except (LookupError, UnicodeError):
