@@ -20,11 +20,12 @@ class OwnFolder:
 
     `path` then is where it is, without links. Everything raises `OSError`, also for another user's link in the place of
     the folder, for any in that of a file, and for a folder that another user has made where anybody may, as in /tmp.
-    Use it as a context.
+    One's own link in the folder's place is followed only with `through_link`, which is for a path that somebody has
+    named: a link by a name that is ours may have come out of an archive. Use it as a context.
     """
 
-    def __init__(self, path: Path, mode: int = 0o777) -> None:
-        self._descriptor, self.path = walked(path, into=True, make=mode)
+    def __init__(self, path: Path, mode: int = 0o777, *, through_link: bool = True) -> None:
+        self._descriptor, self.path = walked(path, into=True, make=mode, through_link=through_link)
 
     def __enter__(self) -> OwnFolder:
         return self

@@ -39,16 +39,18 @@ def planted(user: int, found: os.stat_result, around: os.stat_result) -> bool:
     return found.st_uid not in (user, 0) and bool(around.st_mode & stat.S_IWOTH)
 
 
-def walked(path: Path, *, into: bool, make: int | None = None) -> tuple[int | None, Path]:
+def walked(path: Path, *, into: bool, make: int | None = None, through_link: bool = True) -> tuple[int | None, Path]:
     """The folder of the file that a path leads to, there or not, or with `into` the folder that it leads to itself; and
     where that file or folder is, without links. The folder is a descriptor, None where there are none of folders.
 
-    With `make`, folders that aren't there are made, the last one with that mode. One's own link is followed. Raises
-    `OSError` for another user's, where one's own leads to it, too, and for one to which anybody may have given its
-    name; on the way, for a link or a folder that may have been planted: what is a folder in one now may be a link when
-    it is opened.
+    With `make`, folders that aren't there are made, the last one with that mode. One's own link is followed, but with
+    `through_link` alone as the last one. Raises `OSError` for another user's, where one's own leads to it, too, and for
+    one to which anybody may have given its name; on the way, for a link or a folder that may have been planted: what is
+    a folder in one now may be a link when it is opened.
     """
     if not BY_DESCRIPTOR:
+        if not through_link and path.is_symlink():
+            raise is_a_link(path)
         there = path.resolve()
         if make is not None:
             (there if into else there.parent).mkdir(make, parents=True, exist_ok=True)
@@ -61,6 +63,8 @@ def walked(path: Path, *, into: bool, make: int | None = None) -> tuple[int | No
             place /= left.pop()
             is_last = not left
             target = place.parent.parent if place.name == ".." else _target(here, place, is_last=is_last)
+            if target is not None and is_last and not through_link:
+                raise is_a_link(place)
             if target is not None:
                 links += place.name != ".."
                 if links > _MOST_LINKS:

@@ -18,6 +18,12 @@ from modelwhisk.map.results import Line
 from modelwhisk.nested_json import is_too_deep
 from modelwhisk.own_folder import OwnFolder
 
+# What a model may call its answers: files of others' endings may be settings or code for one's programs.
+_DATA = re.compile(
+    r"\.(avi|bin|bmp|csv|flac|geojson|gif|glb|gz|html?|jpe?g|jsonl?|m4a|midi?|mkv|mov|mp[34]|np[yz]|obj|ogg|opus|parquet|"
+    r"pdf|ply|png|stl|svg|tar|tiff?|tsv|txt|wav|webm|webp|xml|ya?ml|zip)",
+    re.IGNORECASE,
+)
 _ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "audio/wav": ".wav", "text/plain": ".txt"}
 _LONGEST_TEXT = 1_048_576  # bytes: in a line each character may take 4, in each of ten copies on the way
 Shrink = Callable[[dict[str, Any]], dict[str, Any]]
@@ -36,7 +42,8 @@ class Runner:
     """Runs rows through a model with `jobs` at a time.
 
     Answers that are no JSON and no text, JSON too deep for a line, or text too long for one, become files in `folder`.
-    `shrink` may change inputs before they are sent. With `paths`, rows name files by texts.
+    `shrink` may change inputs before they are sent. With `paths`, rows name files by texts. `folder` may be one's own
+    link with `through_link` alone, which is for one that somebody has named.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class Runner:
         shrink: Shrink | None = None,
         *,
         paths: bool = False,
+        through_link: bool = False,
     ) -> None:
         self._calls = calls
         self._transport = transport
@@ -55,6 +63,7 @@ class Runner:
         self._jobs = jobs
         self._shrink = shrink
         self._paths = paths
+        self._through_link = through_link
         self._stopping = False
 
     def stop(self) -> None:
@@ -64,7 +73,9 @@ class Runner:
     async def run(self, rows: Iterable[Row], on_result: Callable[[Result], None]) -> None:
         """Returns when all rows have a result, or those on their way after `stop`. What `on_result` raises ends it."""
         if self._folder.exists() or self._folder.is_symlink():
-            OwnFolder(self._folder).close()  # where it can't be used, nothing is asked for
+            OwnFolder(
+                self._folder, through_link=self._through_link
+            ).close()  # where it can't be used, nothing is asked for
         await self._transport.run(self._calls.ready())
         waiting = iter(rows)
         workers = [asyncio.create_task(self._work(waiting, on_result)) for _ in range(self._jobs)]
@@ -116,9 +127,11 @@ class Runner:
 
     def _save(self, row: Row, answer: Binary) -> Path:
         """Writes a whole file under a name that is this input's alone."""
-        ending = ending_of(answer.file_name) or _ENDINGS.get(answer.content_type, ".bin")
+        ending = ending_of(answer.file_name)
+        if not _DATA.fullmatch(ending):
+            ending = _ENDINGS.get(answer.content_type, ".bin")
         path = self._folder / f"{row.label}{ending}"
-        with OwnFolder(self._folder) as folder:
+        with OwnFolder(self._folder, through_link=self._through_link) as folder:
             folder.put(path.name, answer)
         return path
 

@@ -47,6 +47,7 @@ class Settings:
     out: Path | None
     form: Format
     files: Path
+    files_named: bool
     paths: bool
     jobs: int
     ordered: bool
@@ -90,6 +91,7 @@ def settings_of(options: dict[str, Any], rows: list[Row]) -> Settings:
         out=out,
         form=options["out_format"] or named,
         files=files,
+        files_named=options["files"] is not None,
         jobs=options["jobs"],
         ordered=not options["unordered"],
         resume=options["resume"],
@@ -188,7 +190,13 @@ class Session:
         remaining = self._remaining(rows, results)
         settings = self._settings
         runner = Runner(
-            settings.calls, transport, settings.files, settings.jobs, _shrinker(settings.shrink), paths=settings.paths
+            settings.calls,
+            transport,
+            settings.files,
+            settings.jobs,
+            _shrinker(settings.shrink),
+            paths=settings.paths,
+            through_link=settings.files_named,
         )
         start = time.perf_counter()
         done = len(rows) - len(remaining)

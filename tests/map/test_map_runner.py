@@ -58,7 +58,7 @@ def test_no_answer_goes_into_a_folder_behind_another_s_link(tmp_path, monkeypatc
     (row,) = rows_of([{"n": 1}])
     (tmp_path / "mine").mkdir()
     (tmp_path / "results.files").symlink_to("mine")
-    runner = Runner(Calls("http://model"), None, tmp_path / "results.files", 1)
+    runner = Runner(Calls("http://model"), None, tmp_path / "results.files", 1, through_link=True)
     me = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: me + 1)
     with pytest.raises(PermissionError, match="it is a link"):
@@ -66,9 +66,29 @@ def test_no_answer_goes_into_a_folder_behind_another_s_link(tmp_path, monkeypatc
     with pytest.raises(PermissionError, match="it is a link"):  # and nothing is sent
         asyncio.run(runner.run([row], print))
     assert not list((tmp_path / "mine").iterdir())
-    monkeypatch.setattr(os, "geteuid", lambda: me)
-    assert runner._save(row, Binary(b"theirs", "", "x.pth")).read_bytes() == b"theirs"
+
+
+def test_an_answer_goes_through_one_s_own_link_only_where_it_was_named(tmp_path):
+    """A stranger's archive brings it by the name that is ours, to where one's desktop starts what is there."""
+    (row,) = rows_of([{"n": 1}])
+    (tmp_path / "mine").mkdir()
+    folder = tmp_path / "results.files"
+    folder.symlink_to("mine")
+    with pytest.raises(PermissionError, match="it is a link"):
+        asyncio.run(Runner(Calls("http://model"), None, folder, 1).run([row], print))
+    with pytest.raises(PermissionError, match="it is a link"):
+        Runner(Calls("http://model"), None, folder, 1)._save(row, Binary(b"theirs", "", "x.png"))
+    assert not list((tmp_path / "mine").iterdir())
+    named = Runner(Calls("http://model"), None, folder, 1, through_link=True)
+    assert named._save(row, Binary(b"theirs", "", "x.png")).read_bytes() == b"theirs"
     assert len(list((tmp_path / "mine").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["x.desktop", "x.pth", "x.service", "x.sh", "x.py", "x", "x.png.sh"])
+def test_no_answer_has_an_ending_by_which_programs_run_it(tmp_path, name):
+    (row,) = rows_of([{"n": 1}])
+    runner = Runner(Calls("http://model"), None, tmp_path, 1)
+    assert runner._save(row, Binary(b"x", "", name)).suffix == ".bin"
 
 
 @pytest.mark.parametrize(("longer", "kept"), [(0, ("answer", None)), (1, ("file", ".txt"))])
@@ -113,7 +133,7 @@ def test_no_ending_of_an_answer_s_name_is_too_long_for_the_file(tmp_path):
 def test_an_answer_for_an_input_of_any_name_is_kept(tmp_path, name):
     (row, other) = rows_of([{"image": Path(os.fsdecode(name))}] * 2)
     runner = Runner(Calls("http://model"), None, tmp_path, 1)
-    kept = [runner._save(one, Binary(b"x", "image/png", "x." + "p" * 19)) for one in (row, other)]
+    kept = [runner._save(one, Binary(b"x", "image/png", "x.parquet")) for one in (row, other)]
     assert [path.read_bytes() for path in kept] == [b"x"] * 2
     assert len(set(kept)) == 2
     assert [os.fsencode(path.name)[:40] for path in kept] == [name[:40]] * 2
