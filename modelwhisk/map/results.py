@@ -196,7 +196,10 @@ class Results:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as problem:
-                raise ResultsInUse(f"another run writes {self.path}") from problem
+                # A lock is for reading, too: whoever may read the file can hold it.
+                raise ResultsInUse(
+                    f"another run writes {self.path}, or a program that reads it has locked it"
+                ) from problem
 
     def _repair(self) -> bool:
         """Cuts off what follows the last line's end; tells whether there was something."""
