@@ -15,6 +15,7 @@ from modelwhisk.client.errors import ClientError
 from modelwhisk.client.exchange import Ask, Send, Sent, Sleep, Step, Steps, T
 from modelwhisk.client.in_time import end_answers
 from modelwhisk.content_coding import ACCEPTED, Body, Undecodable
+from modelwhisk.this_machine import is_this_machine
 
 # The platform answers after 60 s at the latest, with a 202; a plain web server takes as long as the model does.
 READ_SECONDS = 330.0
@@ -42,9 +43,21 @@ def _options(seconds: float, jobs: int, verify: bool) -> dict[str, Any]:
         "timeout": httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds), pool=None),
         "limits": httpx.Limits(max_connections=jobs, max_keepalive_connections=jobs),
         "verify": verify,
-        # A proxy in the environment has no way to this machine's loopback: None leaves it out.
-        "mounts": {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
     }
+
+
+class _Client(httpx.Client):
+    """One that asks this machine by no proxy of the environment's; a pattern of httpx has not all of its names."""
+
+    def _transport_for_url(self, url: httpx.URL) -> httpx.BaseTransport:
+        return self._transport if is_this_machine(url.host) else super()._transport_for_url(url)
+
+
+class _AsyncClient(httpx.AsyncClient):
+    """The same for asyncio."""
+
+    def _transport_for_url(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        return self._transport if is_this_machine(url.host) else super()._transport_for_url(url)
 
 
 @contextlib.contextmanager
@@ -70,7 +83,7 @@ class SyncTransport:
     ) -> None:
         self._on_sleep = on_sleep
         with _proxies_of_the_environment():
-            self._http = httpx.Client(**_options(seconds, jobs, verify))
+            self._http = _Client(**_options(seconds, jobs, verify))
         end_answers(self._http, seconds)
         # One line of Python is a whole program here: what isn't closed is closed with its owner.
         self._finalizer = weakref.finalize(self, self._http.close)
@@ -133,7 +146,7 @@ class AsyncTransport:
     ) -> None:
         self._on_sleep = on_sleep
         with _proxies_of_the_environment():
-            self._http = httpx.AsyncClient(**_options(seconds, jobs, verify))
+            self._http = _AsyncClient(**_options(seconds, jobs, verify))
         end_answers(self._http, seconds)
         prepare(self._http)
 

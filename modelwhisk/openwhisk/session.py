@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.client
 import io
-import ipaddress
 import socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from modelwhisk.answer_time import AnswerTime, WentOn
 from modelwhisk.content_coding import ACCEPTED, HARMLESS, Body, Undecodable
 from modelwhisk.openwhisk.settings import Settings
+from modelwhisk.this_machine import is_this_machine
 
 # By default a record has 1 MiB of result and 10 MB of log, and a page of a list 200 entities.
 _MOST = HARMLESS
@@ -59,7 +59,7 @@ class _Adapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """The response, all of whose body is there."""
-        if _is_loopback(request.url or ""):  # a proxy has no way to this machine's loopback, and would get the key
+        if is_this_machine(urlsplit(request.url or "").hostname or ""):  # a proxy would get the key
             kwargs["proxies"] = {}
         response = super().send(request, *args, **kwargs)
         raw = response.raw
@@ -129,11 +129,3 @@ class _InTime(io.RawIOBase):
         """Gives the socket back."""
         self._raw.close()
         super().close()
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import socket
@@ -13,12 +14,14 @@ from contextlib import contextmanager
 from dataclasses import is_dataclass
 from typing import Any
 
+import httpx
 import little_openwhisk
 import pytest
 import requests
 import trustme
 from little_openwhisk import KEY, VECTORS, LittleOpenWhisk, Outcome, failed, words
 
+from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.openwhisk import Action, Activation, NotFound, OpenWhisk, OpenWhiskError, Settings, client
 from modelwhisk.openwhisk.errors import error_of_exception
 from modelwhisk.openwhisk.records import action_body, parameters_of
@@ -349,9 +352,33 @@ def test_a_proxy_is_not_told_the_key_of_a_platform_on_this_machine(
     with answering(b"HTTP/1.1 418 A Proxy\r\nContent-Length: 0\r\n\r\n") as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, f"http://{proxy}")
-        for host in (platform.host, platform.host.replace("127.0.0.1", "localhost")):
+        for name in ("127.0.0.1", "localhost", "0.0.0.0", "127.1"):
+            host = platform.host.replace("127.0.0.1", name)
             assert OpenWhisk.connect(host, KEY).namespaces() == ["guest"]
         assert "418 A Proxy" in error_of("http://platform.example"), "others are asked through it"
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "0.0.0.0", "127.1"])
+def test_a_proxy_is_not_told_what_a_model_on_this_machine_is_asked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    model = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    with answering(b"HTTP/1.1 418 A Proxy\r\nContent-Length: 0\r\n\r\n") as proxy, model as address:
+        for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(variable, f"http://{proxy}")
+        asked = httpx.Request("GET", f"http://{address.replace('127.0.0.1', name)}/")
+        other = httpx.Request("GET", "http://model.example/")
+
+        async def statuses() -> list[int]:
+            transport = AsyncTransport()
+            found = [(await transport._sent(request)).status_code for request in (asked, other)]
+            await transport.close()
+            return found
+
+        blocking = SyncTransport()
+        assert [blocking._sent(request).status_code for request in (asked, other)] == [200, 418]
+        blocking.close()
+        assert asyncio.run(statuses()) == [200, 418]
 
 
 def test_what_is_no_openwhisk_is_named_as_such() -> None:
