@@ -72,7 +72,9 @@ class Store:
                 fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as problem:
                 self.close()
-                raise StoreInUse(f"another run is collecting into {self._own.path}") from problem
+                path = self._own.path
+                text = f"another run is collecting into {path}, or a program that reads its journal has locked it"
+                raise StoreInUse(text) from problem
 
     def _read(self, about: Any) -> None:
         whole = 0

@@ -144,6 +144,6 @@ def test_another_model_or_embedding_is_refused(folder: Path) -> None:
 
 def test_two_at_a_time_are_refused(folder: Path) -> None:
     store = Store(folder, ABOUT, resume=False)
-    with pytest.raises(StoreInUse):
+    with pytest.raises(StoreInUse, match="or a program that reads its journal has locked it"):
         Store(folder, ABOUT, resume=True)
     store.close()

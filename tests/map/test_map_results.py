@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import math
 import os
@@ -194,6 +195,15 @@ def test_two_runs_dont_write_one_file(tmp_path):
     with pytest.raises(ResultsInUse):
         Results(tmp_path / "results", "jsonl")
     results.close()
+    Results(tmp_path / "results", "jsonl").close()
+
+
+def test_who_only_reads_a_file_of_results_and_locks_it_is_not_called_a_run(tmp_path):
+    (tmp_path / "results").touch()
+    with (tmp_path / "results").open("rb") as theirs:
+        fcntl.flock(theirs, fcntl.LOCK_SH)
+        with pytest.raises(ResultsInUse, match="or a program that reads it has locked it"):
+            Results(tmp_path / "results", "jsonl")
     Results(tmp_path / "results", "jsonl").close()
 
 
