@@ -13,14 +13,22 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 sys.path.insert(0, str(ROOT / "runtime"))
 
-from modelproxy.settings import TABLE  # noqa: E402
+from modelproxy import settings  # noqa: E402
+
+
+def meanings() -> dict[str, str]:
+    """What the comment before each setting says."""
+    source = Path(settings.__file__).read_text("utf-8")
+    found = re.findall(r'((?:^    # .*\n)+)    Setting\("(\w+)"', source, re.MULTILINE)
+    return {name: " ".join(line.strip("# ") for line in comment.splitlines()) for comment, name in found}
 
 
 def table_of_settings() -> str:
+    told = meanings()
     lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for entry in TABLE:
+    for entry in settings.TABLE:
         default = f"`{entry.default}`" if entry.default not in ("", 0) else ""
-        meaning = entry.meaning + (
+        meaning = told[entry.name] + (
             f" One of {', '.join(f'`{word}`' for word in entry.kind)}." if _has_words(entry) else ""
         )
         lines.append(f"| `{entry.variable}`{' (init)' if entry.at_init else ''} | {default} | {meaning} |")

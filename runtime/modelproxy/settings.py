@@ -1,6 +1,7 @@
 """Owns every environment variable that the proxy reads: its name, default, meaning and when it may be set.
 
-The README's table is made from ``TABLE``. Knows nothing of who uses a setting.
+The README's table is made from ``TABLE`` and the comments in it, which take no room in an image. Knows nothing of who
+uses a setting.
 """
 
 PREFIX = "MODELPROXY_"
@@ -14,13 +15,12 @@ class Setting:
     at_init   True where an ``init`` parameter of the action may set it too; what selects code or a port can't be.
     """
 
-    __slots__ = ("at_init", "default", "kind", "meaning", "name")
+    __slots__ = ("at_init", "default", "kind", "name")
 
-    def __init__(self, name, kind, default, meaning, at_init=False):
+    def __init__(self, name, kind, default, at_init=False):
         self.name = name
         self.kind = kind
         self.default = default
-        self.meaning = meaning
         self.at_init = at_init
 
     @property
@@ -48,142 +48,67 @@ class Setting:
 
 
 TABLE = (
-    Setting(
-        "mode",
-        ("action", "web"),
-        "",
-        "`action` answers OpenWhisk's /init and /run, `web` serves the model itself over plain HTTP. "
-        "Unset: `web` when `PORT` is set and `__OW_API_HOST` isn't, else `action`.",
-    ),
-    Setting(
-        "port",
-        "whole",
-        8080,
-        "Port to listen on; 0 picks a free one. It is printed at start. In `web` mode `PORT` is the default.",
-    ),
-    Setting(
-        "address",
-        "text",
-        "0.0.0.0",
-        "IPv4 address to listen on; `127.0.0.1` keeps a proxy without a container to this machine.",
-    ),
-    Setting(
-        "host",
-        "text",
-        "",
-        "The model's interface: `max`, `wsgi`, `asgi`, `predictor`, `deployment`, `function`, `onnx` or `command`. "
-        "Unset: found by looking at the folder, and logged.",
-    ),
-    Setting(
-        "target",
-        "text",
-        "",
-        "What the host loads: `module:attribute` for `wsgi` and `asgi`, a file for the others, a command line for "
-        "`command`. Unset: found with the host.",
-    ),
-    Setting(
-        "init_code",
-        ("refuse", "accept"),
-        "refuse",
-        "Whether `/init` may bring code, for an image that runs `main(params)` actions of whoever creates them.",
-    ),
-    Setting(
-        "command_port",
-        "whole",
-        0,
-        "Port on which what the `command` host starts listens. Unset: the one that it opens; 80 for OpenBayes' "
-        "`start.sh` where that opens several.",
-    ),
-    Setting(
-        "path",
-        "text",
-        "",
-        "Path of a request that names none. Unset: the host's own, as `/model/predict` for `max`.",
-        at_init=True,
-    ),
-    Setting(
-        "public_path",
-        "text",
-        "",
-        "Public path of the action, for the links that a model makes. "
-        "Unset: `/api/v1/web/<namespace>/<package>/<action>` from the action's name.",
-        at_init=True,
-    ),
-    Setting(
-        "cors",
-        ("platform", "app"),
-        "platform",
-        "Who sets the CORS headers: `platform` drops the model's, since OpenWhisk adds its own; "
-        "`app` keeps them, for actions with `web-custom-options`.",
-        at_init=True,
-    ),
-    Setting(
-        "concurrency", "whole", 0, "Predictions at one time. Unset: 1, or 64 where `__OW_ALLOW_CONCURRENT` is true."
-    ),
-    Setting("max_body", "whole", 64 * 1024 * 1024, "Largest request body in bytes; a larger one is refused unread."),
-    Setting(
-        "result_limit",
-        "whole",
-        1024 * 1024,
-        "Largest result in bytes of JSON that the platform passes on; a larger one is compressed or explained.",
-        at_init=True,
-    ),
-    Setting(
-        "deadline_margin",
-        "whole",
-        250,
-        "Milliseconds before the deadline at which a late prediction is "
-        "answered with a 504; a tenth of the time given if that is less.",
-        at_init=True,
-    ),
-    Setting(
-        "warm_up",
-        "text",
-        "",
-        "A call made of the model at `/init`, for models whose first prediction takes longer: a path to GET "
-        "(`/model/metadata`), parameters as `wsk action invoke -p` would send them (a JSON object), or a file in the "
-        "model's folder: such JSON, or the picture of a model that takes one. What it answers only the log tells.",
-        at_init=True,
-    ),
-    Setting("read_timeout", "whole", 30, "Seconds that a client may take to send a request."),
-    Setting("keep_alive", "whole", 75, "Seconds that an idle connection is kept in `web` mode."),
-    Setting("health_path", "text", "/healthz", "`web` mode: answers 200 once the model is loaded, 503 before."),
-    Setting("log", ("text", "json"), "text", "Form of the line that is logged for each activation.", at_init=True),
-    Setting(
-        "drift",
-        "text",
-        "",
-        "A reference from `modelwhisk drift fit`: each prediction is compared with it. `build.sh --drift` sets it.",
-    ),
-    Setting(
-        "drift_budget",
-        "whole",
-        50,
-        "Milliseconds by which a comparison may delay an answer; what takes longer is left out, and logged.",
-        at_init=True,
-    ),
-    Setting("drift_window", "whole", 100, "Predictions over which the share of drifted ones is taken.", at_init=True),
-    Setting(
-        "drift_bound",
-        "share",
-        0.1,
-        "Share of drifted predictions, over a full window, beyond which there is an alert.",
-        at_init=True,
-    ),
-    Setting(
-        "drift_alert",
-        "text",
-        "",
-        "Where an alert goes, as JSON: a webhook's URL by POST, or `trigger:NAME`, a trigger of the action's namespace "
-        "(the action needs the annotation `provide-api-key`).",
-    ),
-    Setting(
-        "drift_collect",
-        "text",
-        "",
-        "Declaration of an embedding as JSON: each prediction then carries its vector in `Model-Embedding`. "
-        "`modelwhisk drift` sets it to fit references.",
-    ),
+    # `action` answers OpenWhisk's /init and /run, `web` serves the model itself over plain HTTP. Unset: `web` when
+    # `PORT` is set and `__OW_API_HOST` isn't, else `action`.
+    Setting("mode", ("action", "web"), ""),
+    # Port to listen on; 0 picks a free one. It is printed at start. In `web` mode `PORT` is the default.
+    Setting("port", "whole", 8080),
+    # IPv4 address to listen on; `127.0.0.1` keeps a proxy without a container to this machine.
+    Setting("address", "text", "0.0.0.0"),
+    # The model's interface: `max`, `wsgi`, `asgi`, `predictor`, `deployment`, `function`, `onnx` or `command`. Unset:
+    # found by looking at the folder, and logged.
+    Setting("host", "text", ""),
+    # What the host loads: `module:attribute` for `wsgi` and `asgi`, a file for the others, a command line for
+    # `command`. Unset: found with the host.
+    Setting("target", "text", ""),
+    # Whether `/init` may bring code, for an image that runs `main(params)` actions of whoever creates them.
+    Setting("init_code", ("refuse", "accept"), "refuse"),
+    # Port on which what the `command` host starts listens. Unset: the one that it opens; 80 for OpenBayes' `start.sh`
+    # where that opens several.
+    Setting("command_port", "whole", 0),
+    # Path of a request that names none. Unset: the host's own, as `/model/predict` for `max`.
+    Setting("path", "text", "", at_init=True),
+    # Public path of the action, for the links that a model makes. Unset: `/api/v1/web/<namespace>/<package>/<action>`
+    # from the action's name.
+    Setting("public_path", "text", "", at_init=True),
+    # Who sets the CORS headers: `platform` drops the model's, since OpenWhisk adds its own; `app` keeps them, for
+    # actions with `web-custom-options`.
+    Setting("cors", ("platform", "app"), "platform", at_init=True),
+    # Predictions at one time. Unset: 1, or 64 where `__OW_ALLOW_CONCURRENT` is true.
+    Setting("concurrency", "whole", 0),
+    # Largest request body in bytes; a larger one is refused unread.
+    Setting("max_body", "whole", 64 * 1024 * 1024),
+    # Largest result in bytes of JSON that the platform passes on; a larger one is compressed or explained.
+    Setting("result_limit", "whole", 1024 * 1024, at_init=True),
+    # Milliseconds before the deadline at which a late prediction is answered with a 504; a tenth of the time given if
+    # that is less.
+    Setting("deadline_margin", "whole", 250, at_init=True),
+    # A call made of the model at `/init`, for models whose first prediction takes longer: a path to GET
+    # (`/model/metadata`), parameters as `wsk action invoke -p` would send them (a JSON object), or a file in the
+    # model's folder: such JSON, or the picture of a model that takes one. What it answers only the log tells.
+    Setting("warm_up", "text", "", at_init=True),
+    # Seconds that a client may take to send a request.
+    Setting("read_timeout", "whole", 30),
+    # Seconds that an idle connection is kept in `web` mode.
+    Setting("keep_alive", "whole", 75),
+    # `web` mode: answers 200 once the model is loaded, 503 before.
+    Setting("health_path", "text", "/healthz"),
+    # Form of the line that is logged for each activation.
+    Setting("log", ("text", "json"), "text", at_init=True),
+    # A reference from `modelwhisk drift fit`: each prediction is compared with it. `build.sh --drift` sets it.
+    Setting("drift", "text", ""),
+    # Milliseconds by which a comparison may delay an answer; what takes longer is left out, and logged.
+    Setting("drift_budget", "whole", 50, at_init=True),
+    # Predictions over which the share of drifted ones is taken.
+    Setting("drift_window", "whole", 100, at_init=True),
+    # Share of drifted predictions, over a full window, beyond which there is an alert.
+    Setting("drift_bound", "share", 0.1, at_init=True),
+    # Where an alert goes, as JSON: a webhook's URL by POST, or `trigger:NAME`, a trigger of the action's namespace (the
+    # action needs the annotation `provide-api-key`).
+    Setting("drift_alert", "text", ""),
+    # Declaration of an embedding as JSON: each prediction then carries its vector in `Model-Embedding`. `modelwhisk
+    # drift` sets it to fit references.
+    Setting("drift_collect", "text", ""),
 )
 
 
@@ -200,7 +125,7 @@ class Settings:
         if not self.mode:
             self.mode = "web" if environ.get("PORT") and not environ.get("__OW_API_HOST") else "action"
         if self.mode == "web" and not environ.get(PREFIX + "PORT") and environ.get("PORT"):
-            self.port = Setting("port", "whole", 0, "").read(environ["PORT"])
+            self.port = Setting("port", "whole", 0).read(environ["PORT"])
         self.base_command = _words(environ, "BASE_ENTRYPOINT") + _words(environ, "BASE_CMD")
         token = environ.get(PREFIX + "TOKEN")
         self.token = token.encode("utf-8", "surrogateescape") if token else None
