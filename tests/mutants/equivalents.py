@@ -98,11 +98,6 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         ): "the same bits"
         for flags in ("0x1 | 65 | 0x2000", "0x1 | 0x40 | 8193")
     },
-    (
-        "formats/zip_reader",
-        "above = [path[:length] for length in range(1, len(path) + _is_folder(info))]",
-        "above = [path[:length] for length in range( 0, len(path) + _is_folder(info))]",
-    ): "no file is without a name",
     **{
         (
             "formats/zip_reader",

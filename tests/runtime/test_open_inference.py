@@ -255,6 +255,33 @@ def test_what_json_cant_hold_is_an_error_that_names_its_place(number, text, dtyp
         tensors.json_of("y", numpy.array([[1, number]], dtype))
 
 
+@pytest.mark.parametrize(
+    "shape", [(24,), (25,), (7, 9), (2, 3, 25), (1, 60), (60, 1), (2, 13, 2), (1, 2, 3, 4, 5), (30, 2, 1), ()]
+)
+def test_a_text_is_made_in_pieces(monkeypatch, shape):
+    array = numpy.arange(tensors.elements(shape), dtype="f4").reshape(shape)
+    whole = tensors.json_of("y", array)
+    assert json.loads(whole) == array.tolist() and " " not in whole
+    converted = []
+    monkeypatch.setattr(tensors, "_PIECE", 12)
+    monkeypatch.setattr(tensors, "map", lambda function, items: converted.append(items) or map(function, items), False)
+    assert tensors.json_of("y", array) == whole
+    assert max(len(items) for items in converted if getattr(items, "ndim", 0) == 1) <= 12 if shape else converted
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "?", "O"])
+def test_a_long_output_is_no_json(monkeypatch, dtype):
+    """A picture of 44 kB came back as 390 MB, for which 2.3 GB and half a minute weren't enough."""
+    assert tensors._MOST_IN_JSON == 1 << 22
+    monkeypatch.setattr(tensors, "_MOST_IN_JSON", 100)
+    assert len(json.loads(tensors.json_of("y", numpy.zeros(100, dtype)))) == 100
+    sentence = (
+        "^The output 'y' has 101 elements; as JSON no more than 100 are given. Ask for it as binary data .*\"\\.$"
+    )
+    with pytest.raises(NotJson, match=sentence):
+        tensors.json_of("y", numpy.zeros(101, dtype))
+
+
 def test_lists_maps_and_missing_optionals_have_a_json_form():
     value = [{3: 0.10000000149011612, 7: 0.5}, {"a": numpy.array([1, 2])}, None, "x"]
     assert tensors.json_of("y", value) == '[{"3":0.1,"7":0.5},{"a":[1,2]},null,"x"]'

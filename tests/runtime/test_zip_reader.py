@@ -200,6 +200,30 @@ def test_what_is_too_large(tmp_path, monkeypatch):
     assert refused(archive, tmp_path / "x", "unpacks to 1001 bytes, more than 1000") == {}
 
 
+def test_folders_take_room_too(tmp_path, monkeypatch):
+    """Each once, whether it has an entry of its own or not."""
+    assert zip_reader.FOLDER == 4096
+    archive = zipped(("a/b/x", b"1"), ("a/b/", b""), ("a/c/y", b"2"), ("z", b"3"))
+    monkeypatch.setattr(zip_reader, "MAX_UNPACKED", 3 * 4096 + 3)
+    unpack(archive, str(tmp_path))
+    monkeypatch.setattr(zip_reader, "MAX_UNPACKED", 3 * 4096 + 2)
+    assert refused(archive, tmp_path / "in", "unpacks to 12291 bytes, more than 12290") == {}
+
+
+def test_too_many_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(zip_reader, "MAX_ENTRIES", 4)
+    unpack(zipped(("a/b/c/d/x", b"1")), str(tmp_path))
+    assert refused(zipped(("a/b/c/d/e/x", b"1")), tmp_path / "in", "the zip has more than 4 folders$") == {}
+
+
+def test_few_entries_make_few_folders(tmp_path):
+    """50,000 of them, of 240 kB."""
+    deep = [("%x/%sf" % (number, "a/" * 98), b"") for number in range(500)]
+    assert refused(zipped(*deep), tmp_path / "in", "more than 20000 folders") == {}
+    assert refused(zipped(*deep[:100]), tmp_path / "less", "more than 100 times as much") == {}
+    unpack(zipped(*deep[:10]), str(tmp_path))
+
+
 def test_a_path_of_many_levels(tmp_path):
     assert zip_reader.MAX_LEVELS == 100
     unpack(zipped(("a/" * 99 + "b", b"1")), str(tmp_path))

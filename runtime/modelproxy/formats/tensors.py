@@ -35,6 +35,10 @@ _MOST_ELEMENTS = 2**31 - 1  # without zeros in the shape, so that an empty tenso
 # nothing, and the model makes something of each. A decoder's empty past of 32 heads, [1, 32, 0, 128], has as many.
 _MOST_HOLLOW = 4096
 _MOST_DIMENSIONS = 32  # numpy's own before 2.0
+_MOST_IN_JSON = 1 << 22  # elements of an output: some 42 MB of text, which take 3 seconds
+_PIECE = 10000  # numbers that are texts at one time: each takes 70 bytes then, and 10 in the text of all
+_INSTEAD = """ Ask for it as binary data (Open Inference Protocol: "parameters": {"binary_data": true}), or leave it \
+out of "outputs"."""
 
 
 class Tensor:
@@ -272,17 +276,30 @@ def json_of(name, value, single=True):
 
 
 def _json_of_array(name, array):
+    if array.size > _MOST_IN_JSON:
+        sentence = "The output %r has %d elements; as JSON no more than %d are given."
+        raise NotJson(sentence % (name, array.size, _MOST_IN_JSON) + _INSTEAD)
     if array.dtype.kind != "f":
         return json.dumps(array.tolist(), separators=(",", ":"))
     finite = numpy.isfinite(array)
     if not finite.all():
         index = [int(number) for number in numpy.unravel_index(int(finite.argmin()), array.shape)]
         raise NotJson(
-            "The output %r has %s at %s, which JSON can't hold. Ask for it as binary data (Open Inference Protocol: "
-            '"parameters": {"binary_data": true}), or leave it out of "outputs".' % (name, array[tuple(index)], index)
+            "The output %r has %s at %s, which JSON can't hold." % (name, array[tuple(index)], index) + _INSTEAD
         )
     if array.dtype.itemsize == 8 or not array.size:
         return json.dumps(array.tolist(), separators=(",", ":"))
+    return _text_of(array)
+
+
+def _text_of(array):
+    if array.size > _PIECE:
+        step = _PIECE * len(array) // array.size
+        if step:
+            parts = [_text_of(array[place : place + step])[1:-1] for place in range(0, len(array), step)]
+        else:
+            parts = map(_text_of, array)
+        return "[" + ",".join(parts) + "]"
     texts = list(map(str, array.ravel()))
     for size in reversed(array.shape):
         texts = ["[" + ",".join(texts[place : place + size]) + "]" for place in range(0, len(texts), size)]

@@ -21,6 +21,7 @@ MAX_UNPACKED = 512 * 1024 * 1024
 # Code and weights shrink to a third or so, text to a tenth. Small archives may do as they like.
 MAX_RATIO = 100
 SMALL = 16 * 1024 * 1024
+FOLDER = 4096  # bytes that one takes; an entry of some hundred may lie below as many as there are levels
 
 _ENTRY = b"PK\x01\x02"  # begins an entry of the central directory (section 4.3.12)
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # general purpose flags (section 4.4.4)
@@ -72,11 +73,11 @@ def _checked(infos, size, links_left_out):
         unpacked += info.file_size
         if path:
             entries.append((path, info))
+    unpacked += FOLDER * _folders(entries)
     if unpacked > MAX_UNPACKED:
         raise BadZip("the zip unpacks to %d bytes, more than %d" % (unpacked, MAX_UNPACKED))
     if unpacked > max(SMALL, MAX_RATIO * size):
         raise BadZip("the zip of %d bytes unpacks to %d, more than %d times as much" % (size, unpacked, MAX_RATIO))
-    _refuse_twice(entries)
     return entries, links
 
 
@@ -94,8 +95,9 @@ def _is_folder(info):
     return info.orig_filename.endswith("/") or stat.S_IFMT(info.external_attr >> 16) == stat.S_IFDIR
 
 
-def _refuse_twice(entries):
-    files = set()
+def _folders(entries):
+    """How many there will be. Raises ``BadZip`` where something comes twice."""
+    files, folders = set(), set()
     for path, info in entries:
         if not _is_folder(info):
             if path in files:
@@ -105,6 +107,10 @@ def _refuse_twice(entries):
         above = [path[:length] for length in range(1, len(path) + _is_folder(info))]
         if not files.isdisjoint(above):
             raise BadZip("the zip has %r as a file and as a folder" % "/".join(path))
+        folders.update(above)
+        if len(folders) > MAX_ENTRIES:
+            raise BadZip("the zip has more than %d folders" % MAX_ENTRIES)
+    return len(folders)
 
 
 def _write(opened, info, path):
