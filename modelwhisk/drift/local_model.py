@@ -161,7 +161,7 @@ async def _loaded(container: Container) -> None:
             try:
                 async with client.stream("GET", f"{_address(container)}/healthz") as answer:
                     pass  # its body, which may be of any size, isn't read
-            except httpx.TransportError:
+            except (httpx.TransportError, ConnectionRefusedError):
                 if container.ended:
                     break
             else:

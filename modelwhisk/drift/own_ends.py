@@ -19,8 +19,9 @@ from modelwhisk.local.peer import Peer
 
 
 def keep_to(client: httpx.AsyncClient, containers: Sequence[Container]) -> None:
-    """Makes `client` connect to the addresses of `containers` alone, by no proxy, and raise `httpx.ConnectError` once
-    one has ended, or where the process that takes the connection is another user's.
+    """Makes `client` connect to the addresses of `containers` alone, by no proxy, and raise `ConnectionRefusedError`
+    once one has ended, or where the process that takes the connection is another user's. It is no error of httpx's:
+    after one of those the same would be tried again.
     """
     client._mounts.clear()  # those of the environment's proxies
     assert isinstance(client._transport, httpx.AsyncHTTPTransport)
@@ -37,6 +38,8 @@ class _Backend(httpcore.AsyncNetworkBackend):
         container = self._containers.get((host, port))
         if container is None:
             raise httpcore.ConnectError(f"{host}:{port} is none of the model's addresses")
+        if container.ended:
+            raise ConnectionRefusedError("the model has ended")
         stream = await self._backend.connect_tcp(host, port, *args, **kwargs)
         problem = "the model has ended"
         with contextlib.suppress(OSError):  # it was closed at once
@@ -46,7 +49,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
                     return stream
                 problem = "the model has ended, and another user's process has its port"
         await stream.aclose()
-        raise httpcore.ConnectError(problem)
+        raise ConnectionRefusedError(problem)
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         raise httpcore.ConnectError("the model has no such socket")

@@ -89,7 +89,7 @@ def test_a_model_that_runs_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_is_sent_to_the_port_of_a_model_that_has_ended() -> None:
     with listening() as (address, came):
-        with pytest.raises(httpx.ConnectError, match="the model has ended"):
+        with pytest.raises(ConnectionRefusedError, match="the model has ended"):
             ask(Model(address, ended=True), address)
         with pytest.raises(httpx.ConnectError, match="none of the model's"):
             ask(Model(("127.0.0.1", 1)), address)
@@ -99,7 +99,7 @@ def test_nothing_is_sent_to_the_port_of_a_model_that_has_ended() -> None:
 @as_root
 def test_nothing_is_sent_to_another_user_s_process_on_a_model_s_port() -> None:
     """Before it is known here that the model has ended."""
-    taken = pytest.raises(httpx.ConnectError, match="another user's process has its port")
+    taken = pytest.raises(ConnectionRefusedError, match="another user's process has its port")
     with listening(OTHER) as (address, came), taken:
         ask(Model(address), address)
     assert set(came) <= {"0 b''"}
@@ -110,17 +110,15 @@ def test_whoever_takes_a_model_s_port_is_neither_asked_nor_taken_for_it(monkeypa
     """All of the inputs went there, and the reference was made of the vectors that came back."""
     monkeypatch.setattr("modelwhisk.drift.local_model._PAUSE", 0.01)
 
-    async def no_time(_: float) -> None:
-        """Waits for nothing."""
-        model.ended = True
+    async def tried_again(_: float) -> None:
+        raise AssertionError("it is asked once more")
 
     with listening(OTHER) as (address, came):
         model = Model(address)
-        monkeypatch.setattr("modelwhisk.client.transport.asyncio.sleep", no_time)
+        monkeypatch.setattr("modelwhisk.client.transport.asyncio.sleep", tried_again)
         running = Running([cast(Container, model)])
         with pytest.raises(NoVector, match="the model has ended"):
             asyncio.run(ask_once(running, Asking(), Given("a:1", {SOLE: "private"})))
-        model.ended = False
         monkeypatch.undo()
 
         async def loads() -> None:
