@@ -21,7 +21,7 @@ _TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".txt")
 _ARRAY = re.compile(r"(.+\.npz):(\w+)")
 _LONGEST_EXAMPLE = 200  # characters
 _HARMLESS, _MOST_TIMES = 100_000_000, 100  # bytes that arrays may fill in any case; else how many times their file
-_MOST_ROWS = 10_000  # of a file's arrays in any case; else one for each of its bytes
+_OF_A_ROW, _OF_A_NUMBER = 300, 8  # bytes at least that an input takes, and each number of its list
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,9 @@ def _rows_of_arrays(path: Path, only: str) -> Iterator[Given]:
             f"colon: {path}:NAME"
         )
     count = counts.pop()
-    if count > max(_MOST_ROWS, path.stat().st_size):
-        raise BadInputs(f"{path}: it has {count:,} rows in {path.stat().st_size:,} bytes, as no inputs have")
+    numbers = sum(array.size for array in arrays.values() if not _are_pictures(array))
+    if (size := count * _OF_A_ROW + numbers * _OF_A_NUMBER) > _most(path):
+        raise BadInputs(f"{path}: its {count:,} rows would fill {size:,} bytes, more than {_MOST_TIMES} times the file")
     for row in range(count):
         name = f"{path}:{row + 1}"
         values = {
@@ -192,8 +193,13 @@ def _refuse_bomb(path: Path, names: Sequence[str]) -> None:
     """Looks at what the arrays would fill before they are read: deflate makes a thousandfold of zeros."""
     with zipfile.ZipFile(path) as archive:  # in which names may come twice, with the ending and without
         size = sum(item.file_size for item in archive.infolist() if item.filename.removesuffix(".npy") in names)
-    if size > max(_HARMLESS, _MOST_TIMES * path.stat().st_size):
+    if size > _most(path):
         raise BadInputs(f"{path}: its arrays would fill {size:,} bytes, more than {_MOST_TIMES} times the file")
+
+
+def _most(path: Path) -> int:
+    """Bytes that what is in a file may fill."""
+    return max(_HARMLESS, _MOST_TIMES * path.stat().st_size)
 
 
 def _are_pictures(array: Any) -> bool:

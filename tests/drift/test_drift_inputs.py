@@ -60,7 +60,11 @@ def test_no_file_is_read_that_is_larger_than_any_input(tmp_path: Path) -> None:
     ("arrays", "words"),
     [
         ({"x": np.zeros((1, 101_000_000), np.uint8)}, "would fill 101,000,128 bytes, more than 100 times the file"),
-        ({"x": np.zeros(980_000, np.uint8)}, "it has 980,000 rows in"),
+        ({"x": np.zeros(980_000, np.uint8)}, "its 980,000 rows would fill 301,840,000 bytes, more than"),
+        (  # a row for each two bytes of the file, of sixty numbers
+            {"x": np.random.default_rng(0).integers(0, 256, (450_000, 60)).astype(np.uint8) * (np.arange(60) == 0)},
+            "its 450,000 rows would fill 351,000,000 bytes, more than",
+        ),
     ],
 )
 def test_no_file_of_arrays_is_a_bomb(tmp_path: Path, arrays: dict[str, Any], words: str) -> None:
