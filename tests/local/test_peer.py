@@ -119,6 +119,7 @@ def test_who_got_the_port_of_another_who_has_gone_is_not_taken_for_them(
     at_once = struct.pack("ii", 1, 0)
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as theirs, socket.socket() as mine:
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        theirs.bind(("127.0.0.1", 0))  # a port that no connection to elsewhere has, too
         theirs.connect(server.getsockname())
         port = theirs.getsockname()
         with server.accept()[0] as end:
