@@ -20,11 +20,19 @@ stayed() {
     [[ -z $(sort "$JOB/after" | comm -13 <(sort "$JOB/before") -) ]]
 }
 
-# Others are all but oneself and root; one's own group has nobody else in it where it is called as oneself is.
+# Others are all but oneself and root; one's own group has nobody else in it where it is called as oneself is and lists none.
 others_may_write() {
   local me group=(-perm -020)
-  if me=$(id -un 2>/dev/null) && [[ $me == "$(id -gn 2>/dev/null)" ]]; then group+=(! -group "$(id -g)"); fi
+  if me=$(id -un 2>/dev/null) && [[ $me == "$(id -gn 2>/dev/null)" ]] && is_alone_in "$me"; then group+=(! -group "$(id -g)"); fi
   [[ -n $(find_folders \( ! -user "$EUID" ! -user 0 -o -perm -002 -o "${group[@]}" \) -print 2>/dev/null | head -n 1) ]]
+}
+
+# Whether the system knows a group of a name, with nobody but the user of that name in it.
+is_alone_in() { # NAME
+  local known members
+  known=$(getent group "$1" 2>/dev/null || grep -- "^$1:" /etc/group 2>/dev/null) || return 1
+  members=${known##*:}
+  [[ -z $members || $members == "$1" ]]
 }
 
 find_folders() { # CONDITION…
