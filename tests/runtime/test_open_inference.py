@@ -423,6 +423,35 @@ def test_what_few_compressed_bytes_may_make_of_texts_and_in_the_json_before_them
         read_texts(1, 9, b" " * 5 * 1024 * 1024)
 
 
+def test_what_few_compressed_bytes_may_make_of_rows(monkeypatch):
+    """15 kB of gzip were four million rows, of which a classifier's dicts took 1.8 GB."""
+    assert open_inference._MOST_ROWS == 500000
+    monkeypatch.setattr(open_inference, "_MOST_ROWS", 6)
+    tensor = Tensor("t", "UINT8", [None, 3, "w"])
+
+    def read(shape, sent, way):
+        count = tensors.elements(shape)
+        if way == "raw":
+            return open_inference.inference(bytes(count), "0", [tensor], sent).arrays["t"].shape
+        more = {"data": [0] * count} if way == "data" else {"data": ..., "parameters": {"binary_data_size": count}}
+        head = message(item(name="t", datatype="UINT8", shape=shape, **more))
+        length, tail = ("", b"") if way == "data" else (str(len(head)), bytes(count))
+        return open_inference.inference(head + tail, length, [tensor], sent).arrays["t"].shape
+
+    for way, shape, larger in (
+        ("raw", [1, 3, 6], [1, 3, 7]),
+        ("data", [3, 3, 2], [7, 3, 1]),
+        ("binary", [6, 3, 1], [4, 3, 2]),
+    ):
+        assert read(shape, 5, way) == tuple(shape)
+        assert read(larger, None, way) == read(larger, 8, way) == tuple(larger)
+        with refused(
+            "The input 't' has %d rows, more than its 6 compressed bytes may make; send it as it is."
+            % (tensors.elements(larger) // 3)
+        ):
+            read(larger, 6, way)
+
+
 def test_no_sizes_are_multiplied_of_a_shape_that_the_model_does_not_take(monkeypatch):
     """Each product was longer than the one before: 19 kB of gzip, with 390,000 sizes, took minutes."""
     multiplied, elements = [], tensors.elements

@@ -23,6 +23,7 @@ _NOT_OFFERED = ("classification", "shared_memory_region", "shared_memory_byte_si
 _MOST_JSON = 5 * 1024 * 1024
 _MOST_RATIO = 8
 _MOST_VALUES = 100000
+_MOST_ROWS = 500000  # of numbers; some classifiers make a dict of each, 440 bytes
 
 
 class Inference:
@@ -61,6 +62,19 @@ def _refuse_more_values(count, sent):
         )
 
 
+def _refuse_more_rows(tensor, shape, sent):
+    if sent is None:
+        return
+    tensors.check_shape(tensor, shape)  # of which any number of sizes would be multiplied
+    if tensor.datatype == "BYTES":
+        _refuse_more_values(tensors.elements(shape), sent)
+    elif tensors.rows(tensor, shape) > max(_MOST_ROWS, sent):
+        raise BadValue(
+            "The input %r has %d rows, more than its %d compressed bytes may make; send it as it is."
+            % (tensor.name, tensors.rows(tensor, shape), sent)
+        )
+
+
 def _no_constant(constant):
     raise ValueError("JSON has no %s; binary tensor data can carry it" % constant)
 
@@ -73,7 +87,7 @@ def inference(body, length, inputs, sent=None):
     elif not _LENGTH.match(length) or int(length) > len(body):
         raise BadValue("%s is %r, and the body has %d bytes." % (LENGTH, length[:80], len(body)))
     elif int(length) == 0:
-        return _raw(body, inputs)
+        return _raw(body, inputs, sent)
     else:
         message, binary = loads(body[: int(length)], sent), body[int(length) :]
     if type(message) is not dict:
@@ -86,7 +100,7 @@ def inference(body, length, inputs, sent=None):
     return Inference(identity, arrays, _outputs(message, all_binary), all_binary)
 
 
-def _raw(body, inputs):
+def _raw(body, inputs, sent):
     """A raw binary request: the whole body is the only input's data, from which one open size follows. Further open
     sizes are 1, as is the batch's."""
     if len(inputs) != 1:
@@ -100,6 +114,7 @@ def _raw(body, inputs):
         open_at = [place for place, size in enumerate(tensor.dims) if not isinstance(size, int)]
         if open_at:
             shape[open_at[-1]] = len(body) // max(1, tensors.elements(shape) * tensors.size_of(tensor))
+    _refuse_more_rows(tensor, shape, sent)
     return Inference(None, {tensor.name: tensors.from_bytes(tensor, body, shape)}, None, True)
 
 
@@ -120,6 +135,7 @@ def _arrays(message, binary, inputs, sent):
             got = "no datatype" if "datatype" not in item else "the datatype " + _shown(item["datatype"])
             raise BadValue("The input %r must have the datatype %s; this one has %s." % (name, tensor.datatype, got))
         shape = _shape(name, item.get("shape"))
+        _refuse_more_rows(tensor, shape, sent)
         size = _binary_size(item, binary)
         if size is None:
             arrays[name] = tensors.from_json(tensor, _data(item), shape)
@@ -129,9 +145,6 @@ def _arrays(message, binary, inputs, sent):
                 "The input %r has %d bytes of binary data, but only %d are left in the body."
                 % (name, size, len(binary) - place)
             )
-        if sent is not None and tensor.datatype == "BYTES":
-            tensors.check_shape(tensor, shape)  # of which any number of sizes would be multiplied
-            _refuse_more_values(tensors.elements(shape), sent)
         arrays[name] = tensors.from_bytes(tensor, binary[place : place + size], shape)
         place += size
     if binary is not None and place != len(binary):

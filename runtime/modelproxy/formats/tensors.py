@@ -93,11 +93,13 @@ def check_shape(tensor, shape):
 
 
 def _is_hollow(tensor, shape):
-    if 0 not in shape:
-        return False
+    return 0 in shape and rows(tensor, shape) > _MOST_HOLLOW
+
+
+def rows(tensor, shape):
+    """The product of the sizes that a client chose, without zeros."""
     dims = tensor.dims or [None] * len(shape)
-    chosen = [size for size, wanted in zip(shape, dims) if not isinstance(wanted, int)]
-    return elements(filter(None, chosen)) > _MOST_HOLLOW
+    return elements(filter(None, [size for size, wanted in zip(shape, dims) if not isinstance(wanted, int)]))
 
 
 def _shown(shape):
