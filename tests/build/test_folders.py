@@ -517,6 +517,7 @@ def test_no_ordinary_folder_is_waited_for(world: World, make: Make, contexts: li
     for name, said in (
         ("sleep", "exit 1"),
         ("id", f"case $1 in -un | -gn) echo ann ;; *) exec {shutil.which('id')} $1 ;; esac"),
+        ("getent", "echo ann:x:1000:"),
     ):
         (world.folder / "bin" / name).write_text(f"#!/bin/sh\necho {name} $1 >>{world.folder}/asked\n{said}\n")
         (world.folder / "bin" / name).chmod(0o755)
