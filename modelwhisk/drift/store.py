@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwhisk.own_folder import OwnFolder
-from modelwhisk.own_path import is_a_link
 
 try:
     import fcntl
@@ -46,10 +45,8 @@ class Store:
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any], *, resume: bool) -> None:
-        if folder.is_symlink():  # nobody named it: one's own link there has come with an archive, say
-            raise is_a_link(folder)
         with contextlib.ExitStack() as opened:
-            self._own = opened.enter_context(OwnFolder(folder))
+            self._own = opened.enter_context(OwnFolder(folder, through_link=False))
             self._journal = opened.enter_context(self._own.open(_JOURNAL, "a+b"))
             self._vectors = opened.enter_context(self._own.open(_VECTORS, "a+b"))
             self._opened = opened.pop_all()

@@ -76,8 +76,6 @@ def settings_of(options: dict[str, Any], rows: list[Row]) -> Settings:
         raise BadInputs(str(problem)) from problem
     headers = parse_headers(options["headers"])
     files = options["files"] or (out.with_suffix(".files") if out else Path("results.files"))
-    if not options["files"] and files.is_symlink():  # which may have come with an archive of pictures, say
-        raise BadInputs(f"{files}, for answers that are files, is a link: remove it, or name a folder by --files")
     return Settings(
         rows=rows,
         calls=Calls(
