@@ -260,6 +260,7 @@ def test_what_json_cant_hold_is_an_error_that_names_its_place(number, text, dtyp
 )
 def test_a_text_is_made_in_pieces(monkeypatch, shape):
     array = numpy.arange(tensors.elements(shape), dtype="f4").reshape(shape)
+    assert tensors._PIECE == 10000
     whole = tensors.json_of("y", array)
     assert json.loads(whole) == array.tolist() and " " not in whole
     converted = []
