@@ -248,6 +248,49 @@ def test_a_list_leaves_out_only_so_many_fields(package, monkeypatch, method):
         assert "leaves out more than 6 input fields" in value_of(ask(host, sent), 400)["error"]
 
 
+def drawing(method, made):
+    """The code of a deployment that answers by a picture of 300 bytes, or the text that it got, and notes in the file
+    ``made`` which requests it got."""
+    return """
+class Deployment:
+    def request(self, data):
+        with open(%r, "a") as log:
+            log.write("%%s " %% data["n"])
+        with open("picture%%s.png" %% data["n"], "wb") as file:
+            file.write(b"x" * 300)
+        return {"out": data.get("text") or "picture%%s.png" %% data["n"]}
+
+    def %s(self, data):
+        return [self.request(item) for item in data]
+""" % (str(made), method)
+
+
+@pytest.mark.parametrize("text", [None, "x" * 400], ids=["files", "texts"])
+@pytest.mark.parametrize("method", ["requests", "other"])
+@pytest.mark.parametrize("mode", ["action", "web"])
+def test_a_list_s_answers_end_beyond_what_can_be_passed_on(package, tmp_path, monkeypatch, mode, method, text):
+    """3 kB of ``{}`` made a thousand pictures, all of which were kept, several times over."""
+    monkeypatch.setattr(outputs, "_MOST_LISTED", 2000)
+    made = tmp_path / "made"
+    settings = {"MODELPROXY_MODE": mode, "MODELPROXY_RESULT_LIMIT": "500" if mode == "action" else "1"}
+    host = package(drawing(method, made), settings=settings)
+    sent = [{"n": n, "text": text} for n in range(9)]
+    shown = text or "data:image/png;base64," + base64.b64encode(b"x" * 300).decode("ascii")
+    assert value_of(ask(host, sent[:4])) == [{"out": shown}] * 4
+    made.write_text("")
+    told = value_of(ask(host, sent), 500)["error"]
+    assert "The list's answers have more than 2000 bytes; send it in several calls." in told
+    assert made.read_text().split() == (list("012345678") if method == "requests" else list("01234"))  # nothing after
+    assert value_of(ask(host, {"n": 9, "text": "y" * 3000})) == {"out": "y" * 3000}  # one answer is no list's
+
+
+def test_a_request_that_ends_by_stop_iteration_cuts_no_list_short(package):
+    host = package(SPECIFIED + "{'n': next(iter(data['a']))}")
+    assert value_of(ask(host, [{"a": [1]}, {"a": [2]}])) == [{"n": 1}, {"n": 2}]
+    with pytest.raises(StopIteration):
+        ask(host, [{"a": [1]}, {"a": []}])
+
+
 def test_requests_takes_the_list_at_once(package):
     code = HEAD + "    def requests(self, data):\n        return [{'n': len(data), 'a': d['a']} for d in data]\n"
     host = package(code)

@@ -22,6 +22,7 @@ class Host:
     default_path = "/"
 
     def __init__(self, settings):
+        self._settings = settings
         self._file = settings.target or "deployment.py"
         self._lock = Lock()  # the working directory is the whole process's
         self._folder = ""
@@ -97,9 +98,7 @@ class Host:
             return error_response(getattr(error, "status", 400), str(error), **getattr(error, "details", {}))
         try:
             value = self._value(data, request)
-            if isinstance(value, list):
-                return outputs.as_json(value)
-            return outputs.answer(value, request.header("accept"))
+            return value if isinstance(value, Response) else outputs.answer(value, request.header("accept"))
         except (Mismatch, NoPlace) as error:
             log.line(error.logged)
             return error_response(500, str(error), **getattr(error, "details", {}))
@@ -123,15 +122,15 @@ class Host:
         return isinstance(data, list) and not callable(getattr(self._deployment, "requests", None))
 
     def _value(self, data, request):
-        """What is answered to ``data``; a list where that is one and ``requests`` didn't make one answer of it."""
+        """What is answered to ``data``: the ``Response`` to a list of which ``requests`` didn't make one answer."""
         if self._is_for_each(data):
-            return [self._value(item, request) for item in data]
+            return outputs.as_list(self._settings, data, self._value, request)
         side = self._specification.output
         with Workspace(self._folder) as workspace:
             result = self._call(_stored(data, workspace), request)
             files = outputs.Files(workspace.path)
             if isinstance(data, list) and isinstance(result, list):
-                return [outputs.value_of(item, side, files) for item in result]
+                return outputs.as_list(self._settings, result, outputs.value_of, side, files)
             return outputs.value_of(result, side, files)
 
     def _call(self, data, request):
