@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import socket
@@ -146,9 +147,12 @@ class Containers:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One below those that the system gives to connections, any of which may come before the port is listened on."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)  # the tests' own random numbers are each worker's
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Registry:

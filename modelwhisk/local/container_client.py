@@ -82,10 +82,16 @@ async def _connected(
     if ended():
         raise ConnectionRefusedError("the container has ended")
     reader, writer = await within(patience, asyncio.open_connection(*address))
-    if writer.get_extra_info("peername") is not None and not ended() and await peer_of(writer).takes_from_us():
-        return reader, writer
-    writer.close()
-    raise ConnectionRefusedError("the container's port is another's by now")
+    is_ours = False
+    try:
+        known = writer.get_extra_info("peername") is not None and not ended()
+        is_ours = known and await peer_of(writer).takes_from_us()
+    finally:
+        if not is_ours:  # also where the activation's time ends meanwhile
+            writer.close()
+    if not is_ours:
+        raise ConnectionRefusedError("the container's port is another's by now")
+    return reader, writer
 
 
 def _request(address: tuple[str, int], path: str, message: Json, token: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -195,6 +196,24 @@ def test_no_init_is_sent_to_whoever_has_the_port_of_a_process_that_has_ended(end
                 with server.accept()[0] as connection:
                     connection.settimeout(10)
                     assert (connection.recv(100), ended) == (b"", False)
+
+
+def test_a_call_that_is_given_up_while_it_looks_leaves_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_: Peer) -> bool:
+        await asyncio.sleep(60)
+        return True
+
+    async def given_up(address: tuple[str, int]) -> None:
+        await asyncio.wait_for(post(address, "/run", {"value": {}}, 5000, retry=False), 0.2)
+
+    monkeypatch.setattr(Peer, "takes_from_us", never)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with pytest.raises(asyncio.TimeoutError):
+            asyncio.run(given_up(server.getsockname()))
+        with server.accept()[0] as connection:
+            connection.settimeout(10)
+            assert connection.recv(100) == b""
+    gc.collect()  # a writer that wasn't closed says so only now
 
 
 def test_root_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
