@@ -30,6 +30,8 @@ def test_what_counts(tmp_path):
         (tmp_path / name).write_text("")
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "HEAD").write_text("")
+    for name in ("ID_RSA", "server.PEM", "Pip.conf", "thumbs.DB"):
+        (tmp_path / name).write_text("in no image")
     os.symlink("a", str(tmp_path / "link"))
     os.symlink("nowhere", str(tmp_path / "dangling"))
     assert model_files.digests_of(tmp_path) == {

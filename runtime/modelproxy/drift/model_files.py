@@ -32,18 +32,31 @@ LEFT_OUT = (
     "id_ed25519*",
     "kaggle.json",
     "_netrc",
+    "pip.conf",
+    "pip.ini",
+    "poetry.toml",
     "secrets.toml",
+    "secrets.json",
+    "secrets.yaml",
+    "secrets.yml",
     "credentials.json",
+    "application_default_credentials.json",
+    "client_secret*.json",
     "service-account*.json",
     "*.tfstate",
+    "*.tfstate.backup",
+    "*.tfvars",
     "*.jks",
     "*.kdbx",
+    "*.ppk",
 )
+_RULES = [rule.lower() for rule in LEFT_OUT]  # names are compared in capitals or not, as when images are built
 
 
 def is_model_file(parts):
     """Whether a file of a model counts, by the parts of its path within the model's folder."""
-    return not any(part.startswith(".") or any(fnmatch.fnmatchcase(part, rule) for rule in LEFT_OUT) for part in parts)
+    names = [part.lower() for part in parts]
+    return not any(name.startswith(".") or any(fnmatch.fnmatchcase(name, rule) for rule in _RULES) for name in names)
 
 
 def digests_of(folder):
