@@ -6,6 +6,7 @@ Bytes, not text: in the C locale of some images ``os.environ`` of Python 3.6 can
 import json
 import os
 import sys
+from _operator import itemgetter
 from functools import lru_cache
 
 # What /run says of the activation (ContainerProxy.scala, initializeAndRun); /init's env says the same of the first one.
@@ -49,12 +50,13 @@ def enter(message):
 
     Returns what ``leave`` needs to put everything back.
     """
-    names, missing = _names_of(tuple(message))
-    before = tuple([_value_of(name) for name in names])
-    for name in missing:
+    keys, names, values_of = _names_of(tuple(message))
+    before = _values(names, values_of)
+    for name in names[len(keys) :]:
         _remove(name)
-    for name, value, known in zip(names, message.values(), _texts(before)):
-        if value == known or name is None:  # what names the action is as /init said
+    for key, name, known in zip(keys, names, _texts(before)):
+        value = message[key]
+        if value == known:  # what names the action is as /init said
             continue
         if value is None:
             if name in _KNOWN:
@@ -66,26 +68,30 @@ def enter(message):
         except (OSError, RecursionError, ValueError):
             continue  # a name or a value that no environment can hold, from a caller who isn't the platform
         _DATA[name] = text
-    return names, before
+    return names, before, values_of
 
 
 @lru_cache(2)  # all of the platform's messages have the same ones
-def _names_of(keys):
-    """The variables of a message's keys, None where a key has none or a later one has the same, and then those that the
-    message lacks; the latter once more, for themselves."""
-    names = []
-    for key in keys:
+def _names_of(all_keys):
+    """Those of a message's keys that have a variable, of several for one the last; the variables, those that the
+    message lacks after them; and what gets the values of all of them where none is missing."""
+    key_of = {}
+    for key in all_keys:
         try:
             name = b"__OW_" + key.upper().encode("utf-8")
         except ValueError:  # half of a surrogate pair
-            name = b"="
-        if key == "value" or b"=" in name:
-            name = None
-        elif name in names:
-            names[names.index(name)] = None
-        names.append(name)
-    missing = [name for name in _KNOWN if name not in names]
-    return names + missing, missing
+            continue
+        if key != "value" and b"=" not in name:
+            key_of[name] = key
+    names = list(key_of) + [name for name in _KNOWN if name not in key_of]
+    return list(key_of.values()), names, itemgetter(*names)
+
+
+def _values(names, values_of):
+    try:
+        return values_of(_DATA)
+    except KeyError:
+        return tuple(map(_value_of, names))
 
 
 @lru_cache(2)  # between two activations they don't change
@@ -99,8 +105,8 @@ def _remove(name):
 
 
 def leave(entered):
-    names, before = entered
-    for name, known, now in zip(names, before, [_value_of(name) for name in names]):
+    names, before, values_of = entered
+    for name, known, now in zip(names, before, _values(names, values_of)):
         if now is known or now == known:
             continue
         if known is not None:

@@ -17,6 +17,7 @@ class Request:
     headers      (lower-case name, value) in order, to be gone through as often as needed: a list of pairs, or a dict's
                  items where a dict was given. Values are ``str`` as sent, any ISO-8859-1 character.
     by_name      a dict of the headers' last values, None where it wasn't given nor needed yet.
+    names        a tuple of the headers' names where each came once and is well formed, else None.
     body         bytes.
     mount        public path at which the model is seen, percent-encoded, "" for the root (WSGI's SCRIPT_NAME).
     scheme       "http" or "https", as the client sees it.
@@ -33,6 +34,7 @@ class Request:
         "headers",
         "method",
         "mount",
+        "names",
         "path",
         "peer",
         "query",
@@ -54,6 +56,7 @@ class Request:
         self.scheme = scheme
         self.activation = activation
         self.default = default
+        self.names = None
         self.peer = NO_PEER
 
     def header(self, name):

@@ -37,14 +37,11 @@ def environ_of(request, multithread=False):
     environ["REMOTE_ADDR"] = request.peer
     environ["wsgi.input"] = BytesIO(body)
     environ["wsgi.errors"] = sys.stderr
-    for name, value in request.headers:
-        key = _key(name)
-        if key is None:
-            continue
-        if key in environ and name not in _ONCE:
-            environ[key] += ("; " if name == "cookie" else ", ") + value
-        else:
-            environ[key] = value
+    if request.names is None:
+        _add_headers(environ, request.headers)
+    else:
+        environ.update(zip(_keys(request.names), request.by_name.values()))
+        environ.pop(None, None)
     if body or "CONTENT_LENGTH" in environ:
         environ["CONTENT_LENGTH"] = str(len(body))  # the body's, whatever was announced
     environ["SERVER_NAME"], environ["SERVER_PORT"] = _host_and_port((environ.get("HTTP_HOST", ""), scheme))
@@ -53,6 +50,17 @@ def environ_of(request, multithread=False):
     if request.activation is not None:
         environ["openwhisk.activation"] = request.activation
     return environ
+
+
+def _add_headers(environ, headers):
+    for name, value in headers:
+        key = _key(name)
+        if key is None:
+            continue
+        if key in environ and name not in _ONCE:
+            environ[key] += ("; " if name == "cookie" else ", ") + value
+        else:
+            environ[key] = value
 
 
 @remembered(32, 800, size_of_texts)
@@ -86,6 +94,12 @@ def _key(name):
     if name == "proxy" or name in _NOT_FORWARDED or "_" in name:
         return None
     return "HTTP_" + name.upper().replace("-", "_")
+
+
+@remembered(64, 3000, size_of_texts)
+def _keys(names):
+    """Those of several headers, which differ from each other as their names do."""
+    return tuple(map(_key, names))
 
 
 @remembered(8, 400, size_of_texts)
@@ -201,11 +215,14 @@ def _checked(headers):
         raise BadApplication("the headers are a %s; they must be a list" % type(headers).__name__)
     checked, length = [], None
     for field in headers:
-        name, value = field if isinstance(field, tuple) and len(field) == 2 else (None, None)
-        if type(name) is not str or type(value) is not str:
-            if not isinstance(name, str) or not isinstance(value, str):
+        try:
+            name, value = field
+        except (TypeError, ValueError):
+            name = value = None
+        if type(field) is not tuple or type(name) is not str or type(value) is not str:
+            if not isinstance(field, tuple) or not isinstance(name, str) or not isinstance(value, str):
                 raise BadApplication("the header %r isn't a tuple of two str" % (field,))
-            field = str(name), str(value)
+            field = name, value = str(name), str(value)
         checked.append(field)
         if len(name) == 14 and name.lower() == "content-length":
             text = value.strip()

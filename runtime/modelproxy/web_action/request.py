@@ -36,8 +36,8 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
     if not type(method) is type(path) is type(query) is str:
         method, path, query = [_text(value, key) for key in ("__ow_method", "__ow_path", "__ow_query")]
     method = _method(method)
-    headers = _headers(value["__ow_headers"])
-    named = headers if type(headers) is dict else dict(headers)
+    headers, names = _headers(value["__ow_headers"])
+    named = headers if names else dict(headers)
     parsed = media_types.parse(named.get("content-type", ""))
     if "__ow_query" in value:
         body = _raw_body(value, parsed)
@@ -54,7 +54,9 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
         scheme = scheme.split(",")[0].strip().lower()
         if scheme not in _SCHEMES:
             scheme = scheme_of_host
-    return Request(method, quoted_path(path), query, headers, body, mount, scheme, activation, default)
+    request = Request(method, quoted_path(path), query, headers, body, mount, scheme, activation, default)
+    request.names = names
+    return request
 
 
 @remembered(32)
@@ -95,14 +97,15 @@ def _text(value, key):
 
 def _headers(given):
     """Header names in lower case and values as WSGI wants them: one character for each byte (PEP 3333). The given dict
-    itself where it has them, as the platform's do, else a list of pairs.
+    itself and its names where it has them so, as the platform's do, else a list of pairs and None.
     """
     if not isinstance(given, dict):
         raise BadValue("__ow_headers is %s; the platform sends an object" % json.dumps(given)[:80])
     try:  # true of nearly all that the platform sends, and seen at once, since looking at each costs much more
         others = "".join(given.values()).encode("ascii").translate(None, _VISIBLE)
-        if not others and _all_lower(tuple(given)):
-            return given
+        names = None if others else _lower(tuple(given))
+        if names:
+            return given, names
     except (TypeError, ValueError):  # a value is no string, or has other characters, which may be right too
         pass
     headers = []
@@ -114,13 +117,14 @@ def _headers(given):
         if not _TOKEN.match(name) or not _FIELD_VALUE.match(value):
             raise BadValue("__ow_headers has %r: %r, which is no HTTP header" % (name[:80], value[:80]))
         headers.append((name.lower(), value))
-    return headers
+    return headers, None
 
 
 @remembered(64, 3000, size_of_texts)  # most requests have the names of others
-def _all_lower(names):
-    """Whether header names are well formed and have no capitals."""
-    return all(_TOKEN.match(name) and name == name.lower() for name in names)
+def _lower(names):
+    """Header names that are well formed and have no capitals, None in place of others. Equal ones are one object, which
+    makes them quick to look up."""
+    return names if all(_TOKEN.match(name) and name == name.lower() for name in names) else None
 
 
 def _raw_body(value, parsed):
