@@ -4,6 +4,7 @@
 lead); the threads that predict call ``perform``. Knows neither HTTP bodies nor which kind of host it drives.
 """
 
+import _thread
 import gc
 import json
 import os
@@ -58,6 +59,7 @@ class Action:
         self._action_name = os.environ.get("__OW_ACTION_NAME", "")
         self._scheme = _scheme_of_host()
         self._loaded = False
+        self._loading = _thread.allocate_lock()  # several calls may come before the model is there, without an /init
         self._initialized = False
         self._inputs = None
         self._inputs_known = False
@@ -173,7 +175,9 @@ class Action:
             log.line(sentence)
 
     def _load(self):
-        if not self._loaded:
+        with self._loading:
+            if self._loaded:
+                return
             began = monotonic()
             self._host.load()
             self._loaded = True

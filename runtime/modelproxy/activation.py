@@ -125,7 +125,7 @@ class Activation:
             return None
         pairs = tuple([pair for pair in response.headers if pair[0] != "Content-Length"])
         head, notes = head_of((pairs, response.status, settings.cors == "app")), []
-        if not head.usual:
+        if head.usual is None:
             return None
         encoded = head.encode(head, body, notes)[1]
         arrived, started, decoded, answered = self.arrived, self.started, self.decoded, self.answered
@@ -136,7 +136,8 @@ class Activation:
             (answered - decoded) * 1000.0,
             (ended - answered) * 1000.0,
         )
-        result = b"".join(((head.usual % timing).encode("ascii"),) + encoded + (b"}",))
+        before, after = head.usual
+        result = b"".join((before, timing.encode("ascii"), after) + encoded + (b"}",))
         took, phases = (ended - arrived) * 1000.0, timing.replace(";dur=", "=").replace(",", "")
         line = _LINE % (request.method, request.path, 200, len(request.body), len(body), took, phases, self.identity)
         if notes or len(result) > settings.result_limit or len(line) > log.LONGEST_PATH:

@@ -30,7 +30,8 @@ def environ_of(request, multithread=False):
     CGI-minded libraries take for the proxy to use (httpoxy, CVE-2016-5385).
     """
     body, query, scheme = request.body, request.query, request.scheme
-    environ = _frame((request.method, request.mount, request.path, scheme)).copy()
+    host = request.header("host")
+    environ = _frame((request.method, request.mount, request.path, scheme, host)).copy()
     environ["QUERY_STRING"] = query
     if query:
         environ["REQUEST_URI"] = environ["RAW_URI"] = environ["RAW_URI"] + "?" + query
@@ -44,7 +45,6 @@ def environ_of(request, multithread=False):
         environ.pop(None, None)
     if body or "CONTENT_LENGTH" in environ:
         environ["CONTENT_LENGTH"] = str(len(body))  # the body's, whatever was announced
-    environ["SERVER_NAME"], environ["SERVER_PORT"] = _host_and_port((environ.get("HTTP_HOST", ""), scheme))
     if multithread:
         environ["wsgi.multithread"] = True
     if request.activation is not None:
@@ -63,16 +63,19 @@ def _add_headers(environ, headers):
             environ[key] = value
 
 
-@remembered(32, 800, size_of_texts)
-def _frame(method_mount_path_and_scheme):
+@remembered(32, 900, size_of_texts)
+def _frame(method_mount_path_scheme_and_host):
     """What all requests of one method to one path have in common."""
-    method, mount, path, scheme = method_mount_path_and_scheme
+    method, mount, path, scheme, host = method_mount_path_scheme_and_host
+    name, port = _host_and_port(host, scheme)
     frame = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": unquoted(mount),
         "PATH_INFO": unquoted(path),
         "REQUEST_URI": mount + path,
         "RAW_URI": mount + path,
+        "SERVER_NAME": name,
+        "SERVER_PORT": port,
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
@@ -102,9 +105,7 @@ def _keys(names):
     return tuple(map(_key, names))
 
 
-@remembered(8, 400, size_of_texts)
-def _host_and_port(host_and_scheme):
-    host, scheme = host_and_scheme
+def _host_and_port(host, scheme):
     name, colon, port = host.rpartition(":")
     if colon and port.isdecimal():
         return name or "localhost", port

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import sys
+import threading
 import time
 
 import pytest
@@ -447,6 +448,19 @@ def test_an_exception_without_text_is_an_answer_too():
     status, answer = Container(Echo(load=raising(Unspeakable()))).init()
     assert status == 502
     assert "Unspeakable: (its text can't be had)" in answer["error"]
+
+
+def test_calls_that_come_at_once_without_an_init_load_the_model_once():
+    container = Container(Echo(load=lambda: time.sleep(0.2)), MODELPROXY_CONCURRENCY="2")
+    jobs = [container.job(b"/run", {"value": {"__ow_method": "get", "__ow_headers": {}}}) for _ in range(2)]
+    threads = [threading.Thread(target=container.action.perform, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    results = [json.loads(reply.body.decode("utf-8")) for reply in container.replies]
+    assert [result["statusCode"] for result in results] == [200, 200]
+    assert container.host.loads == 1
 
 
 @pytest.mark.parametrize("handle", [None, raising(SystemExit(3))])

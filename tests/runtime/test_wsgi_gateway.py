@@ -105,6 +105,17 @@ def test_headers_that_stay_out_and_those_that_join():
     assert environ["CONTENT_LENGTH"] == "5"
 
 
+def test_headers_whose_names_are_known_to_be_well_formed_give_the_same():
+    headers = {"x_under": "1", "x-under": "2", "proxy": "evil", "te": "x", "content-length": "99", "host": "h:1"}
+    at_once = request(headers=headers)
+    at_once.names = tuple(headers)
+    environs = [environ_of(each) for each in (at_once, request(headers=list(headers.items())))]
+    for environ in environs:
+        assert environ.pop("wsgi.input").read() == b"hello"
+    assert environs[0] == environs[1]
+    assert [key for key in environs[0] if key is None or "UNDER" in key] == ["HTTP_X_UNDER"]
+
+
 @pytest.mark.parametrize(
     ("method", "body", "headers", "expected"),
     [

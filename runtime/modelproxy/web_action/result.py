@@ -140,7 +140,7 @@ class _Head:
     form      of the content type (``media_types``), None where that can't be read.
     encode    of the functions below the one for bodies of this type: (head, body, notes) → the headers, the body as
               JSON text in one or several parts.
-    usual     of a 200 that says nothing in the log: the result up to the body, for ``usual % times``; else "".
+    usual     of a 200 that says nothing in the log: the result up to the times, and from there to the body; else None.
     """
 
     def __init__(self, pairs_status_and_keep_cors):
@@ -162,9 +162,10 @@ class _Head:
         named = self.bare + ',"Content-Type":'
         self.members = named + encode_basestring_ascii("" if parsed is None else parsed.rendered())
         self.as_bytes = named + '"application/octet-stream"'
-        self.usual = ""
+        self.usual = None
         if status == 200 and parsed is not None and not (self.notes or self.timing or self.is_packed_text):
-            self.usual = '%s"Server-Timing":"%%s"%s},"body":' % (self.opening, self.members.replace("%", "%%"))
+            before, after = self.opening + '"Server-Timing":"', '"%s},"body":' % self.members
+            self.usual = before.encode("ascii"), after.encode("ascii")
 
     def _encoder(self, coding):
         if self.parsed is None:
