@@ -5,13 +5,12 @@ lead); the threads that predict call ``perform``. Knows neither HTTP bodies nor 
 """
 
 import _thread
-import gc
 import json
 import os
 from _operator import _compare_digest
 from time import monotonic
 
-from . import base64_codec, environment, log, plain_action, web_action
+from . import base64_codec, environment, garbage, log, plain_action, web_action
 from .activation import Activation
 from .hosts import Unloadable
 from .http1 import Reply, error_reply
@@ -179,7 +178,7 @@ class Action:
             if self._loaded:
                 return
             began = monotonic()
-            self._host.load()
+            garbage.load(self._host)
             self._loaded = True
             log.line("the model is loaded, in %d ms" % round((monotonic() - began) * 1000))
 
@@ -276,14 +275,11 @@ class Action:
         return 502, getattr(self._host, "unloadable", "The model can't be loaded: %s.") % reason
 
     def _settle(self):
-        """After the first answer, when the caller no longer waits: what was loaded is never garbage, so that later
-        collections needn't walk it."""
+        """After the first answer, when the caller no longer waits."""
         self._settled = True
         environment.spare_memory()
         base64_codec.quicken()
-        gc.collect()
-        if hasattr(gc, "freeze"):
-            gc.freeze()
+        garbage.settle()
 
 
 def _init_value(body):

@@ -9,7 +9,7 @@ import re
 import time
 from time import monotonic
 
-from . import http1, log
+from . import garbage, http1, log
 from .http1 import Reply, error_reply
 from .messages import HOP_BY_HOP, Request, error_response
 from .percent import mount_point, quoted_path
@@ -32,7 +32,8 @@ class WebServer:
     def load(self):
         """Loads the model; requests that come meanwhile wait."""
         began = monotonic()
-        self._host.load()
+        garbage.load(self._host)
+        garbage.settle()
         self._loaded = True
         log.line("the model is loaded, in %d ms" % round((monotonic() - began) * 1000))
 
