@@ -248,7 +248,8 @@ class Action:
 
     def _describe(self, mount, path):
         if not self._inputs_known:
-            self._inputs, self._inputs_known = self._host.describe(mount, path), True
+            self._inputs = self._host.describe(mount, path)
+            self._inputs_known = getattr(self._host, "is_described", True)
         return self._inputs
 
     def _mount(self, message):

@@ -420,6 +420,15 @@ def test_a_plain_call_follows_the_model_s_description_asked_once():
     assert container.run([1]) == (200, {"error": "The model takes named parameters (an object), not an array."})
 
 
+def test_a_host_that_cannot_describe_itself_yet_is_asked_with_the_next_plain_call():
+    container = Container()
+    container.host.is_described = False
+    container.run({"image": "x"})
+    container.host.inputs, container.host.is_described = Inputs("POST", "/other", "json"), True
+    assert [container.run({"image": "x"})[1] for _ in range(2)] == [{"path": "/other"}, {"path": "/other"}]
+    assert container.host.described == 2
+
+
 def test_a_plain_call_goes_to_the_path_that_is_set():
     container = Container(Echo(inputs=Inputs("GET", "/a b", "query")), MODELPROXY_PATH="/a b?k=v")
     assert container.run({"q": 1}) == (200, {"path": "/a%20b"})

@@ -77,6 +77,9 @@ def serve(connection):
         listener.close()
     if path == "/slow":
         time.sleep(0.4)
+    if path == "/openapi.json" and os.path.exists("starting"):
+        connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+        return connection.close()
     if path in ANSWERS:
         connection.sendall(ANSWERS[path])
     else:
@@ -882,6 +885,28 @@ def test_a_server_without_a_description(make, folder):
     host.load()
     assert host.describe("", "/") is None
     assert seen(get(host, "/", "POST", default=True))["line"] == "POST / HTTP/1.1"
+
+
+def test_a_server_that_cannot_describe_itself_yet_is_asked_again(make, folder):
+    starting = folder.joinpath("starting")
+    starting.write_text("")
+    host = make(words=SERVE)
+    host.load()
+    assert (host.describe("", "/"), host.is_described) == (None, False)
+    starting.unlink()
+    assert (host.describe("", "/").path, host.is_described) == ("/predict", True)
+
+
+def test_a_server_that_never_describes_itself_is_not_asked_for_ever(make, folder):
+    folder.joinpath("starting").write_text("")
+    host = make(words=SERVE)
+    host.load()
+    tries = []
+    while not host.is_described:
+        tries.append(host.describe("", "/"))
+    assert tries == [None, None, None]
+    folder.joinpath("starting").unlink()
+    assert host.describe("", "/") is None
 
 
 def test_which_path_predicts():

@@ -5,6 +5,7 @@
 ``handle(request)``       Request → Response; may raise whatever the model raises.
 ``describe(mount, path)`` the inputs of ``path`` (see ``plain_action.Inputs``) when seen at ``mount``, None where they
                           aren't known.
+``is_described``          of a host that may know them later: whether it gives the same from now on.
 ``close()``               at exit.
 ``default_path``          path of a request that names none.
 ``embedder(name)``        of a host whose model is an object: a function of a request that calls a method of it.

@@ -20,6 +20,7 @@ from .waiting import Waiting
 REFUSING_PATIENCE = 10.0  # seconds for a server that has stopped listening, but not ended
 NOTICING_PATIENCE = 0.25  # seconds in which an end is noticed after its connections'
 STOP_PATIENCE = 3.0
+DESCRIPTION_TRIES = 3  # a server that has just come up, or fails, may not describe itself yet
 
 
 class Host:
@@ -34,7 +35,7 @@ class Host:
         self._listener = None
         self._starting = _thread.allocate_lock()
         self._inputs = None
-        self._inputs_known = False
+        self._tries_left = DESCRIPTION_TRIES
 
     def load(self):
         """Starts the command and waits until it answers. Raises ``Unloadable`` with its last lines where it ends."""
@@ -54,12 +55,18 @@ class Host:
         return response
 
     def describe(self, mount, path):
-        if not self._inputs_known:
+        tries, failed = self._tries_left, []
+        if tries:
             from .description import inputs_of
 
-            self._inputs = inputs_of(lambda document: self._document(document, mount), path)
-            self._inputs_known = True
+            self._inputs = inputs_of(lambda document: self._document(document, mount, failed), path)
+            self._tries_left = tries - 1 if failed and self._inputs is None else 0
         return self._inputs
+
+    @property
+    def is_described(self):
+        """Whether ``describe`` gives the same from now on."""
+        return not self._tries_left
 
     def close(self):
         if self._child is not None:
@@ -67,9 +74,11 @@ class Host:
 
     # --- requests -------------------------------------------------------------------------------------------------
 
-    def _document(self, path, mount):
-        """The body of one of the server's own documents, b"" where it has none."""
+    def _document(self, path, mount, failed):
+        """The body of one of the server's own documents, b"" where it has none; it is ``failed`` where it may yet."""
         response = self._pass_on(Request("GET", path, headers=[("host", "localhost")], mount=mount))
+        if response.status >= 500:
+            failed.append(path)
         return response.body if response.status == 200 else b""
 
     def _pass_on(self, request):
