@@ -19,6 +19,7 @@ from benchmarks.processes import PAUSE_BETWEEN_CONNECTS, START_SECONDS, Failed, 
 from .sockets import init_value
 
 LEAST_ROUNDS = 3
+ROUNDS_FOR_ONE = 20  # those of other groups for one of these, of which p50 is uncertain by 3 % then
 # By which two series of one thing differ on a busy machine.
 NOISE = 1.05
 USER = "modelwhisk-bench"
@@ -103,7 +104,7 @@ def measure(environment: Environment, rounds: int) -> Table:
     rows = []
     for sample in SAMPLES:
         if sample.is_max or environment.version in NEW_PYTHON:
-            rows.append(_row(sample, *_built(sample, base), max(LEAST_ROUNDS, rounds // 40)))
+            rows.append(_row(sample, *_built(sample, base), max(LEAST_ROUNDS, rounds // ROUNDS_FOR_ONE)))
     return Table("cold", environment.version, "Cold starts in containers", NOTE, tuple(rows))
 
 
