@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelwhisk.client.files import content_of
-from modelwhisk.map.inputs import BadInputs, Text, format_of, key_of, matching, read, within
+from modelwhisk.map.inputs import BadInputs, Text, all_in, format_of, key_of, matching, read
 from modelwhisk.nested_json import loads
 
 SOLE = ""  # the field of an input that names none: the model's only one, or its whole body
@@ -127,9 +127,7 @@ def _files(arguments: Sequence[str]) -> Iterator[tuple[Path, str]]:
     """Each file, and the name of the array that is meant where one is."""
     for argument in arguments:
         if Path(argument).is_dir():
-            inside = (path.relative_to(argument) for path in Path(argument).rglob("*"))
-            shown = (Path(argument) / path for path in inside if not any(part.startswith(".") for part in path.parts))
-            yield from ((path, "") for path in within(Path(argument), shown))
+            yield from ((path, "") for path in all_in(Path(argument)))
         elif (named := _ARRAY.fullmatch(argument)) and not Path(argument).exists():
             yield from ((path, named[2]) for path in matching("inputs", named[1]))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import glob
 import hashlib
@@ -26,6 +27,7 @@ Format = Literal["lines", "jsonl", "csv", "tsv"]
 _FORMATS: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
 _DIGEST = 10  # characters that tell the files of two inputs apart
 _LONGEST_STEM = 200  # bytes; most systems' names have 255, for an ending and what we add, too
+_DEEPEST = 100  # folders in each other
 _MAX_CELL = 16_777_216  # characters of one cell of a table; the module's default is 128 KiB
 
 
@@ -102,11 +104,8 @@ def matching(name: str, pattern: str) -> list[Path]:
     if Path(pattern).is_dir():
         paths = within(Path(pattern), (path for path in Path(pattern).iterdir() if not path.name.startswith(".")))
     elif glob.has_magic(pattern) and not Path(pattern).exists():
-        links: list[Path] = []
-        paths = within(_folder_of(pattern), _globbed(pattern, links))
-        if links:
-            named = listed(sorted(set(links)))
-            click.echo(shown(f"not entered, since they are links: {named}; name them if you mean them"), err=True)
+        with _links_told() as links:
+            paths = within(_folder_of(pattern), _globbed(pattern, links))
     else:
         paths = [Path(pattern)] if Path(pattern).is_file() else []
     if not paths:
@@ -119,21 +118,58 @@ def _folder_of(pattern: str) -> Path:
     return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts))
 
 
-def _globbed(pattern: str, links: list[Path]) -> Iterator[Path]:
+def _globbed(pattern: str, links: list[Path]) -> set[Path]:
     """What `glob` finds, but with `**` through no link to a folder, since four that lead to where they are have no end;
     these are added to `links`.
     """
     parts = Path(pattern).parts
     if "**" not in parts:
-        yield from map(Path, glob.glob(pattern))
-        return
-    at = parts.index("**")
-    rest = parts[at + 1 :] or ("*",)
-    for top in glob.glob(str(Path(*parts[:at]))):
-        for folder, inner, _ in os.walk(top):
-            inner[:] = [name for name in inner if not name.startswith(".")]
-            links += (path for path in sorted(Path(folder, name) for name in inner) if path.is_symlink())
-            yield from _globbed(str(Path(glob.escape(folder), *rest)), links)
+        return set(map(Path, glob.glob(pattern)))
+    if parts[-1] == "**":
+        parts = (*parts, "*")
+    at = [position for position, part in enumerate(parts) if part == "**"]
+    found = set(map(Path, glob.glob(str(Path(*parts[: at[0]])))))
+    for begin, end in itertools.pairwise((*at, len(parts))):
+        rest = str(Path(*parts[begin + 1 : end]))
+        # Below a folder that is known: a name in a pattern is matched with all beside it, though it is escaped.
+        found = {folder / name for folder in _folders_in(found, links) for name in glob.glob(rest, root_dir=folder)}
+    return found
+
+
+def all_in(folder: Path) -> list[Path]:
+    """The files in a folder and in those within it, sorted, but hidden ones. Raises `BadInputs` for ones too deep."""
+    with _links_told() as links:
+        folders = _folders_in({folder}, links)
+        return within(folder, (path for one in folders for path in one.iterdir() if not path.name.startswith(".")))
+
+
+def _folders_in(tops: set[Path], links: list[Path]) -> set[Path]:
+    """The folders and those within them, each once, but hidden ones and links, which are added to `links`. Raises
+    `BadInputs` for one that is too deep: where a file leads takes the square of its depth to find out.
+    """
+    found: set[Path] = set()
+    for top in tops:
+        for name, inner, _ in os.walk(top):
+            folder = Path(name)
+            if folder in found:
+                inner.clear()
+                continue
+            found.add(folder)
+            inner[:] = [one for one in inner if not one.startswith(".")]
+            links += (path for path in (folder / one for one in inner) if path.is_symlink())
+            if inner and len(folder.parts) - len(top.parts) >= _DEEPEST:
+                raise BadInputs(f"{top} has folders more than {_DEEPEST} deep in each other, which none of inputs has")
+    return found
+
+
+@contextlib.contextmanager
+def _links_told() -> Iterator[list[Path]]:
+    """A list of links to folders, which stderr is told of."""
+    links: list[Path] = []
+    yield links
+    if links:
+        named = listed(sorted(set(links)))
+        click.echo(shown(f"not entered, since they are links: {named}; name them if you mean them"), err=True)
 
 
 def within(folder: Path, found: Iterable[Path]) -> list[Path]:
