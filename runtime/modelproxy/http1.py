@@ -1,12 +1,13 @@
 """The grammar of one HTTP/1.1 message, in and out (RFC 9112): pure functions on bytes, stricter than the RFC demands.
 
 Refused besides what the RFC refuses: bare LF as line end, folded header lines, control characters in a value, a
-repeated Content-Length or Host, a Content-Length beside a Transfer-Encoding, any transfer coding but ``chunked``.
+repeated Content-Length or Host, a Host that can be none, a Content-Length beside a Transfer-Encoding, any transfer coding but ``chunked``.
 """
 
 import re
 
-from .messages import error_response
+from .messages import LONGEST_CONTENT_TYPE, LONGEST_VALUE, error_response
+from .percent import is_host
 from .remembered import remembered
 
 MAX_HEAD = 64 * 1024
@@ -114,7 +115,11 @@ def _field(line):
     value = value.strip(b" \t")
     if not colon or not _NAME.match(name) or not _VALUE.match(value):
         raise Malformed(400, "a header line isn't well formed: %r" % line[:80].decode("latin-1"))
-    return name.decode("ascii").lower(), value.decode("latin-1")
+    name = name.decode("ascii").lower()
+    most = LONGEST_CONTENT_TYPE if name == "content-type" else LONGEST_VALUE
+    if len(value) > most:
+        raise Malformed(431, "the header %s has more than %d characters" % (name[:80], most))
+    return name, value.decode("latin-1")
 
 
 def _set_framing(head):
@@ -126,6 +131,9 @@ def _set_framing(head):
     hosts = len(values.get("host", ()))
     if hosts > 1 or (hosts == 0 and head.version == (1, 1)):
         raise Malformed(400, "a request must have one Host header, this one has %d" % hosts)
+    for value in values.get("host", ()):
+        if not is_host(value):
+            raise Malformed(400, "the Host header is no host: %r" % value[:80])
     for value in values.get("connection", ()):
         options = [option.strip() for option in value.lower().split(",")]
         head.keep_alive = "close" not in options and (head.keep_alive or "keep-alive" in options)

@@ -71,7 +71,7 @@ _RANGES = re.compile(r"[ \t]*(?:%s(?:[ \t]*,[ \t]*%s)*[ \t]*)?\Z" % (_RANGE, _RA
 _EACH_RANGE = re.compile(_RANGE)
 
 # Characters of a header, as many as all of a web server's have: an expression keeps 300 bytes for each repetition.
-_LONGEST = 64 * 1024
+LONGEST = 64 * 1024
 
 JSON, TEXT, BYTES = "json", "text", "bytes"
 
@@ -131,7 +131,7 @@ def parse(text):
     The platform takes a range for a type (``text/*``), but for ``multipart/*`` (CommonActions.scala, getMediaType).
     A trailing ``;``, which the platform refuses and servers do send, is forgiven.
     """
-    match = _CONTENT_TYPE.match(text.rstrip("; \t")) if len(text) <= _LONGEST else None
+    match = _CONTENT_TYPE.match(text.rstrip("; \t")) if len(text) <= LONGEST else None
     if match is None:
         return None
     essence = ("%s/%s" % match.group(1, 2)).lower()
@@ -157,7 +157,7 @@ def pairs(parameters):
 def ranges(accept):
     """The ranges of an Accept header as a list of (name in lower case, set of parameters, weight from 0 to 1), None
     where the header isn't well formed (RFC 9110 section 12.5.1), or too long to be one."""
-    if len(accept) > _LONGEST or not _RANGES.match(accept):
+    if len(accept) > LONGEST or not _RANGES.match(accept):
         return None
     found = []
     for name, parameters in _EACH_RANGE.findall(accept):

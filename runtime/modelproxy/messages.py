@@ -5,6 +5,11 @@ HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
 )
 
+# Characters of a header's value: as many as the platform's own server takes (pekko-http, max-header-value-length). Of a
+# Content-Type fewer, since Werkzeug up to 2.2 takes the square of its blanks: a second for 8,000.
+LONGEST_VALUE = 8192
+LONGEST_CONTENT_TYPE = 1024
+
 NO_PEER = "127.0.0.1"  # where a call came by no connection
 
 

@@ -1,5 +1,5 @@
-"""Percent-encoding of paths and forms on bytes (RFC 3986 section 2, WHATWG URL section 5), without urllib's import
-cost.
+"""Percent-encoding of paths, queries and forms on bytes, and what can be a host (RFC 3986 sections 2 and 3.2.2, WHATWG
+URL section 5), without urllib's import cost.
 """
 
 import binascii
@@ -11,7 +11,9 @@ from .remembered import remembered
 # Runs, of text, and escapes that all share: single ones of bytes were 150 MB for a megabyte, which a caller may send.
 _RUN_OF_ESCAPES = re.compile("(?:%[0-9A-Fa-f]{2}){1,64}")  # bounded: such a group takes memory for each time it matches
 _UNSAFE_IN_PATH = re.compile(r"[^!$%&'()*+,\-./0-9:;=@A-Z_a-z~]+|%(?![0-9A-Fa-f]{2})")
+_UNSAFE_IN_QUERY = re.compile(r"[^\x21-\x7e]+")
 _UNSAFE_IN_FORM = re.compile(r"[^\-.0-9A-Z_a-z~ ]+")
+_HOST = re.compile(r"[!$%&'()*+,\-.0-9:;=A-Z\[\]_a-z~]{0,260}\Z")  # 253 of a name, and a port
 _ESCAPES = tuple(["%%%02X" % code for code in range(256)])
 
 
@@ -19,6 +21,18 @@ _ESCAPES = tuple(["%%%02X" % code for code in range(256)])
 def quoted_path(path):
     """``path`` with whatever can't stand in a URL's path escaped; escapes already there stay as they are."""
     return _UNSAFE_IN_PATH.sub(_escaped, path.encode("utf-8", "replace").decode("latin-1"))
+
+
+def quoted_query(query):
+    """``query`` with whatever can't stand in a request line escaped."""
+    return _UNSAFE_IN_QUERY.sub(_escaped, query.encode("utf-8", "replace").decode("latin-1"))
+
+
+@remembered(16, 400)
+def is_host(text):
+    """Whether it can be a Host header's: a name or an address, and perhaps a port, or nothing. In others, and longer
+    ones, Werkzeug up to 2.x looks for names in other alphabets, 10 seconds a megabyte."""
+    return _HOST.match(text) is not None
 
 
 def mount_point(path):

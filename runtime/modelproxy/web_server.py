@@ -12,7 +12,7 @@ from time import monotonic
 from . import garbage, http1, log
 from .http1 import Reply, error_reply
 from .messages import HOP_BY_HOP, Request, error_response
-from .percent import mount_point, quoted_path
+from .percent import is_host, mount_point, quoted_path
 
 WAITED_SECONDS = 0.01  # from which on it is worth a look whether the client is still there
 
@@ -119,7 +119,7 @@ def _parted(head):
         path, query = path or "/", query or ""
     elif path == "*":
         path = "/"
-    return (host, path, query) if path.startswith("/") and "#" not in head.target else None
+    return (host, path, query) if path.startswith("/") and "#" not in head.target and is_host(host) else None
 
 
 def _reply(response, request):

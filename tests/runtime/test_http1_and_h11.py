@@ -126,6 +126,16 @@ def has_other_version(message):
     return not message.lines[0].endswith((b" HTTP/1.1", b" HTTP/1.0"))
 
 
+def names_no_host(message):
+    return any(re.search(rb"[^!$%&'()*+,\-.0-9:;=A-Z\[\]_a-z~]", value) for value in message.values(b"host"))
+
+
+def has_a_long_value(message):
+    return any(len(line) > 8192 for line in message.lines[1:]) or any(
+        len(value) > 1024 for value in message.values(b"content-type")
+    )
+
+
 def repeats_its_length(message):
     lengths = message.values(b"content-length")
     return len(lengths) > 1 or b"," in b"".join(lengths)
@@ -196,6 +206,19 @@ DIFFERENCES = [
         "the same in a trailer",
     ),
     (has_other_version, b"GET / HTTP/1.2\r\nHost: a\r\n\r\n", REFUSED, "505: nobody knows what it would mean"),
+    (
+        has_a_long_value,
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"b" * 8193 + b"\r\n\r\n",
+        REFUSED,
+        "the platform's own server refuses it (pekko-http, max-header-value-length)",
+    ),
+    (
+        has_a_long_value,
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Type: " + b"b" * 1025 + b"\r\n\r\n",
+        REFUSED,
+        "frameworks take the square of its length",
+    ),
+    (names_no_host, b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", REFUSED, "RFC 9112 section 3.2: a server must"),
     (
         repeats_its_length,
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote_to_bytes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modelproxy.percent import form_encoded, mount_point, quoted_path, unquoted, unquoted_bytes
+from modelproxy.percent import form_encoded, is_host, mount_point, quoted_path, quoted_query, unquoted, unquoted_bytes
 
 
 @given(st.dictionaries(st.text(), st.text(), max_size=4))
@@ -68,11 +68,26 @@ def test_a_mount_point_that_someone_wrote(path, mount):
     assert mount_point(path) == mount
 
 
+def test_a_query_keeps_all_that_can_stand_in_a_request_line():
+    assert quoted_query("a=%20&\u00e9=#|\"<> \x7f\ud800") == 'a=%20&%C3%A9=#|"<>%20%7F?'
+
+
+@pytest.mark.parametrize("host", ["", "a", "a_b.example:8080", "[::1]:80", "[v1.a:b]", "192.0.2.1", "%41", "a" * 260])
+def test_hosts(host):
+    assert is_host(host)
+
+
+@pytest.mark.parametrize("host", ["a b", "a/b", "u@h", "\u00e9", "a\n", "a?", "a#", '"', "a" * 261])
+def test_what_is_no_host(host):
+    assert not is_host(host)
+
+
 @pytest.mark.parametrize(
     ("convert", "text"),
     [
         *[(lambda text: form_encoded({"a": text}), text) for text in ("(", "(a", "((a", "((aa", "\u00e9", "%")],
         *[(quoted_path, text) for text in ("\u00e9", "?", "?a", "??aa", "%", "%gg")],
+        *[(quoted_query, text) for text in (" ", " aa", "\u00e9")],
         *[(unquoted, text) for text in ("%e9", "%e9a", "%e9%e9aa")],
     ],
 )

@@ -282,26 +282,33 @@ def _json_of_array(name, array):
         sentence = "The output %r has %d elements; as JSON no more than %d are given."
         raise NotJson(sentence % (name, array.size, _MOST_IN_JSON) + _INSTEAD)
     if array.dtype.kind != "f":
-        return json.dumps(array.tolist(), separators=(",", ":"))
+        return _text_of(array, _as_they_are)
     finite = numpy.isfinite(array)
     if not finite.all():
         index = [int(number) for number in numpy.unravel_index(int(finite.argmin()), array.shape)]
         raise NotJson(
             "The output %r has %s at %s, which JSON can't hold." % (name, array[tuple(index)], index) + _INSTEAD
         )
-    if array.dtype.itemsize == 8 or not array.size:
-        return json.dumps(array.tolist(), separators=(",", ":"))
-    return _text_of(array)
+    return _text_of(array, _as_they_are if array.dtype.itemsize == 8 or not array.size else _shortest)
 
 
-def _text_of(array):
+def _text_of(array, text_of_piece):
     if array.size > _PIECE:
         step = _PIECE * len(array) // array.size
         if step:
-            parts = [_text_of(array[place : place + step])[1:-1] for place in range(0, len(array), step)]
+            places = range(0, len(array), step)
+            parts = [_text_of(array[place : place + step], text_of_piece)[1:-1] for place in places]
         else:
-            parts = map(_text_of, array)
+            parts = [_text_of(part, text_of_piece) for part in array]
         return "[" + ",".join(parts) + "]"
+    return text_of_piece(array)
+
+
+def _as_they_are(array):
+    return json.dumps(array.tolist(), separators=(",", ":"))
+
+
+def _shortest(array):
     texts = list(map(str, array.ravel()))
     for size in reversed(array.shape):
         texts = ["[" + ",".join(texts[place : place + size]) + "]" for place in range(0, len(texts), size)]

@@ -5,8 +5,8 @@ import json
 import re
 
 from .. import base64_codec, media_types
-from ..messages import BadValue, Request
-from ..percent import form_encoded, quoted_path
+from ..messages import LONGEST_CONTENT_TYPE, LONGEST_VALUE, BadValue, Request
+from ..percent import form_encoded, is_host, quoted_path
 from ..remembered import remembered, size_of_texts
 
 RESERVED = frozenset(("__ow_method", "__ow_headers", "__ow_path", "__ow_user", "__ow_query", "__ow_body"))
@@ -38,7 +38,13 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
     method = _method(method)
     headers, names = _headers(value["__ow_headers"])
     named = headers if names else dict(headers)
-    parsed = media_types.parse(named.get("content-type", ""))
+    host = named.get("host", "")
+    if not is_host(host):
+        raise BadValue("__ow_headers has the host %r, which can be none" % host[:80])
+    content_type = named.get("content-type", "")
+    if len(content_type) > LONGEST_CONTENT_TYPE:
+        raise BadValue("__ow_headers has a Content-Type of more than %d characters" % LONGEST_CONTENT_TYPE)
+    parsed = media_types.parse(content_type)
     if "__ow_query" in value:
         body = _raw_body(value, parsed)
     else:
@@ -102,8 +108,10 @@ def _headers(given):
     if not isinstance(given, dict):
         raise BadValue("__ow_headers is %s; the platform sends an object" % json.dumps(given)[:80])
     try:  # true of nearly all that the platform sends, and seen at once, since looking at each costs much more
-        others = "".join(given.values()).encode("ascii").translate(None, _VISIBLE)
-        names = None if others else _lower(tuple(given))
+        values = "".join(given.values()).encode("ascii")
+        names = None
+        if len(values) <= LONGEST_VALUE and not values.translate(None, _VISIBLE):
+            names = _lower(tuple(given))
         if names:
             return given, names
     except (TypeError, ValueError):  # a value is no string, or has other characters, which may be right too
@@ -116,6 +124,8 @@ def _headers(given):
             value = value.encode("utf-8", "replace").decode("latin-1")
         if not _TOKEN.match(name) or not _FIELD_VALUE.match(value):
             raise BadValue("__ow_headers has %r: %r, which is no HTTP header" % (name[:80], value[:80]))
+        if len(value) > LONGEST_VALUE:
+            raise BadValue("__ow_headers has %r of more than %d characters" % (name[:80], LONGEST_VALUE))
         headers.append((name.lower(), value))
     return headers, None
 

@@ -10,6 +10,7 @@ import select
 
 from ...http1 import MAX_HEAD, ChunkedBody, Malformed
 from ...messages import HOP_BY_HOP, Response
+from ...percent import quoted_query
 
 # RFC 9110 section 7.6.1; Accept-Encoding because the model must not compress, Expect because we have the whole body.
 _NOT_FORWARDED = HOP_BY_HOP | {
@@ -21,7 +22,6 @@ _NOT_FORWARDED = HOP_BY_HOP | {
     "x-forwarded-for",
     "x-forwarded-proto",
 }
-_UNSAFE_IN_QUERY = re.compile(rb"[^\x21-\x7e]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?\Z")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
@@ -54,8 +54,8 @@ def connect(addresses, port):
 
 def head_of(request):
     """The bytes of a request's head, as the server is to see it."""
-    query = _UNSAFE_IN_QUERY.sub(lambda match: b"%%%02X" % ord(match.group()), request.query.encode("utf-8", "replace"))
-    target = request.path + ("?" + query.decode("ascii") if query else "")
+    query = quoted_query(request.query)
+    target = request.path + ("?" + query if query else "")
     host = request.header("host") or "localhost"
     lines = ["%s %s HTTP/1.1" % (request.method, target), "host: " + host]
     dropped = _named_in_connection(request.headers)

@@ -10,6 +10,7 @@ import json
 import os
 
 from ...formats import data_url, multipart
+from ...media_types import LONGEST
 from ...messages import Response
 from .values import File, Mismatch, checked, mismatch, name_of, refuse_flaws
 
@@ -188,7 +189,7 @@ def answer(value, accept):
 def preferred(accept, offers):
     """The offer that an Accept header likes best (RFC 9110 section 12.5.1), the first of equals, and the first where it
     likes none. A multipart type that it names comes before others: nobody writes that without meaning it."""
-    if not accept.strip():
+    if not accept.strip() or len(accept) > LONGEST:
         return offers[0]
     ranges = [_range(part) for part in accept.lower().split(",")]
     best, chosen = (0.0, False), offers[0]
