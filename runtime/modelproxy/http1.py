@@ -1,7 +1,8 @@
 """The grammar of one HTTP/1.1 message, in and out (RFC 9112): pure functions on bytes, stricter than the RFC demands.
 
-Refused besides what the RFC refuses: bare LF as line end, folded header lines, control characters in a value, a
-repeated Content-Length or Host, a Host that can be none, a Content-Length beside a Transfer-Encoding, any transfer coding but ``chunked``.
+Refused besides what the RFC refuses: bare LF as line end, folded header lines, control characters in a value, long
+values, a repeated Content-Length or Host, a Host that can be none, a Content-Length beside a Transfer-Encoding, any
+transfer coding but ``chunked``.
 """
 
 import re

@@ -85,7 +85,9 @@ def test_the_host_of_an_absolute_target_counts():
         assert served.host.request.headers == [("host", host)]
 
 
-@pytest.mark.parametrize("target", [b"a", b"ftp://h/", b"h:80", b"/a#b", b"http://h#/admin", b"http:///a", b"*a", b"http://u@h/"])
+@pytest.mark.parametrize(
+    "target", [b"a", b"ftp://h/", b"h:80", b"/a#b", b"http://h#/admin", b"http:///a", b"*a", b"http://u@h/"]
+)
 def test_targets_that_are_no_path(target):
     assert Served().web.refuse(head(b"GET %s HTTP/1.1" % target)).status == 400
 

@@ -23,7 +23,7 @@ _NOT_OFFERED = ("classification", "shared_memory_region", "shared_memory_byte_si
 _MOST_JSON = 5 * 1024 * 1024
 _MOST_RATIO = 8
 _MOST_VALUES = 100000
-_MOST_ROWS = 500000  # of numbers; some classifiers make a dict of each, 440 bytes
+_MOST_ROWS = 20000  # of numbers; some classifiers make a dict of each, 150 bytes a label
 
 
 class Inference:
