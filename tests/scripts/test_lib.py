@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -69,36 +72,50 @@ def test_a_machine_without_a_new_enough_python(bare: dict[str, str], tmp_path: p
     assert not (checkout / ".venv").exists()
 
 
-def test_without_curl_no_redirect_is_followed(tmp_path: pathlib.Path) -> None:
-    """An image has no way to a service on this machine's loopback, and its answer none either."""
+@contextlib.contextmanager
+def answering(status: int, headers: dict[str, str], body: bytes) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    """The address of a server that gives one answer to all, and the list of what it was sent."""
     asked = []
 
-    class Redirecting(BaseHTTPRequestHandler):
+    class Answering(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(307)
-            self.send_header("Location", "/admin")
-            self.send_header("Content-Length", "5")
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(b"moved")
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass
 
-    (tmp_path / "data").write_text("{}")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_address[1]}/predict"
-        command = [
-            sys.executable,
-            CHECKOUT / "scripts" / "lib" / "call.py",
-            tmp_path / "body",
-            "-d",
-            tmp_path / "data",
-            url,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
         server.shutdown()
-    assert done.stdout.split()[0] == "307"
-    assert (tmp_path / "body").read_text() == "moved"
+
+
+def called(folder: pathlib.Path, url: str) -> tuple[str, bytes]:
+    """What is printed by the stand-in for curl, and the body that it writes."""
+    (folder / "data").write_text("{}")
+    command = [sys.executable, CHECKOUT / "scripts" / "lib" / "call.py", folder / "body", "-d", folder / "data", url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout, (folder / "body").read_bytes()
+
+
+def test_without_curl_no_redirect_is_followed(tmp_path: pathlib.Path) -> None:
+    """An image has no way to a service on this machine's loopback, and its answer none either."""
+    with answering(307, {"Location": "/admin"}, b"moved") as (address, asked):
+        printed, body = called(tmp_path, f"{address}/predict")
+    assert (printed.split()[0], body) == ("307", b"moved")
     assert asked == [("/predict", b"{}")]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "gzip, gzip", "deflate"])
+def test_without_curl_no_answer_is_unpacked(tmp_path: pathlib.Path, coding: str) -> None:
+    """As with curl, who doesn't know how much a few bytes of an image's become: 1,257 became 700 MB."""
+    packed = gzip.compress(bytes(1_000_000))
+    with answering(200, {"Content-Type": "image/png", "Content-Encoding": coding}, packed) as (address, _):
+        printed, body = called(tmp_path, f"{address}/predict")
+    assert (printed.split()[0], printed.split()[2]) == ("200", "image/png")
+    assert body == packed
