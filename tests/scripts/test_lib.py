@@ -95,11 +95,11 @@ def answering(status: int, headers: dict[str, str], body: bytes) -> Iterator[tup
         server.shutdown()
 
 
-def called(folder: pathlib.Path, url: str) -> tuple[str, bytes]:
+def called(folder: pathlib.Path, url: str, *options: str) -> tuple[str, bytes]:
     """What is printed by the stand-in for curl, and the body that it writes."""
     (folder / "data").write_text("{}")
-    command = [sys.executable, CHECKOUT / "scripts" / "lib" / "call.py", folder / "body", "-d", folder / "data", url]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [sys.executable, CHECKOUT / "scripts" / "lib" / "call.py", "body", *(options or ("-d", "@data")), url]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout, (folder / "body").read_bytes()
 
 
@@ -119,3 +119,13 @@ def test_without_curl_no_answer_is_unpacked(tmp_path: pathlib.Path, coding: str)
         printed, body = called(tmp_path, f"{address}/predict")
     assert (printed.split()[0], printed.split()[2]) == ("200", "image/png")
     assert body == packed
+
+
+def test_without_curl_fields_are_texts_and_files(tmp_path: pathlib.Path) -> None:
+    """The sample of deployment-digit-neighbours has both."""
+    with answering(200, {}, b"") as (address, asked):
+        called(tmp_path, address, "-F", "zoom=1", "-F", "image=@data")
+    ((_, sent),) = asked
+    assert b'form-data; name="zoom"\r\n\r\n1\r\n' in sent
+    assert b'form-data; name="image"; filename="data"\r\n' in sent
+    assert b"\r\n\r\n{}\r\n" in sent
