@@ -134,7 +134,7 @@ class Asker:
         """The model's answer to an input; raises `NoVector` where it is none of a success."""
         try:
             reply = await self._transport.run(self._steps(given))
-        except (ClientError, ModelError, OSError) as problem:
+        except (ClientError, ModelError, OSError, ValueError) as problem:  # of NaN, say, which no JSON has
             raise NoVector(str(problem)) from problem
         if not reply.ok:
             raise NoVector(f"{reply.status}: {reply.message()}")

@@ -21,7 +21,9 @@ _TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".txt")
 _ARRAY = re.compile(r"(.+\.npz):(\w+)")
 _LONGEST_EXAMPLE = 200  # characters
 _HARMLESS, _MOST_TIMES = 100_000_000, 100  # bytes that arrays may fill in any case; else how many times their file
-_OF_A_ROW, _OF_A_NUMBER = 300, 8  # bytes at least that an input takes, and each number of its list
+_OF_A_ROW, _OF_A_CELL = 300, 100  # bytes at least that an input takes, and what it holds of each array
+_OF_A_NUMBER, _OF_A_TEXT = 40, 100  # bytes at most of each number of a row's list, and of a text beside its characters
+_NUMBERS, _MOST_OF_A_NUMBER = "biuf", 8  # kinds of numbers that JSON has, and bytes of the longest
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,36 @@ class Pixels:
         return self.name
 
 
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Another row of an array. As a list of Python's it takes ten times the memory, and more."""
+
+    array: Any
+    row: int
+
+
 @dataclass(frozen=True)
 class Given:
     """An input. `name` is what it is known by: a file's path, or a path and the number of the input in it.
 
-    `values` are by field; `SOLE` is the one of an input that is a file or a bare value.
+    What it `holds` is by field; `SOLE` is the one of an input that is a file or a bare value.
     """
 
     name: str
-    values: Mapping[str, Any]
+    holds: Mapping[str, Any]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What it holds; rows of arrays are lists, made when they are asked for."""
+        return {
+            name: value.array[value.row].tolist() if isinstance(value, Cells) else value
+            for name, value in self.holds.items()
+        }
 
     @property
     def file(self) -> Path | Pixels | None:
         """The file that it is, where it is one."""
-        return next((value for value in self.values.values() if isinstance(value, (Path, Pixels))), None)
+        return next((value for value in self.holds.values() if isinstance(value, (Path, Pixels))), None)
 
     def content(self) -> bytes:
         """What is in its file; raises `OSError`."""
@@ -68,8 +86,9 @@ class Given:
     @property
     def example(self) -> str:
         """What it says, shortened, where it is no file."""
-        values = [value for value in self.values.values() if not isinstance(value, (Path, Pixels))]
-        text = values[0] if len(values) == 1 and isinstance(values[0], str) else key_of(self.values)
+        values = self.values
+        others = [value for value in values.values() if not isinstance(value, (Path, Pixels))]
+        text = others[0] if len(others) == 1 and isinstance(others[0], str) else key_of(values)
         return " ".join(str(text).split())[:_LONGEST_EXAMPLE]
 
 
@@ -83,7 +102,7 @@ def read_inputs(arguments: Sequence[str], constants: Mapping[str, Any] | None = 
     found: dict[str, Given] = {}
     for path, array in _files(arguments):
         for given in _inputs_in(path, array):
-            found.setdefault(given.name, Given(given.name, {**(constants or {}), **given.values}))
+            found.setdefault(given.name, Given(given.name, {**(constants or {}), **given.holds}))
     if not found:
         raise BadInputs(f"there are no inputs in {', '.join(arguments)}")
     return list(found.values())
@@ -152,21 +171,7 @@ def _inputs_in(path: Path, array: str) -> Iterator[Given]:
 
 
 def _rows_of_arrays(path: Path, only: str) -> Iterator[Given]:
-    import numpy as np  # noqa: PLC0415 (only here, where the rest needs none)
-
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if only and only not in archive.files:
-                raise BadInputs(f"{path} has no array {only}, only {', '.join(archive.files)}")
-            names = [only] if only else archive.files
-            _refuse_bomb(path, names)
-            arrays = {name: archive[name] for name in names}
-        if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # the bytes of what isn't one
-            raise BadInputs(f"{path} is no file of plain arrays: it has something else")
-    except (OSError, ValueError, zipfile.BadZipFile, OverflowError, MemoryError) as problem:  # any shape may be told
-        if isinstance(problem, BadInputs):
-            raise
-        raise BadInputs(f"{path} is no file of plain arrays: {problem}") from problem
+    arrays = _arrays_in(path, only)
     counts = {len(array) if array.ndim else 0 for array in arrays.values()}
     if len(counts) != 1:
         lengths = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
@@ -175,16 +180,41 @@ def _rows_of_arrays(path: Path, only: str) -> Iterator[Given]:
             f"colon: {path}:NAME"
         )
     count = counts.pop()
-    numbers = sum(array.size for array in arrays.values() if not _are_pictures(array))
-    if (size := count * _OF_A_ROW + numbers * _OF_A_NUMBER) > _most(path):
+    rows = {name: array for name, array in arrays.items() if not _are_pictures(array)}
+    longest = sum(array.size // max(count, 1) * _bytes_of_one(array.dtype) for array in rows.values())
+    if (size := count * (_OF_A_ROW + len(arrays) * _OF_A_CELL) + longest) > _most(path):
         raise BadInputs(f"{path}: its {count:,} rows would fill {size:,} bytes, more than {_MOST_TIMES} times the file")
+    _refuse_no_text(path, rows)
     for row in range(count):
         name = f"{path}:{row + 1}"
-        values = {
-            key: Pixels(array, row, name) if _are_pictures(array) else array[row].tolist()
-            for key, array in arrays.items()
-        }
-        yield Given(name, values if len(values) > 1 else {SOLE: next(iter(values.values()))})
+        holds = {key: Cells(array, row) if key in rows else Pixels(array, row, name) for key, array in arrays.items()}
+        yield Given(name, holds if len(holds) > 1 else {SOLE: next(iter(holds.values()))})
+
+
+def _arrays_in(path: Path, only: str) -> dict[str, Any]:
+    """The arrays by name, or the one that is named, of numbers or texts all of them."""
+    import numpy as np  # noqa: PLC0415 (only here, where the rest needs none)
+
+    try:
+        with path.open("rb") as file:  # which numpy leaves open where it raises
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise BadInputs(f"{path} is no file of plain arrays: it is a single one (.npy)")
+            if only and only not in archive.files:
+                raise BadInputs(f"{path} has no array {only}, only {', '.join(archive.files)}")
+            names = [only] if only else archive.files
+            _refuse_bomb(path, names)
+            arrays = {name: archive[name] for name in names}
+    except BadInputs:
+        raise
+    except Exception as problem:  # of a broken file, or of one made for it, zipfile and numpy raise anything
+        raise BadInputs(f"{path} is no file of plain arrays: {problem}") from problem
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # the bytes of what isn't one
+            raise BadInputs(f"{path} is no file of plain arrays: it has something else")
+        if not _is_plain(array.dtype):
+            raise BadInputs(f"{path}: {name} is of the type {array.dtype!s:.100}, and neither numbers nor texts")
+    return arrays
 
 
 def _refuse_bomb(path: Path, names: Sequence[str]) -> None:
@@ -195,14 +225,34 @@ def _refuse_bomb(path: Path, names: Sequence[str]) -> None:
         raise BadInputs(f"{path}: its arrays would fill {size:,} bytes, more than {_MOST_TIMES} times the file")
 
 
-def _most(path: Path) -> int:
-    """Bytes that what is in a file may fill."""
-    return max(_HARMLESS, _MOST_TIMES * path.stat().st_size)
+def _is_plain(dtype: Any) -> bool:
+    """Whether its elements are such as JSON has."""
+    return dtype.kind == "U" or (dtype.kind in _NUMBERS and dtype.itemsize <= _MOST_OF_A_NUMBER)
 
 
 def _are_pictures(array: Any) -> bool:
     """Whether rows are grey pictures, or ones in colour, as Pillow takes them."""
     return array.dtype == "uint8" and (array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (3, 4)))
+
+
+def _bytes_of_one(dtype: Any) -> int:
+    """Bytes of memory at most that an element takes in a list of Python's."""
+    return _OF_A_TEXT + int(dtype.itemsize) if dtype.kind == "U" else _OF_A_NUMBER
+
+
+def _most(path: Path) -> int:
+    """Bytes that what is in a file may fill."""
+    return max(_HARMLESS, _MOST_TIMES * path.stat().st_size)
+
+
+def _refuse_no_text(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Python raises no `ValueError` where it is given numbers that no character has."""
+    for name, array in arrays.items():
+        try:
+            for row in array if array.dtype.kind == "U" else ():
+                row.tolist()
+        except (ValueError, SystemError) as problem:
+            raise BadInputs(f"{path}: {name} has texts of what are no characters: {problem}") from problem
 
 
 def plain(values: Mapping[str, Any]) -> Any:

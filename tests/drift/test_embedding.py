@@ -112,6 +112,13 @@ def test_one_of_tensors_gets_a_batch_of_one(model: str) -> None:
     assert json.loads(asked(model, Given("a:1", whole))["body"]) == whole
 
 
+@pytest.mark.parametrize("model", [{"/": {"message": "works"}}], indirect=True)
+@pytest.mark.parametrize(("value", "words"), [([float("nan")], "not JSON compliant"), ("\ud800", "surrogates")])
+def test_what_can_t_be_sent_is_no_vector(model: str, value: Any, words: str) -> None:
+    with pytest.raises(NoVector, match=words):
+        asked(model, Given("a:1", {SOLE: value}))
+
+
 def test_a_file_that_is_gone_is_no_vector(tmp_path: Path) -> None:
     given = Given("gone.png", {SOLE: tmp_path / "gone.png"})
     with pytest.raises(NoVector, match=r"gone\.png"):
