@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
@@ -31,7 +32,8 @@ _PHRASES = {
     599: "Network connect timeout error",
 }
 _WITHOUT_BODY = frozenset({204, 205, 304})
-_OWN_HEADERS = frozenset({"content-type", "content-length", "transfer-encoding", "date", "server", "connection"})
+_OWN_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"date", b"server", b"connection"})
+_NO_TOKEN = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]")  # RFC 9110 section 5.6.2
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,9 @@ def render(response: HttpResponse, *, connection: str | None, with_body: bool) -
     head = bytearray(f"HTTP/1.1 {response.status} {_phrase(response.status)}\r\n".encode("ascii"))
     for name, value in response.headers:
         line = _low_bytes(f"{name}: {value}")
-        if name.lower() not in _OWN_HEADERS and b"\r" not in line and b"\n" not in line:
+        # As it is written, and whatever a client leaves out of it: a second framing makes of the body another's answer.
+        written = _NO_TOKEN.sub(b"", line.partition(b":")[0]).lower()
+        if written not in _OWN_HEADERS and b"\r" not in line and b"\n" not in line:
             head += line + b"\r\n"
     own = [("Server", "modelwhisk"), ("Date", formatdate(usegmt=True))]
     if connection is not None:
