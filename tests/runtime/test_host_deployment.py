@@ -238,14 +238,14 @@ def test_a_list_that_requests_takes_at_once_may_be_of_any_length(package, monkey
 
 @pytest.mark.parametrize("method", ["request", "requests"])
 def test_a_list_leaves_out_only_so_many_fields(package, monkeypatch, method):
-    monkeypatch.setattr(inputs, "_MOST_DEFAULTS", 6)
+    monkeypatch.setattr(inputs, "_MOST_DEFAULTS", 8)
     fields = [field("a", "int", default=1), field("b", "array_int", default=[2]), field("c", "int", required=False)]
     host = package(HEAD + "    def %s(self, data):\n        return data\n" % method, input_fields=fields)
     filled, whole = {"a": 1, "b": [2], "c": None}, {"a": 3, "b": [4], "c": 5}
     for sent, answered in (([{}] * 2, [filled] * 2), ([{"a": 3, "b": [4]}] * 6, None), ([whole] * 9, [whole] * 9)):
         assert value_of(ask(host, sent)) == (answered or [dict(item, c=None) for item in sent])
-    for sent in ([{}] * 3, [{}, {}, {"a": 1, "b": [2]}], [{"a": 3, "b": [4], "c": None}] * 7):
-        assert "leaves out more than 6 input fields" in value_of(ask(host, sent), 400)["error"]
+    for sent in ([{}] * 3, [{}, {}, {"a": 1, "b": [2]}], [{"a": 3, "b": [4], "c": None}] * 9):
+        assert "leaves out more than 8 input fields" in value_of(ask(host, sent), 400)["error"]
 
 
 def drawing(method, made):

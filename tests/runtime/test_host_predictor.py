@@ -259,6 +259,7 @@ def test_what_json_can_hold(serve, expression, found):
     ("expression", "kind", "body"),
     [
         ("'h\\u00e9'", "text/plain; charset=utf-8", b"h\xc3\xa9"),
+        ("'\\ud800'", "text/plain; charset=utf-8", b"?"),
         ("b'\\x89PNG'", "application/octet-stream", b"\x89PNG"),
         ("bytearray(b'a')", "application/octet-stream", b"a"),
         ("(word for word in 'abc')", "text/plain; charset=utf-8", b"abc"),

@@ -22,7 +22,7 @@ _NOT_OFFERED = ("classification", "shared_memory_region", "shared_memory_byte_si
 # picture of 640 x 640 pixels has, or 8 times what was sent; so many arrays, objects or texts, or one for each byte.
 _MOST_JSON = 5 * 1024 * 1024
 _MOST_RATIO = 8
-_MOST_VALUES = 100000
+_MOST_VALUES = 20000
 _MOST_ROWS = 20000  # of numbers; some classifiers make a dict of each, 150 bytes a label
 
 

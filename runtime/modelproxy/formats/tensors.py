@@ -6,6 +6,7 @@ ways.
 """
 
 import json
+import operator
 import struct
 from itertools import chain
 
@@ -268,7 +269,9 @@ def json_of(name, value, single=True):
     if isinstance(value, numpy.ndarray):
         return _json_of_array(name, value)
     if isinstance(value, list):
-        return "[" + ",".join(json_of(name, item, single) for item in value) + "]"
+        if _is_table(value):
+            return _json_of_table(name, value, "f4" if single else "f8")
+        return "[" + ",".join([json_of(name, item, single) for item in value]) + "]"
     if isinstance(value, dict):
         items = ("%s:%s" % (json.dumps(str(key)), json_of(name, item, single)) for key, item in value.items())
         return "{" + ",".join(items) + "}"
@@ -277,10 +280,34 @@ def json_of(name, value, single=True):
     return json.dumps(value)
 
 
-def _json_of_array(name, array):
-    if array.size > _MOST_IN_JSON:
+def _is_table(rows):
+    """Whether it is a list of maps of the same keys to floats, as ZipMap makes of a classifier's probabilities."""
+    keys = rows[0].keys() if rows and isinstance(rows[0], dict) else ()
+    return bool(keys) and all(
+        isinstance(row, dict) and row.keys() == keys and all([isinstance(number, float) for number in row.values()])
+        for row in rows
+    )
+
+
+def _json_of_table(name, rows, dtype):
+    keys = list(rows[0])
+    _refuse_long(name, len(rows) * len(keys))
+    openings = [json.dumps(str(key)) + ":" for key in keys]
+    texts = []
+    for row in rows:
+        numbers = _json_of_array(name, numpy.array([row[key] for key in keys], dtype))[1:-1].split(",")
+        texts.append("{" + ",".join(map(operator.add, openings, numbers)) + "}")
+    return "[" + ",".join(texts) + "]"
+
+
+def _refuse_long(name, size):
+    if size > _MOST_IN_JSON:
         sentence = "The output %r has %d elements; as JSON no more than %d are given."
-        raise NotJson(sentence % (name, array.size, _MOST_IN_JSON) + _INSTEAD)
+        raise NotJson(sentence % (name, size, _MOST_IN_JSON) + _INSTEAD)
+
+
+def _json_of_array(name, array):
+    _refuse_long(name, array.size)
     if array.dtype.kind != "f":
         return _text_of(array, _as_they_are)
     finite = numpy.isfinite(array)

@@ -142,7 +142,7 @@ class Host:
         if hasattr(result, "get_wsgi_headers"):  # flask.Response: a WSGI application (Werkzeug, wrappers)
             return call(result, request, self._multithread)
         if isinstance(result, str):
-            return Response(200, [("Content-Type", "text/plain; charset=utf-8")], result.encode("utf-8"))
+            return Response(200, [("Content-Type", "text/plain; charset=utf-8")], result.encode("utf-8", "replace"))
         if isinstance(result, (bytes, bytearray, memoryview)):
             return Response(200, [("Content-Type", "application/octet-stream")], bytes(result))
         kind = structured.preferred(request)

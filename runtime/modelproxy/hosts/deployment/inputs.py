@@ -21,7 +21,7 @@ PLAIN_FIELD = "data"
 _INT = re.compile(r"[+-]?[0-9]+\Z")
 # Each text can be read in one way only: with digits on both sides of a dot that may be missing, it took hours for 1 MB.
 _DOUBLE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
-_MOST_DEFAULTS = 100000  # in one call: they are made of nothing that was sent, of some 150 bytes each
+_MOST_DEFAULTS = 100000  # in one call, and of values in them: they are made of nothing that was sent, of 150 bytes each
 _MOST_CHARACTERS = 4300  # of a number: the most digits that Python reads
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 # What a file is called whose sender gave bare base64: some libraries go by the ending.
@@ -222,9 +222,9 @@ class _Made:
 
     def default_of(self, field):
         """A default that the deployment may fill in. Raises ``BadValue``."""
-        self._defaults += 1
+        self._defaults += field.values
         if self._defaults > _MOST_DEFAULTS:
-            sentence = "The list leaves out more than %d input fields; send it in several calls."
+            sentence = "The list leaves out more than %d input fields, or values in these; send it in several calls."
             raise BadValue(sentence % _MOST_DEFAULTS)
         return copy.deepcopy(field.default)
 

@@ -28,10 +28,16 @@ _WHOLE = re.compile(r"(?:deployment|(?:deployment_)?specifications?)\.(?:json|ya
 _SIDE = re.compile(r"(input|output)_(?:spec(?:ification)?s?|fields)\.(?:json|ya?ml)\Z")
 
 
-class Field:
-    """``name``, ``id`` ("" for none), ``data_type`` as UbiOps spells it, whether ``required``, ``default``."""
+def _values_in(value):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_values_in, inner))
 
-    __slots__ = ("data_type", "default", "description", "id", "name", "required")
+
+class Field:
+    """``name``, ``id`` ("" for none), ``data_type`` as UbiOps spells it, whether ``required``, ``default``, and how
+    many ``values`` are in that, itself counted."""
+
+    __slots__ = ("data_type", "default", "description", "id", "name", "required", "values")
 
     def __init__(self, name, data_type, identity="", required=True, default=None, description=""):
         self.name = name
@@ -39,6 +45,7 @@ class Field:
         self.id = identity
         self.required = required
         self.default = default
+        self.values = _values_in(default)
         self.description = description
 
     @property
