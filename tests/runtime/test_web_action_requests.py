@@ -107,6 +107,7 @@ def raw(content_type, body):
         (value_of(__ow_method=3, __ow_path=3, __ow_query=3), "the platform sends a string"),
         (value_of(__ow_headers={"x": "a" * 8193}), "'x' of more than 8192 characters"),
         (value_of(__ow_headers={"Content-Type": "a" * 1025}), "Content-Type of more than 1024 characters"),
+        (value_of(__ow_headers={"host": "a", "Host": "b"}), "the header 'host' more than once"),
         (value_of(__ow_headers={"host": "\u00e9"}), "the host .*can be none"),
         (value_of(__ow_headers={"Host": "a." * 131}), "the host .*can be none"),
         (raw("image/png", "not base64!"), "isn't base64"),

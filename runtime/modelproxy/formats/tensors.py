@@ -284,8 +284,7 @@ def _is_table(rows):
     """Whether it is a list of maps of the same keys to floats, as ZipMap makes of a classifier's probabilities."""
     keys = rows[0].keys() if rows and isinstance(rows[0], dict) else ()
     return bool(keys) and all(
-        isinstance(row, dict) and row.keys() == keys and all([isinstance(number, float) for number in row.values()])
-        for row in rows
+        isinstance(row, dict) and row.keys() == keys and set(map(type, row.values())) == {float} for row in rows
     )
 
 

@@ -116,7 +116,7 @@ def _headers(given):
             return given, names
     except (TypeError, ValueError):  # a value is no string, or has other characters, which may be right too
         pass
-    headers = []
+    headers, seen = [], set()
     for name, value in given.items():
         if not isinstance(value, str):
             value = json.dumps(value)
@@ -126,7 +126,11 @@ def _headers(given):
             raise BadValue("__ow_headers has %r: %r, which is no HTTP header" % (name[:80], value[:80]))
         if len(value) > LONGEST_VALUE:
             raise BadValue("__ow_headers has %r of more than %d characters" % (name[:80], LONGEST_VALUE))
-        headers.append((name.lower(), value))
+        name = name.lower()
+        if name in seen:  # of one header in many spellings a server makes one that is longer than any may be
+            raise BadValue("__ow_headers has the header %r more than once" % name)
+        seen.add(name)
+        headers.append((name, value))
     return headers, None
 
 
