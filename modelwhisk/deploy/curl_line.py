@@ -51,6 +51,11 @@ class OfTheShell(str):
     __slots__ = ()
 
 
+# The namespace's key is none for a screen, nor for a command line, which all users of the machine can read. What
+# bash, zsh and ksh have for it.
+OF_THE_KEY = ("-K", OfTheShell("""<(sed -n 's/^AUTH=\\(.*\\)/user = "\\1"/p' ~/.wskprops)"""))
+
+
 @dataclass(frozen=True)
 class CurlLine:
     """A command for the shell; `note` says what the user still has to put in, if anything."""
@@ -92,8 +97,7 @@ def _connection_options(action: Action, insecure: bool) -> list[str]:
     if action.secret is not None:
         options += ["-H", f"X-Require-Whisk-Auth: {action.secret}"]
     if action.needs_key:
-        # The key itself is none for a screen.
-        options += ["-u", OfTheShell("$(sed -n s/^AUTH=//p ~/.wskprops)")]
+        options += OF_THE_KEY
     return options
 
 
@@ -183,5 +187,5 @@ def _text(field: Field) -> str:
 
 
 def _join(words: list[str]) -> str:
-    """The words for a shell; one that asks the shell for something is quoted so that it still does."""
-    return " ".join(f'"{word}"' if isinstance(word, OfTheShell) else shlex.quote(word) for word in words)
+    """The words for a shell; one that asks the shell for something is left as it is."""
+    return " ".join(word if isinstance(word, OfTheShell) else shlex.quote(word) for word in words)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelwhisk.deploy.curl_line import OfTheShell, curl_line
+from modelwhisk.deploy.curl_line import OF_THE_KEY, curl_line
 from modelwhisk.deploy.json_sample import sample_body
 from modelwhisk.deploy.samples import sample_file
 
@@ -97,5 +98,17 @@ def test_without_a_description_the_metadata_is_asked_for() -> None:
     assert line(None, options=("-k",)) == f"curl -k {URL}/model/metadata"
 
 
-def test_what_the_shell_fills_in_stays_open_to_it() -> None:
-    assert '-u "$(sed' in line(None, options=("-u", OfTheShell("$(sed -n s/^AUTH=//p ~/.wskprops)")))
+def test_the_key_reaches_curl_by_no_command_line(tmp_path: Path) -> None:
+    """Which all users of the machine could read."""
+    (tmp_path / ".wskprops").write_text("APIHOST=http://h\nAUTH=uuid:secret\n")
+    curl = tmp_path / "curl"
+    curl.write_text('#!/bin/sh\necho "$@"; cat "$2"\n')
+    curl.chmod(0o755)
+    command = ["bash", "-c", line(None, options=OF_THE_KEY)]
+    environment = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    words, settings = done.stdout.split("\n", 1)
+    assert words.startswith("-K /")
+    assert words.endswith(f" {URL}/model/metadata")
+    assert "secret" not in words
+    assert settings == 'user = "uuid:secret"\n'
