@@ -16,6 +16,7 @@ _SUFFIXES = {
     "video": (".mp4",),
     "other": (".csv", ".npy", ".txt", ".json"),
 }
+_NAME = re.compile(r"\w[\w.-]*")
 _AUDIO_SECONDS = 10
 _AUDIO_RATE = 16_000
 
@@ -56,7 +57,9 @@ def _kind(words: str) -> str:
 
 
 def _own_sample(kind: str, model: str, folder: Path) -> str | None:
-    """The first sample of a checkout's `models/MODEL/samples`, relative to the folder."""
+    """The first sample of a checkout's `models/MODEL/samples`, relative to the folder; none of an image called `..`."""
+    if not _NAME.fullmatch(model):
+        return None
     samples = folder / "models" / model / "samples"
     found = sorted(path for path in samples.glob("*") if path.suffix in _SUFFIXES[kind])
     return str(found[0].relative_to(folder)) if found else None

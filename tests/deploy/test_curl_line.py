@@ -98,6 +98,16 @@ def test_without_a_description_the_metadata_is_asked_for() -> None:
     assert line(None, options=("-k",)) == f"curl -k {URL}/model/metadata"
 
 
+@pytest.mark.parametrize("model", ["..", ".", "", "x/../.."])
+def test_no_name_of_an_image_leads_to_other_samples(tmp_path: Path, model: str) -> None:
+    """A platform's `evil/..` for the action's image had one's own file sent by the line."""
+    (tmp_path / "models" / "x").mkdir(parents=True)
+    for folder in (tmp_path, tmp_path / "models"):
+        (folder / "samples").mkdir()
+        (folder / "samples" / "customers.csv").touch()
+    assert "customers" not in curl_line(URL, swagger("post", file("table")), model, folder=tmp_path).command
+
+
 def test_the_key_reaches_curl_by_no_command_line(tmp_path: Path) -> None:
     """Which all users of the machine could read."""
     (tmp_path / ".wskprops").write_text("APIHOST=http://h\nAUTH=uuid:secret\n")
