@@ -17,6 +17,7 @@ import httpx
 
 from modelwhisk import own_file
 from modelwhisk.charsets import codec
+from modelwhisk.client.answer_names import name_in_folder
 from modelwhisk.client.errors import ModelError
 from modelwhisk.content_coding import inflated
 from modelwhisk.local.executables import looks_like_base64
@@ -58,10 +59,11 @@ class Binary(bytes):
 
     def save(self, path: str | Path) -> Path:
         """Writes the bytes to `path`; where that is a folder under their own name, or one like it where that is taken,
-        since a model chose it. Returns the file's path."""
+        and only with the ending of pictures, sound, tables and the like, since a model chose it. Returns the file's
+        path."""
         path = Path(path)
         if path.is_dir():
-            return write_unused(path / (self.file_name or "result"), self)
+            return write_unused(path / name_in_folder(self.file_name, self.content_type), self)
         own_file.write(path, self)
         return path
 

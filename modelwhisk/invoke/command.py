@@ -34,7 +34,12 @@ ready and not to be followed, 4 a 4xx, 5 a 5xx.
 )
 @click.option("-H", "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header.")
 @click.option("-X", "--request", "method", metavar="METHOD", help="The method; else as the options or the model say.")
-@click.option("-o", "--out", metavar="FILE|FOLDER", help="Where the answer goes; in a folder under its own name.")
+@click.option(
+    "-o",
+    "--out",
+    metavar="FILE|FOLDER",
+    help="Where the answer goes; in a folder under its own name, where that ends as data do.",
+)
 @click.option("--plain", is_flag=True, help="A plain invocation through the REST API, not by the web URL.")
 @click.option("--check", is_flag=True, help="Check -F, -q and -d against the model's Swagger, too.")
 @click.option("--shrink", is_flag=True, help="Scale pictures down that are too large for the platform (needs Pillow).")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import contextlib
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -13,20 +12,11 @@ from typing import TextIO
 from rich.syntax import Syntax
 
 from modelwhisk import own_file
+from modelwhisk.client.answer_names import name_in_folder
 from modelwhisk.client.answers import Reply, write_unused
 from modelwhisk.invoke import terminal
 from modelwhisk.shown_text import MOST_STYLED, Console, json_indented, shown
 
-_ENDINGS = {
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/gif": ".gif",
-    "audio/wav": ".wav",
-    "application/zip": ".zip",
-}
-_HARMLESS = re.compile(
-    r"\.(png|jpe?g|gif|webp|bmp|tiff?|wav|mp3|flac|ogg|mp4|webm|pdf|zip|np[yz]|parquet|bin)", re.IGNORECASE
-)
 _INDENTED = 1_000_000  # characters of JSON that are still indented, and bytes that are read for it
 _PIECE = 65_536  # bytes of what is longer that are made characters at a time, which may take 4 bytes each
 
@@ -44,29 +34,16 @@ def write(reply: Reply, out: str | None, stdout: TextIO, notes: Console) -> None
     elif reply.is_json or reply.is_text:
         _to_terminal(reply, stdout)
     elif reply.body and not _show_picture(reply, stdout):
-        _say_where(reply, write_unused(Path(_unasked_name(reply)), reply.body), notes)
+        _say_where(reply, write_unused(Path(_name(reply)), reply.body), notes)
 
 
-def name_of(reply: Reply) -> str:
-    """The answer's own file name, or `result` with its type's ending."""
-    return reply.file_name or "result" + _ending(reply)
-
-
-def _ending(reply: Reply) -> str:
-    return _ENDINGS.get(reply.content_type, ".json" if reply.is_json else ".bin")
-
-
-def _unasked_name(reply: Reply) -> str:
-    """The same where nobody named a place: the answer's own only with the ending of pictures, sound and the like. Files
-    of others, in the folder one works in, are read by one's programs as their settings and code."""
-    if _HARMLESS.fullmatch(Path(reply.file_name).suffix):
-        return reply.file_name
-    return "result" + _ending(reply)
+def _name(reply: Reply) -> str:
+    return name_in_folder(reply.file_name, reply.content_type)
 
 
 def _to_file(reply: Reply, path: Path, notes: Console) -> None:
     if path.is_dir():
-        path = write_unused(path / name_of(reply), reply.body)  # never over a file: the name is the model's choice
+        path = write_unused(path / _name(reply), reply.body)  # never over a file: the name is the model's choice
     else:
         own_file.write(path, reply.body)
     _say_where(reply, path, notes)
@@ -105,7 +82,7 @@ def _show_picture(reply: Reply, stdout: TextIO) -> bool:
     chosen = terminal.protocol()
     if chosen is None or not reply.content_type.startswith("image/"):
         return False
-    shown = terminal.inline(reply.body, name_of(reply), chosen)
+    shown = terminal.inline(reply.body, _name(reply), chosen)
     if shown is None:
         return False
     stdout.buffer.write(shown)

@@ -44,7 +44,15 @@ from modelwhisk import content_coding
 from modelwhisk.cli import main
 from modelwhisk.client import specification, swagger
 from modelwhisk.client import transport as transport_module
-from modelwhisk.client.answers import Reply, ending_of, file_name_of, reply_of_response, reply_of_result, timing_of
+from modelwhisk.client.answers import (
+    Binary,
+    Reply,
+    ending_of,
+    file_name_of,
+    reply_of_response,
+    reply_of_result,
+    timing_of,
+)
 from modelwhisk.client.calls import Calls
 from modelwhisk.client.checking import check
 from modelwhisk.client.encoding import request, url_below
@@ -1420,14 +1428,14 @@ def test_a_curl_line_asks_for_one_url() -> None:
 
 
 def test_an_answer_is_written_over_no_file(tmp_path: Path) -> None:
-    (tmp_path / "Makefile").write_text("mine")
-    (tmp_path / "link.txt").symlink_to(tmp_path / "elsewhere")
-    for name, written in (("Makefile", "Makefile-2"), ("link.txt", "link-2.txt")):
+    (tmp_path / "readings.csv").write_text("mine")
+    (tmp_path / "link.png").symlink_to(tmp_path / "elsewhere")
+    for name, written in (("readings.csv", "readings-2.csv"), ("link.png", "link-2.png")):
         named = reply(b"theirs", content_type="image/x", content_disposition=f"attachment; filename={name}")
         output.write(named, str(tmp_path), io.TextIOWrapper(io.BytesIO()), Console(file=io.StringIO()))
         assert (tmp_path / written).read_text() == "theirs"
         assert named.value().save(tmp_path).name not in (name, written)
-    assert (tmp_path / "Makefile").read_text() == "mine"
+    assert (tmp_path / "readings.csv").read_text() == "mine"
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -1436,18 +1444,29 @@ def test_an_answer_is_written_over_no_file(tmp_path: Path) -> None:
     [
         *((name, "image/x", "result.bin") for name in ("json.py", "matplotlibrc", "Makefile", "a.pth", "a.png.sh", "")),
         ("json.py", "image/png", "result.png"),
+        ("requirements.txt", "image/x", "result.bin"),
+        ("package.json", "image/x+json", "result.json"),
         ("Seven.PNG", "image/png", "Seven.PNG"),
         ("speech.wav", "image/x", "speech.wav"),
+        ("readings.csv", "image/x", "readings.csv"),
     ],
 )
-def test_an_answer_that_nobody_sent_anywhere_is_no_file_that_programs_read(
+def test_an_answer_in_a_folder_is_no_file_that_programs_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content_type: str, written: str
 ) -> None:
-    """The folder is where one works, and `json.py` there is what Python imports."""
-    monkeypatch.chdir(tmp_path)
+    """The folder may be where one works, and `json.py` there is what Python imports."""
     named = reply(b"theirs", content_type=content_type, content_disposition=f"attachment; filename={name}")
-    output.write(named, None, Terminal(), Console(file=io.StringIO()))
-    assert [path.name for path in tmp_path.iterdir()] == [written]
+    ways: dict[str, Callable[[], object]] = {
+        "-o .": lambda: output.write(named, ".", Terminal(), Console(file=io.StringIO())),
+        "save": lambda: Binary(named.body, named.content_type, named.file_name).save("."),
+    }
+    if not named.is_json:  # which is shown
+        ways["unasked"] = lambda: output.write(named, None, Terminal(), Console(file=io.StringIO()))
+    for way, write in ways.items():
+        (tmp_path / way).mkdir()
+        monkeypatch.chdir(tmp_path / way)
+        write()
+        assert [path.name for path in (tmp_path / way).iterdir()] == [written]
 
 
 def test_an_answer_is_written_over_no_file_that_comes_meanwhile(
