@@ -6,6 +6,7 @@ Source: common/scala/.../containerpool/ApacheBlockingContainerClient.scala; the 
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from modelwhisk.local.spray_json import Json, compact, utf_8
 # lose what is sent to it for a minute, until the kernel no longer knows its address.
 _CONNECT_SECONDS = 10.0
 _RETRY_EVERY = 0.05  # seconds between attempts while the connection is refused
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})  # files or memory, of this process or all
 _CHUNK = 65_536
 
 
@@ -51,7 +53,8 @@ async def post(
     `ended` its address may be anybody's: that counts as refused then, and so does another user's process.
 
     The platform has that much for each read, and what came later than `timeout` is an error to it, whatever it was.
-    With `retry`, a refused connection is tried again until `timeout` is used up; nothing else ever is.
+    With `retry`, a refused connection is tried again until `timeout` is used up, and without it one for which this
+    machine lacks something, which is no word of the container's; nothing else ever is.
     """
     start = time.monotonic()
     while True:
@@ -59,9 +62,9 @@ async def post(
             patience = min(timeout / 1000, _CONNECT_SECONDS)
             reader, writer = await _connected(address, patience, ended)
             break
-        except (OSError, asyncio.TimeoutError):
+        except (OSError, asyncio.TimeoutError) as problem:
             elapsed = (time.monotonic() - start) * 1000
-            if not retry:
+            if not retry and getattr(problem, "errno", None) not in _OURS:
                 return Call(Failure.CONNECTION, elapsed, connected=False)
             if elapsed >= timeout:
                 return Call(Failure.TIMEOUT, elapsed, connected=False)

@@ -18,6 +18,7 @@ from modelwhisk.local import local_hosts, messages
 from modelwhisk.local.actions import Action
 from modelwhisk.local.activations import Activations
 from modelwhisk.local.catalogue import Catalogue, image_of
+from modelwhisk.local.connections import Connections
 from modelwhisk.local.containers import ContainerFactory
 from modelwhisk.local.credentials import GUEST_KEY, caller_of
 from modelwhisk.local.http_messages import HttpRequest, HttpResponse, plain
@@ -29,7 +30,6 @@ from modelwhisk.local.peer import Peer, peer_of
 from modelwhisk.local.pool import Pool
 from modelwhisk.local.rest_activations import Ask
 from modelwhisk.local.rest_api import RestApi
-from modelwhisk.local.server import Connection
 from modelwhisk.local.store import Store
 from modelwhisk.local.throttle import Throttle
 from modelwhisk.local.uri import parse_target
@@ -90,6 +90,7 @@ class LocalPlatform:
         self._limits = limits or PlatformLimits()
         self._pool = Pool(max_containers, idle_pause)
         self._throttle = Throttle(self._limits)
+        self._connections = Connections()
         self._blocking_wait = blocking_wait
         self._on_exchange = on_exchange
         self._on_activation = on_activation
@@ -241,7 +242,7 @@ class LocalPlatform:
         self._keep(task)
         # Before Python 3.12, asyncio complains about a connection's task that ends cancelled.
         with contextlib.suppress(asyncio.CancelledError):
-            await Connection(reader, writer, partial(self.answer, peer=peer_of(writer))).serve()
+            await self._connections.serve(reader, writer, partial(self.answer, peer=peer_of(writer)))
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import Awaitable, Callable
 
 import h11
@@ -46,12 +47,25 @@ class _Refused(Exception):
 
 
 class Connection:
-    """One client connection, from accept to close."""
+    """One client connection, from accept to close.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:
+    `held` are the bytes that have come of the request at hand. `silent_since` is the time (`time.monotonic()`) since
+    which nothing has come or gone, None while a request is answered. `on_heard` is called when something has come.
+    """
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        handler: Handler,
+        on_heard: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.held = 0
+        self.silent_since: float | None = time.monotonic()
         self._reader = reader
         self._writer = writer
         self._handler = handler
+        self._on_heard = on_heard
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD)
         self._ended = False  # the client has sent all that it will
 
@@ -74,22 +88,32 @@ class Connection:
             with contextlib.suppress(OSError):
                 await self._writer.wait_closed()
 
+    def leave(self) -> None:
+        """Closes the connection as it is; `serve` ends."""
+        self._writer.transport.abort()
+
     async def _one_exchange(self) -> bool:
         try:
             request, keep_alive, connection = await self._read_request()
         except _Refused as refusal:
             await self._write(render(refusal.response, connection="close", with_body=True))
             return False
+        with_body = request.method != "HEAD"
+        self.silent_since = None
         response = await self._handler(request)
+        self.silent_since = time.monotonic()
+        del request  # however long the answer takes to be sent
+        self.held = 0
         if response.resets:
             raise _Reset
-        await self._write(render(response, connection=connection, with_body=request.method != "HEAD"))
+        await self._write(render(response, connection=connection, with_body=with_body))
         if not keep_alive:
             return False
         # Our responses don't go through h11, so that it can't start the next cycle itself.
         rest = self._http.trailing_data[0]
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD)
         if rest:
+            self.held = len(rest)
             self._http.receive_data(rest)
         return True
 
@@ -136,6 +160,9 @@ class Connection:
                     raise EOFError
                 data = await within(_IDLE, self._reader.read(_CHUNK))
                 self._ended = not data
+                self.held += len(data)
+                self.silent_since = time.monotonic()
+                self._on_heard()
                 self._http.receive_data(data)
             elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
                 raise EOFError
@@ -153,6 +180,7 @@ class Connection:
             except asyncio.TimeoutError:
                 if self._writer.transport.get_write_buffer_size() >= left:
                     raise
+                self.silent_since = time.monotonic()
 
     def _reset(self) -> None:
         sock: socket.socket | None = self._writer.get_extra_info("socket")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import itertools
 import json
 import threading
@@ -153,6 +155,25 @@ def test_a_bad_answer_to_run_costs_the_container(desk: Any, answer: Any, error: 
     assert activation.logs[-1].text == "The action did not initialize or run as expected. Log data might be missing."
     assert one.call().body == b"ok", "in a new container"
     assert len(one.factory.started) == 2
+
+
+@pytest.mark.parametrize("lacking", [errno.EMFILE, errno.ENOBUFS])
+def test_what_this_machine_lacks_costs_no_container(desk: Any, monkeypatch: pytest.MonkeyPatch, lacking: int) -> None:
+    """Whoever opens many files would end all models, which are well."""
+    one = desk(after_init(lambda message: result(OK)))
+    assert one.call().body == b"ok"
+    problems = [OSError(lacking, "too many"), OSError(lacking, "too many")]
+    connect = asyncio.open_connection
+
+    async def open_connection(*address: Any) -> Any:
+        if problems:
+            raise problems.pop()
+        return await connect(*address)
+
+    monkeypatch.setattr(asyncio, "open_connection", open_connection)
+    assert one.call().body == b"ok"
+    assert one.lives() == [[]]
+    assert not problems
 
 
 @pytest.mark.parametrize(
