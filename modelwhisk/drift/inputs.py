@@ -20,6 +20,7 @@ SOLE = ""  # the field of an input that names none: the model's only one, or its
 _TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".txt")
 _ARRAY = re.compile(r"(.+\.npz):(\w+)")
 _LONGEST_EXAMPLE = 200  # characters
+_LONGEST_HEADER = 250  # characters of an array's header, which numpy reads as source of Python, and writes in 118
 _HARMLESS, _MOST_TIMES = 100_000_000, 100  # bytes that arrays may fill in any case; else how many times their file
 _OF_A_ROW, _OF_A_CELL = 300, 100  # bytes at least that an input takes, and what it holds of each array
 _OF_A_NUMBER, _OF_A_TEXT = 40, 100  # bytes at most of each number of a row's list, and of a text beside its characters
@@ -197,7 +198,7 @@ def _arrays_in(path: Path, only: str) -> dict[str, Any]:
 
     try:
         with path.open("rb") as file:  # which numpy leaves open where it raises
-            archive = np.load(file, allow_pickle=False)
+            archive = np.load(file, allow_pickle=False, max_header_size=_LONGEST_HEADER)
             if isinstance(archive, np.ndarray):
                 raise BadInputs(f"{path} is no file of plain arrays: it is a single one (.npy)")
             if only and only not in archive.files:
@@ -208,7 +209,8 @@ def _arrays_in(path: Path, only: str) -> dict[str, Any]:
     except BadInputs:
         raise
     except Exception as problem:  # of a broken file, or of one made for it, zipfile and numpy raise anything
-        raise BadInputs(f"{path} is no file of plain arrays: {problem}") from problem
+        said = str(problem).partition("\n")[0]  # and then what a caller of numpy's might do
+        raise BadInputs(f"{path} is no file of plain arrays: {said}") from problem
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):  # the bytes of what isn't one
             raise BadInputs(f"{path} is no file of plain arrays: it has something else")
