@@ -14,6 +14,7 @@ import httpx
 from modelwhisk.client.errors import ClientError
 from modelwhisk.client.exchange import Ask, Send, Sent, Sleep, Step, Steps, T
 from modelwhisk.client.in_time import end_answers
+from modelwhisk.client.own_machine import keep_from_others
 from modelwhisk.content_coding import ACCEPTED, Body, Undecodable
 from modelwhisk.this_machine import is_this_machine
 
@@ -31,10 +32,6 @@ Prepare = Callable[[httpx.AsyncClient], None]
 
 def _ignore(sleep: Sleep) -> None:
     """Nobody is told of waiting."""
-
-
-def as_they_are(http: httpx.AsyncClient) -> None:
-    """Connections are as httpx makes them."""
 
 
 def _options(seconds: float, jobs: int, verify: bool) -> dict[str, Any]:
@@ -85,6 +82,7 @@ class SyncTransport:
         with _proxies_of_the_environment():
             self._http = _Client(**_options(seconds, jobs, verify))
         end_answers(self._http, seconds)
+        keep_from_others(self._http)
         # One line of Python is a whole program here: what isn't closed is closed with its owner.
         self._finalizer = weakref.finalize(self, self._http.close)
 
@@ -133,7 +131,7 @@ class SyncTransport:
 
 
 class AsyncTransport:
-    """The same for asyncio; what blocks is done in threads. `prepare` may change the connections that are made."""
+    """The same for asyncio; what blocks is done in threads. `prepare` decides which connections may be made."""
 
     def __init__(
         self,
@@ -142,7 +140,7 @@ class AsyncTransport:
         jobs: int = 100,
         verify: bool = True,
         on_sleep: OnSleep = _ignore,
-        prepare: Prepare = as_they_are,
+        prepare: Prepare = keep_from_others,
     ) -> None:
         self._on_sleep = on_sleep
         with _proxies_of_the_environment():

@@ -24,7 +24,8 @@ from modelwhisk.client.errors import ClientError, InputError, ModelError, NoDesc
 from modelwhisk.client.exchange import EVERY_FAILURE, Policy, Steps
 from modelwhisk.client.files import MOST_OF_A_FILE, file_part
 from modelwhisk.client.interface import Interface
-from modelwhisk.client.transport import AsyncTransport, Prepare, as_they_are
+from modelwhisk.client.own_machine import keep_from_others
+from modelwhisk.client.transport import AsyncTransport, Prepare
 from modelwhisk.drift.inputs import SOLE, Given, Pixels, plain
 from modelwhisk.drift.local_model import LocalModel, Running
 from modelwhisk.map.inputs import Row
@@ -110,7 +111,7 @@ def _asked_of(running: Running, asking: Asking) -> contextlib.AbstractAsyncConte
 
 @contextlib.asynccontextmanager
 async def _asked(
-    addresses: Sequence[str], asking: Asking, jobs: int, prepare: Prepare = as_they_are
+    addresses: Sequence[str], asking: Asking, jobs: int, prepare: Prepare = keep_from_others
 ) -> AsyncIterator[list[Asker]]:
     transport = AsyncTransport(seconds=asking.timeout, jobs=jobs * len(addresses), prepare=prepare)
     try:

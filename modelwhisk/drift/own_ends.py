@@ -7,7 +7,6 @@ who took it.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import httpcore
 import httpx
 
 from modelwhisk.local.containers import Container
-from modelwhisk.local.peer import Peer
+from modelwhisk.peer import peer_at
 
 
 def keep_to(client: httpx.AsyncClient, containers: Sequence[Container]) -> None:
@@ -42,12 +41,11 @@ class _Backend(httpcore.AsyncNetworkBackend):
             raise ConnectionRefusedError("the model has ended")
         stream = await self._backend.connect_tcp(host, port, *args, **kwargs)
         problem = "the model has ended"
-        with contextlib.suppress(OSError):  # it was closed at once
-            end = stream.get_extra_info("socket")
-            if not container.ended:
-                if await Peer(end.getpeername()[:2], end.getsockname()[:2], end).takes_from_us():
-                    return stream
-                problem = "the model has ended, and another user's process has its port"
+        peer = peer_at(stream.get_extra_info("socket"))
+        if peer is not None and not container.ended:
+            if await peer.takes_from_us():
+                return stream
+            problem = "the model has ended, and another user's process has its port"
         await stream.aclose()
         raise ConnectionRefusedError(problem)
 

@@ -124,7 +124,7 @@ def _limit(field: str, unit: str, help_text: str) -> Callable[[Command], Command
     metavar="UUID:KEY",
     show_default="the key of every standalone OpenWhisk",
     help="Key of the namespace, for the REST API; in MODELWHISK_LOCAL_AUTH no other user of this machine sees it. The "
-    "default is taken from yourself and root alone, on Linux.",
+    "default is taken from yourself and root alone, on Linux, and so is any key while --bind is of the loopback.",
 )
 @click.option(
     "--data",

@@ -17,8 +17,8 @@ from modelwhisk.charsets import codec
 from modelwhisk.local.media_types import parse_content_type
 from modelwhisk.local.outcome import MAX_RESULT, TRUNCATED_RESULT, ContainerReply, Failure
 from modelwhisk.local.patience import within
-from modelwhisk.local.peer import peer_of
 from modelwhisk.local.spray_json import Json, compact, utf_8
+from modelwhisk.peer import peer_of
 
 # However busy a container's process is, its kernel connects at once; where the container is gone, docker's bridge may
 # lose what is sent to it for a minute, until the kernel no longer knows its address.

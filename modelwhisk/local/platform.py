@@ -26,7 +26,6 @@ from modelwhisk.local.images import Images
 from modelwhisk.local.invoker import Activation, Invoker
 from modelwhisk.local.limits import PlatformLimits
 from modelwhisk.local.names import EntityId
-from modelwhisk.local.peer import Peer, peer_of
 from modelwhisk.local.pool import Pool
 from modelwhisk.local.rest_activations import Ask
 from modelwhisk.local.rest_api import RestApi
@@ -34,6 +33,7 @@ from modelwhisk.local.store import Store
 from modelwhisk.local.throttle import Throttle
 from modelwhisk.local.uri import parse_target
 from modelwhisk.local.web_actions import Invocation, route
+from modelwhisk.peer import Peer, peer_of
 
 _log = logging.getLogger(__name__)
 

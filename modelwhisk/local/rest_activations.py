@@ -18,12 +18,12 @@ from modelwhisk.local.invoker import Activation
 from modelwhisk.local.limits import PlatformLimits
 from modelwhisk.local.names import EntityId
 from modelwhisk.local.outcome import Outcome, Status
-from modelwhisk.local.peer import Peer
 from modelwhisk.local.rest_answers import Terminated, document, documents, json_object, not_found
 from modelwhisk.local.rest_routes import Parameters, Route, check_activation_id
 from modelwhisk.local.spray_json import Json
 from modelwhisk.local.store import Store, Window
 from modelwhisk.local.uri import Target
+from modelwhisk.peer import Peer
 
 _log = logging.getLogger(__name__)
 

@@ -23,11 +23,13 @@ from modelwhisk.local.rest_routes import Parameters, Route, check_name, is_info,
 from modelwhisk.local.spray_json import Json
 from modelwhisk.local.throttle import Throttle
 from modelwhisk.local.uri import Target
+from modelwhisk.peer import TRUSTED_USERS
 
 _FOREIGN_PAGE = "The REST API answers only clients of this machine, not web pages."
 _OTHER_USER = (
-    "The key that every standalone OpenWhisk has is taken from the user who runs this platform (id {}), and from root: "
-    "who has it can run code as them. For other users start it with a key of its own in MODELWHISK_LOCAL_AUTH."
+    "This REST API is for the user who runs the platform (id {0}), and for root: who has its key can run code as them. "
+    "For users of this machine whom they trust they name their ids in {1}; to all who have the key, one of its own in "
+    "MODELWHISK_LOCAL_AUTH, it answers with --bind 0.0.0.0."
 )
 _NO_TRIGGERS = "The local platform has actions and packages, but no triggers and rules."
 
@@ -50,6 +52,8 @@ class RestApi:
         self._limits = limits
         self._credentials = credentials
         self._bind = bind
+        # Who opens the platform to others, with a key that is no common one, knows of them.
+        self._is_for_oneself = GUEST_KEY in credentials or bind not in ("0.0.0.0", "::")  # noqa: S104
         self._actions = ActionsApi(catalogue, limits)
         self._packages = PackagesApi(catalogue, limits)
         self._activations = ActivationsApi(catalogue.store)
@@ -79,8 +83,9 @@ class RestApi:
         caller = caller_of(ask.request, self._credentials)
         if caller.namespace is None:
             raise _unauthenticated(caller)
-        if GUEST_KEY in self._credentials and ask.peer is not None and await ask.peer.is_another_user():
-            return document(403, {"error": _OTHER_USER.format(os.geteuid()), "code": ask.transaction})
+        if self._is_for_oneself and ask.peer is not None and await ask.peer.is_another_user():
+            refusal = _OTHER_USER.format(os.geteuid(), TRUSTED_USERS)
+            return document(403, {"error": refusal, "code": ask.transaction})
         route = match(ask.request.method, ask.target, caller.namespace)
         try:
             response = await self._routed(ask, route, caller.namespace)

@@ -15,7 +15,9 @@ from requests.adapters import HTTPAdapter
 
 from modelwhisk.answer_time import AnswerTime, WentOn
 from modelwhisk.content_coding import ACCEPTED, HARMLESS, Body, Undecodable
+from modelwhisk.openwhisk.errors import OpenWhiskError
 from modelwhisk.openwhisk.settings import Settings
+from modelwhisk.peer import AnotherUsers, peer_at
 from modelwhisk.this_machine import is_this_machine
 
 # By default a record has 1 MiB of result and 10 MB of log, and a page of a list 200 entities.
@@ -38,7 +40,8 @@ def open_session(settings: Settings, auth: Any, retries: urllib3.Retry, most: in
 
 
 class _Adapter(HTTPAdapter):
-    """Reads each body here, before anything else of requests does, which would undo any coding without a bound."""
+    """Reads each body here, before anything else of requests does, which would undo any coding without a bound; sends
+    nothing to another user of this machine, which is an `OpenWhiskError`."""
 
     def __init__(self, most: int, **options: Any) -> None:
         self._most = most
@@ -87,9 +90,30 @@ def _end_answers(manager: urllib3.PoolManager) -> None:
 
 @functools.cache
 def _with_end(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnectionPool]:
-    """A kind of pool whose connections read their answers by `_Answer`."""
-    connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), {"response_class": _Answer})
+    """A kind of pool whose connections keep to `_Connection`."""
+    connection = type(pool.ConnectionCls.__name__, (_Connection, pool.ConnectionCls), {"response_class": _Answer})
     return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+
+class _Connection:
+    """What connections have besides: they lead to no other user of this machine.
+
+    Whoever comes first serves on a port of the loopback, also on that of a platform that doesn't run just now: they
+    would get the key.
+    """
+
+    sock: socket.socket
+    proxy: Any  # None where the connection is to the host itself
+
+    def connect(self) -> None:
+        """Raises `OpenWhiskError`, which isn't tried again, where it is another's."""
+        super().connect()  # type: ignore[misc]  # of urllib3's, which is beside it
+        peer = peer_at(self.sock) if self.proxy is None else None
+        if peer is not None:
+            try:
+                peer.refuse_others()
+            except AnotherUsers as problem:
+                raise OpenWhiskError(f"{problem}.") from problem
 
 
 class _Answer(http.client.HTTPResponse):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "local"))
 
 np = pytest.importorskip("numpy", reason="needs the extra [drift]")
 Image = pytest.importorskip("PIL.Image", reason="needs the extra [drift]")

@@ -17,16 +17,15 @@ from pathlib import Path
 import pytest
 from raw_http import RawResponse, _read, message
 from rest_client import BLACK_BOX, Desk, a_desk, basic
+from users_server import OTHER, as_root
 
-from modelwhisk.local import peer
+from modelwhisk import peer
 from modelwhisk.local.container_client import post
 from modelwhisk.local.credentials import GUEST_KEY
 from modelwhisk.local.outcome import Failure
-from modelwhisk.local.peer import Peer
+from modelwhisk.peer import AnotherUsers, Peer
 
-OTHER = 4321
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems don't tell")
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes sockets of another user")
 
 
 @contextmanager
@@ -216,6 +215,40 @@ def test_a_call_that_is_given_up_while_it_looks_leaves_no_connection(monkeypatch
     gc.collect()  # a writer that wasn't closed says so only now
 
 
+def test_who_accepts_between_two_looks_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And listens no more at the second."""
+    with served_by(os.geteuid(), "127.0.0.1", "", accept=False) as (server, found):
+        accepted: list[socket.socket] = []
+        looked = peer._user
+
+        def looks(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
+            if states is peer._LISTENING:
+                accepted.append(server.accept()[0])
+                server.close()
+            return looked(ends, states)
+
+        monkeypatch.setattr(peer, "_user", looks)
+        assert found._takes()
+        accepted[0].close()
+
+
+@as_root
+def test_what_is_sent_to_another_user_s_process_is_refused_and_to_none_on_this_machine_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Docker's own rules may lead a port to a container."""
+    with served_by(OTHER, "127.0.0.1", "::ffff:127.0.0.1", accept=True) as (server, found):
+        with pytest.raises(AnotherUsers, match=rf"\(id {OTHER}\) serves on 127\.0\.0\.1 port \d+: nothing was sent"):
+            found.refuse_others()
+        monkeypatch.setenv("MODELWHISK_TRUSTED_USERS", str(OTHER))
+        found.refuse_others()
+    with served_by(OTHER, "127.0.0.1", "", accept=False) as (server, found):
+        server.close()
+        found.refuse_others()
+    with socket.socket() as end:
+        assert peer.peer_at(end) is None
+
+
 def test_root_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
     with connected(os.geteuid()) as (_, found):
         me = os.geteuid()
@@ -329,6 +362,18 @@ def test_the_key_that_all_know_is_none_in_a_page_s_web_call(page: list[tuple[str
 
 
 @as_root
-def test_a_key_of_one_s_own_is_whoever_has_it_s() -> None:
+def test_a_key_of_one_s_own_is_taken_from_others_where_the_platform_is_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Someone may have got it by a port that was the platform's once."""
+    wires = wires_with("me:secret")
     with a_desk(credentials={"me:secret": "guest"}) as desk:
-        assert [answer.status for answer in asked(desk, OTHER, wires_with("me:secret"))] == [200, 200]
+        refused = asked(desk, OTHER, wires)
+        assert [answer.status for answer in refused] == [403, 403]
+        assert b"name their ids in MODELWHISK_TRUSTED_USERS" in refused[0].body
+        assert [answer.status for answer in asked(desk, 0, wires)] == [200, 200]
+        monkeypatch.setenv("MODELWHISK_TRUSTED_USERS", f"33,{OTHER}")
+        assert [answer.status for answer in asked(desk, OTHER, wires)] == [200, 200]
+        monkeypatch.delenv("MODELWHISK_TRUSTED_USERS")
+    with a_desk(credentials={"me:secret": "guest"}, bind="0.0.0.0") as desk:
+        assert [answer.status for answer in asked(desk, OTHER, wires)] == [200, 200]

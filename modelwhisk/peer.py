@@ -1,9 +1,9 @@
 """Whose process of this machine is at the other end of a connection.
 
 The key that every standalone OpenWhisk has is known to all users of a machine, and who has it can run code as whoever
-runs a folder here; and the port of a model's process that has ended is whoever's takes it. Linux tells whose each
-socket is: at once where it is asked for one (sock_diag(7)), and else in a list of all (/proc/net/tcp, proc_pid_net(5)),
-which takes milliseconds. Other systems don't.
+runs a folder here; and the port of a platform that doesn't run, or of a model's process that has ended, is whoever's
+takes it. Linux tells whose each socket is: at once where it is asked for one (sock_diag(7)), and else in a list of all
+(/proc/net/tcp, proc_pid_net(5)), which takes milliseconds. Other systems don't.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import re
 import socket
 import struct
 import sys
 from pathlib import Path
 from typing import Protocol
 
+TRUSTED_USERS = "MODELWHISK_TRUSTED_USERS"  # the variable for ids of other users, who count as oneself
 _TABLES = Path("/proc/net")
 _STATE, _USER, _INODE = 3, 7, 9  # columns of a row there
 
@@ -41,6 +43,10 @@ class End(Protocol):
         """As a socket's."""
 
 
+class AnotherUsers(Exception):
+    """What a connection to this machine leads to is another user's; the text says what to do."""
+
+
 class Peer:
     """The other end, `address`, of a connection to `own`, where `end` is ours; it is looked up once, when it is asked
     for.
@@ -48,11 +54,12 @@ class Peer:
 
     def __init__(self, address: Address, own: Address, end: End) -> None:
         self._end = end
-        self._ends = [(ipaddress.ip_address(host.partition("%")[0]), port) for host, port in (address, own)]
+        self._ends = [(_plain(host), port) for host, port in (address, own)]
         self._found: bool | None = None
 
     async def is_another_user(self) -> bool:
-        """Whether it came to an address of the loopback, and isn't known to be of our own user or root.
+        """Whether it came to an address of the loopback, and isn't known to be of our own user or root, or of those
+        whom `TRUSTED_USERS` names.
 
         So it is said of a process that has closed its end already, too, which is nobody's then. It is never said where
         the system doesn't tell, nor of other addresses of ours: those are for others, containers say, and between them
@@ -63,24 +70,41 @@ class Peer:
         return self._found
 
     async def takes_from_us(self) -> bool:
-        """Whether what we send on a connection that we have made comes to our own user's process, or root's, which has
-        accepted it, or will. It is said as well where the system doesn't tell, and of what isn't the loopback.
+        """Whether what we send on a connection that we have made comes to our own user's process, root's, or that of
+        another who is trusted, which has accepted it, or will. It is said as well where the system doesn't tell, and of
+        what isn't the loopback.
         """
         return await asyncio.to_thread(self._takes)
 
+    def refuse_others(self) -> None:
+        """Raises `AnotherUsers` where what we send on a connection that we have made comes to somebody else's process.
+
+        Not where there is none on this machine: docker may lead a port to a container, and WSL to Windows.
+        """
+        user = self._taker() if self._is_told else None
+        if user is not None and user not in _trusted():
+            host, port = self._ends[0]
+            raise AnotherUsers(
+                f"another user of this machine (id {user}) serves on {host} port {port}: nothing was sent there. Where "
+                f"that is meant to be, set {TRUSTED_USERS}={user}"
+            )
+
     def _takes(self) -> bool:
-        if not self._is_told:
-            return True
-        user = _user(self._packed, _CONNECTED)
-        if user is None:  # it waits to be accepted, so that who listens there is still who was connected to
-            address, own = self._packed
-            user = _user([address, (bytes(len(own[0])), 0)], _LISTENING)
-        return user in (os.geteuid(), 0)
+        return not self._is_told or self._taker() in _trusted()
+
+    def _taker(self) -> int | None:
+        """The user whose process takes what we send; None where there is none."""
+        address, own = self._packed
+        accepted, waits = (self._packed, _CONNECTED), ([address, (bytes(len(own[0])), 0)], _LISTENING)
+        # As long as it waits to be accepted, who listens there is still who was connected to. It may be accepted, and
+        # listened no more, after the first look.
+        users = (_user(*one) for one in (accepted, waits, accepted))
+        return next((user for user in users if user is not None), None)
 
     def _look(self) -> bool:
         if not self._is_told:
             return False
-        return _user(self._packed, _CONNECTED) not in (os.geteuid(), 0) or not self._is_connected()
+        return _user(self._packed, _CONNECTED) not in _trusted() or not self._is_connected()
 
     @property
     def _is_told(self) -> bool:
@@ -104,6 +128,23 @@ def peer_of(writer: asyncio.StreamWriter) -> Peer:
     """Who is at the other end of a connection."""
     address, own = (writer.get_extra_info(end)[:2] for end in ("peername", "sockname"))
     return Peer(address, own, writer.get_extra_info("socket"))
+
+
+def peer_at(end: socket.socket) -> Peer | None:
+    """Who is at the other end of a connection that we have made by a socket; None where that is closed already."""
+    try:
+        return Peer(end.getpeername()[:2], end.getsockname()[:2], end)
+    except OSError:
+        return None
+
+
+def _plain(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    address = ipaddress.ip_address(host.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _trusted() -> set[int]:
+    return {os.geteuid(), 0, *map(int, re.findall(r"\d+", os.environ.get(TRUSTED_USERS, "")))}
 
 
 def _user(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
