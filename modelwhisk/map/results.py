@@ -97,7 +97,7 @@ def _cell(name: str, value: Any) -> str:
         return json_shown(value)
     text = " ".join(str(value).splitlines())
     if name == "file":
-        return text
+        return f"./{text}" if text.startswith(_CALCULATED) else text
     text = shown(text)
     return f"error: {text}" if text.startswith(_CALCULATED) else text
 

