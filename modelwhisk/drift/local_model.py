@@ -13,7 +13,6 @@ import json
 import os
 import re
 import tarfile
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -182,17 +181,17 @@ def _digest_of_image(image: str) -> ModelDigest:
             try:
                 folder = client.images.get(image).attrs["Config"].get("WorkingDir") or "/"
                 pieces, _ = container.get_archive(folder)
-                with tempfile.TemporaryFile() as kept:
-                    for piece in pieces:
-                        kept.write(piece)
-                    kept.seek(0)
-                    with tarfile.open(fileobj=kept, mode="r|") as archive:
-                        return digest.of_archive(archive)
+                return digest.of_archive(pieces)
             finally:
                 container.remove(force=True, v=True)
         finally:
             client.close()
-    except docker.errors.DockerException as problem:
+    except (
+        docker.errors.DockerException,
+        OSError,
+        ValueError,
+        tarfile.TarError,
+    ) as problem:  # an OSError is requests', too
         raise NoModel(f"the files of {image} can't be read: {problem}") from problem
 
 
