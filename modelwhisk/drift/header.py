@@ -16,6 +16,7 @@ _MEMBER = re.compile(r'([a-z]+)\s*=\s*"?(\?[01]|[0-9][0-9.eE+-]*)')
 _IN_TEXT = re.compile(
     r"\bmodelproxy: \S+ \S+ [0-9]+ (?:[a-z_]+=\S+ )*?drift=([0-9][0-9.eE+-]*)(?: .*?\bthreshold=([0-9][0-9.eE+-]*))?"
 )
+_FARTHEST = 3.4e38  # of vectors' numbers, which have 32 bits; far beyond that nothing can be drawn
 _LONGEST = 1_000  # characters of a header, of which ours has a tenth
 
 
@@ -74,4 +75,4 @@ def _told(distance: Any, threshold: Any) -> Told | None:
         limit = None if threshold is None else float(threshold)
     except (TypeError, ValueError, OverflowError):
         return None
-    return Told(far, limit) if 0 <= far < float("inf") else None
+    return Told(far, limit) if 0 <= far <= _FARTHEST else None

@@ -9,7 +9,6 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from modelwhisk.drift.embedding import Asking, Embedder, OfPictures
 from modelwhisk.drift.inputs import Given
 from modelwhisk.drift.local_model import LocalModel
 from modelwhisk.drift.model_choice import ModelChoice
-from modelwhisk.drift.observations import Observation, Observations, measured
+from modelwhisk.drift.observations import Observation, Observations, came_at, measured
 from modelwhisk.drift.store import Store
 from modelwhisk.map.report import bar
 from modelwhisk.shown_text import Console
@@ -114,7 +113,7 @@ def check(model: LocalModel, reference: Any) -> None:
 
 def _observation(given: Given, modified: bool) -> Observation:
     path = given.file if isinstance(given.file, Path) else None  # not where it is a row of an array
-    when = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc) if modified and path is not None else None
+    when = came_at(path.stat().st_mtime) if modified and path is not None else None
     return Observation(given.name, 0.0, when, path, "" if given.file is not None else given.example)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from math import isfinite
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from modelwhisk.drift.reference import preparation_of
 
 Numbers = NDArray[Any]
 _TRAINING_SAMPLE = 1_000  # rows that are compared with all others where a reference has no distances
+_CLOCKS_DIFFER = 86_400  # seconds that another machine's may be ahead
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,10 @@ def training_distances(reference: Any, random: np.random.Generator) -> Numbers:
     return np.asarray(found.mean(axis=1), np.float64)
 
 
-def is_distance(value: Any) -> bool:
-    """Whether a value that was read from outside can be one."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0
+def came_at(seconds: float) -> datetime | None:
+    """Seconds of the epoch that were told as the time of an input, None where they are none: of no calendar, to come.
+
+    No time axis could be drawn to the year 9999, and what came before would be one dot of it.
+    """
+    known = 0 < seconds <= time.time() + _CLOCKS_DIFFER
+    return datetime.fromtimestamp(seconds, timezone.utc) if known else None

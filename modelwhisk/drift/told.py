@@ -11,7 +11,7 @@ from typing import Any
 
 from modelwhisk.drift import header
 from modelwhisk.drift.header import Told
-from modelwhisk.drift.observations import Observation, Observations
+from modelwhisk.drift.observations import Observation, Observations, came_at
 from modelwhisk.map.results import Format, Line, parse_line
 from modelwhisk.openwhisk import Activation, NotFound, OpenWhisk, OpenWhiskError
 
@@ -98,8 +98,9 @@ def of_activations(whisk: OpenWhisk, name: str, since: timedelta, reference: Any
             skipped[_UNTOLD if record.success else _FAILED] += 1
             continue
         _check(told, reference, name)
-        when = datetime.fromtimestamp(record.start / 1000, timezone.utc)
-        items.append(Observation(f"{when:%Y-%m-%d %H:%M:%S}", told.distance, when, where=record.id))
+        when = came_at(record.start / 1000)
+        name = f"{when:%Y-%m-%d %H:%M:%S}" if when else record.id
+        items.append(Observation(name, told.distance, when, where=record.id))
     return Observations(items[::-1], f"the calls of {name} since {began:%Y-%m-%d %H:%M} UTC", None, skipped)
 
 

@@ -219,6 +219,18 @@ def test_what_inputs_are_called_and_say_stays_text(digits: Digits, tmp_path: Pat
     assert "29 of 30 inputs are repeats" in page.read_text()
 
 
+def test_distances_as_far_as_can_be_are_drawn_and_farther_ones_left_out(digits: Digits, tmp_path: Path) -> None:
+    """They ended the report with a traceback, without page or verdict."""
+    told = ["0", "3.4e38"] * 20 + ["1.7e308"]
+    lines = [Line({"text": "a"}, 200, drift=f"distance={distance}").render("jsonl") for distance in told]
+    (tmp_path / "told.jsonl").write_bytes(b"".join(lines))
+    done = report(digits.reference, tmp_path / "told.jsonl", "-o", tmp_path / "report.html")
+    assert done.exit_code == 3, done.output
+    assert "20 of the 40 new inputs" in done.stdout
+    assert "1 left out: " in done.stderr
+    assert (tmp_path / "report.html").read_text().count("<svg") == 2
+
+
 def test_a_broken_picture_is_left_out_and_counted(digits: Digits, tmp_path: Path) -> None:
     folder = tmp_path / "new"
     shutil.copytree(digits.usual, folder)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,7 @@ import pytest
 
 from modelwhisk.drift import told
 from modelwhisk.drift.header import Told, of_header, of_headers, of_log
+from modelwhisk.drift.observations import came_at
 from modelwhisk.map.results import Line, parse_line
 from modelwhisk.openwhisk import Activation, NotFound, OpenWhiskError
 
@@ -29,6 +32,8 @@ REFERENCE = SimpleNamespace(path="digits.drift", threshold=1.2)
         ("distance=?1; threshold=1.2", None),
         ("distance=-1", None),
         ("distance=1e999", None),
+        ("distance=3.4e38", Told(3.4e38, None)),
+        ("distance=1e300", None),
         ("distance=nan", None),
         ("", None),
         ("distance", None),
@@ -172,6 +177,22 @@ def test_all_calls_of_the_action_are_looked_through_and_those_of_others_left() -
     assert found.skipped == {"without Model-Drift": 225}
     assert found.items[0].time is not None
     assert found.items[0].time.timestamp() == 10**9 + 1
+
+
+@pytest.mark.parametrize("start", [253_402_300_799_000, 0])
+def test_a_time_that_can_be_none_costs_no_more_than_itself(start: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No axis could be drawn to the year 9999: the report ended with a traceback, and told no verdict."""
+    platform = LittlePlatform(3)
+    one = platform.activation(f"{1:032x}")
+    monkeypatch.setattr(platform, "activation", lambda identity: replace(one, start=start))
+    items = told.of_activations(platform, "models/digits", timedelta(days=365 * 60), REFERENCE).items
+    assert [(item.name, item.time, item.distance) for item in items] == [(one.id, None, 0.01)] * 3
+
+
+def test_a_clock_that_is_ahead_and_one_of_another_age() -> None:
+    now = time.time()
+    assert came_at(now + 3600) == datetime.fromtimestamp(now + 3600, timezone.utc)
+    assert [came_at(seconds) for seconds in (now + 10**6, 1e18, float("inf"), -1.0)] == [None] * 4
 
 
 def test_a_list_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
