@@ -153,7 +153,8 @@ _VALUE = re.compile("[\t -~\x80-\xff]*")
 def relayed_headers(answer: Answer, *, keep_cors: bool) -> dict[str, list[str]]:
     """By name: what isn't well formed is left out; CORS headers are the platform's unless the action says otherwise.
 
-    The lines of Server-Timing become one, behind the proxy's own; it is a list (RFC 9110 section 5.3).
+    The lines of Server-Timing become one, behind the proxy's own; it is a list (RFC 9110 section 5.3), and none where
+    it is empty.
     """
     relayed: dict[str, list[str]] = {}
     for name, value in answer.headers:
@@ -163,7 +164,9 @@ def relayed_headers(answer: Answer, *, keep_cors: bool) -> dict[str, list[str]]:
         if _TOKEN.fullmatch(name) and _VALUE.fullmatch(value):
             relayed.setdefault(lower, []).append(value.strip(" \t"))
     if "server-timing" in relayed:
-        relayed["server-timing"] = [", ".join(relayed["server-timing"]).strip(" \t")]
+        timing = ", ".join(relayed.pop("server-timing")).strip(" \t")
+        if timing:
+            relayed["server-timing"] = [timing]
     return relayed
 
 
@@ -223,7 +226,9 @@ def declared_charset(answer: Answer) -> str:
 
 
 def decoded(body: bytes, charset: str) -> str | None:
-    for name in (charset, "utf-8"):
+    """Its text in the charset, else in UTF-8; Python's codecs of source and of names are no charsets."""
+    known = charset.lower().replace("-", "_") not in ("idna", "punycode", "raw_unicode_escape", "unicode_escape")
+    for name in (charset, "utf-8") if known else ("utf-8",):
         try:
             text = body.decode(name)
             text.encode("utf-8")

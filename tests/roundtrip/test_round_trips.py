@@ -138,11 +138,23 @@ def test_a_text_that_comes_to_nothing(answer: Answer) -> None:
     a_cooked_exchange(asked(), answer, {}, False)
 
 
-@pytest.mark.parametrize("values", [("", ""), ("db;dur=1", "cache")])
+def test_a_codec_that_is_no_charset() -> None:
+    """The property read U+0080 in it, where the proxy sends a byte."""
+    a_raw_exchange(asked(), answered(b"\x80", "application/json; charset=unicode_escape"), {}, False)
+
+
+@pytest.mark.parametrize("values", [("",), ("", ""), ("db;dur=1", "cache")])
 def test_server_timing_in_several_lines(values: tuple[str, ...]) -> None:
-    """The property wanted as many back."""
+    """The property wanted as many back, and an empty one."""
     answer = Answer("200 Reason", tuple(("Server-Timing", value) for value in values), (b"",))
     a_raw_exchange(asked(), answer, {}, False)
+
+
+def test_a_second_host_that_is_none_is_the_client_s_fault() -> None:
+    """The platform lets it through beside one that is, and hands on the last; RFC 9112 section 3.2 wants a 400."""
+    sent = HttpRequest("GET", WEB_PATH, (("Host", "whisk.example"), ("Host", "*/*")), None)
+    with pytest.raises(AssertionError, match="the host '\\*/\\*', which can be none"):
+        a_raw_exchange(sent, answered(b"x"), {}, False)
 
 
 # --- beside the properties ----------------------------------------------------------------------------------------
