@@ -22,7 +22,13 @@ MOST_GROWTH = 100
 _JSON = re.compile(rb"[\s\0\xef\xbb\xbf\xfe\xff]*[\[{\"]")
 _MEMORY = {b"[": 250, b"{": 250, b":": 100, b",": 60}
 MOST_MEMORY = 8 * HARMLESS
-_WIDEST = ((re.compile(rb"[\xf0-\xf4]"), 4), (re.compile(rb"[\xc4-\xef]"), 2))  # in UTF-8
+# In UTF-8, and in the escapes of JSON, which have zeros between their characters in UTF-16 and 32.
+_WIDEST = (
+    (re.compile(rb"[\xf0-\xf4]"), 4),
+    (re.compile(rb"\\\0{0,3}u\0{0,3}[dD]\0{0,3}[89abAB]"), 4),
+    (re.compile(rb"[\xc4-\xef]"), 2),
+    (re.compile(rb"\\\0{0,3}u(?!\0{0,3}0\0{0,3}0)"), 2),
+)
 _COPIES, _MOST_TEXT = 3, 4 * HARMLESS
 
 # Deflate is asked for by nobody here, and is what some servers choose where they are asked for gzip.

@@ -449,8 +449,22 @@ BOMB = gzip.compress(ZEROS)
         ("gzip", gzip.compress(b"\xef\xbb\xbf [" + b"{}," * 2_000_000 + b"0]"), "more values and text"),
         ("gzip", gzip.compress("[{'':''},0]".replace("0", "{'':''}," * 1_400_000).encode("utf-16")), "more values"),
         ("gzip", gzip.compress(b'{"a": "' + b"A" * 23_000_000 + '\U0001f600"}'.encode()), "more values and text"),
+        ("gzip", gzip.compress(b'{"a": "' + b"A" * 23_000_000 + rb'\uD83D\uDE00"}'), "more values and text"),
     ],
-    ids=["gzip", "deflate", "members", "stacked", "three", "other", "short", "more", "objects", "keys", "emoji"],
+    ids=[
+        "gzip",
+        "deflate",
+        "members",
+        "stacked",
+        "three",
+        "other",
+        "short",
+        "more",
+        "objects",
+        "keys",
+        "emoji",
+        "escape",
+    ],
 )
 def test_no_coding_of_an_answer_fills_the_memory(
     client: Callable[[str], bytes | str], coding: str, body: bytes, problem: str
@@ -464,6 +478,29 @@ def test_no_coding_of_an_answer_fills_the_memory(
         assert isinstance(said, str)
         assert re.search(problem, said)
         assert most < 1.7 * content_coding.HARMLESS
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [
+        ("plain", 1),
+        ("\u00e9", 1),
+        (r"\u00e9\u00Ff", 1),
+        (r"\u0101", 2),
+        ("\u0101", 2),
+        (r"\ud7ff \ue000", 2),
+        (r"\ud83d\ude00", 4),
+        (r"\uDBFF\uDFFF", 4),
+        ("\U0001f600", 4),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-be"])
+def test_of_a_text_each_character_counts_as_its_widest(text: str, width: int, encoding: str) -> None:
+    """One that was escaped was none, and made all the others four times as large."""
+    content = json.dumps("a" * 1000).replace("aaa", f"a{text}a", 1).encode(encoding)
+    assert len(json.loads(content)) * width <= content_coding.memory_of(content)[1] // 3
+    if encoding == "utf-8":
+        assert content_coding.memory_of(content)[1] == len(content) * width * 3
 
 
 @pytest.mark.parametrize("told", [b'"' + b"x" * 9_000_000 + b'"', b"[" + b"{}," * 400_000 + b"0]"])
