@@ -227,6 +227,12 @@ def test_secrets_history_and_caches_stay_out(world: World, make: Make, contexts:
         *(".terraformrc", "terraform.tfvars", "a.tfstate.backup", "application_default_credentials.json"),
         *("client_secret_1.json", "secrets.json", "secrets.yaml", "sub/secrets.yml", "putty.ppk"),
         *(".bash_history", ".python_history"),
+        *("prod.env", "sub/secrets.env", ".secret", ".secrets.toml", "secret.json", "secrets.ini"),
+        *("credentials.yaml", ".cargo/credentials.toml", "credentials.db", "credentials.csv", "access_tokens.db"),
+        *("service_account.json", "serviceAccountKey.json", "my-app-firebase-adminsdk-ab12.json"),
+        *("secrets.properties", "auth.json", "token.json", "token.pickle"),
+        *(".dvc/config.local", "rclone.conf", "kubeconfig", "prod.kubeconfig", "kubeconfig.yaml"),
+        *(".vault_pass", ".vault-password.txt"),
         *("caps/.ENV", "caps/ID_RSA", "caps/server.PEM", "caps/Secrets.Json", "caps/.AWS/x", "caps/__macosx/x"),
     }
     kept = {
@@ -237,6 +243,8 @@ def test_secrets_history_and_caches_stay_out(world: World, make: Make, contexts:
         "virtualenv/bin/activate_this.py",
         "env/x.py",
         "caps/App.py",
+        *("secrets.py", "credentials/__init__.py", "credentials.py", "kubeconfig.py", ".dvc/config", "auth.py"),
+        *("tokenizer.json", "tokens.txt", "token.txt", "config.json", "env.py", "secrets/app.py", "vault_pass.py"),
     }
     make("m", dict.fromkeys(out | kept, "x") | {".dockerignore": ""})
     done = world.build("./m")

@@ -83,7 +83,7 @@ def test_more_than_one_thing_at_the_top_stays_as_it_is(scripts, tmp_path: pathli
 def test_what_stays_out_of_folders_stays_out_of_zips(scripts, tmp_path: pathlib.Path) -> None:
     names = (".git/HEAD", "a/__pycache__/x.pyc", ".env", "b/key.pem", "e/pyvenv.cfg", "e/lib/x.py", "main.py")
     kept = ("virtualenv/pyvenv.cfg", "virtualenv/bin/activate_this.py")
-    content = zip_of(*[(name, "x") for name in (*names, "c/ID_RSA", "Secrets.JSON", *kept)])
+    content = zip_of(*[(name, "x") for name in (*names, "c/ID_RSA", "Secrets.JSON", "prod.env", "token.pickle", *kept)])
     assert set(unpacked(scripts, tmp_path / "m", content)) == {"main.py", *kept}
 
 
