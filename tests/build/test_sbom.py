@@ -133,7 +133,18 @@ def test_a_bill_goes_through_nobody_s_link(world: World) -> None:
         assert json.loads((out / name).read_text()) == json.loads(world.docker.sbom)
 
 
-@pytest.mark.parametrize("said", ["", "Traceback", "$(touch pwned)"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "Traceback",
+        "$(touch pwned)",
+        '{"bomFormat": "\x1b]0;steered\x07"}',
+        '{"bomFormat": "\x7f"}',
+        '{"bomFormat": "\u009b2J"}',
+        '{"bomFormat": "Cycl',
+    ],
+)
 def test_an_image_that_writes_none_is_a_row(world: World, said: str) -> None:
     world.publish("you/a:1")
     world.docker.sbom = said
