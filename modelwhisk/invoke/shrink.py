@@ -21,6 +21,7 @@ _QUALITY = 90  # of JPEG and WebP
 _SMALLEST = 16  # pixels; below that a picture shows nothing
 _MARGIN = 0.95  # of the scale that the size suggests, since compression isn't proportional
 _MAX_STEPS = 40
+_MOST_PIXELS = 16_000_000  # of what is tried: a megabyte may have hundreds of millions, which take seconds each time
 _MOST_BYTES = 1_500_000_000  # of memory, which a JPEG of the largest cameras needs: 150 megapixels
 # Pictures are unpacked in few threads, however many ask: what one has freed the C library keeps for that thread. Most
 # photos need no more than one of several may; what needs more is unpacked one after the other.
@@ -71,7 +72,7 @@ def _unreadable(part: FilePart, problem: Exception) -> InputError:
 
 
 def _fitting(picture: Image, form: str, size: int, room: int, name: str) -> bytes:
-    scale = min(1.0, math.sqrt(room / size))
+    scale = min(1.0, math.sqrt(room / size), math.sqrt(_MOST_PIXELS / (picture.width * picture.height)))
     for _ in range(_MAX_STEPS):
         width, height = (max(1, round(side * scale)) for side in picture.size)
         if max(width, height) < _SMALLEST:

@@ -38,6 +38,19 @@ def test_it_fits_and_keeps_format_and_shape(form, media_type):
         assert picture.width / picture.height == pytest.approx(1.5, rel=0.02)
 
 
+def test_no_more_pixels_are_tried_than_a_model_may_ask_for(monkeypatch):
+    """A megabyte of a tile that repeats had 100 million, and took eleven seconds: three tries at nearly full size."""
+    tried, encoded = [], shrink._encoded
+    monkeypatch.setattr(shrink, "_encoded", lambda picture, form: tried.append(picture.size) or encoded(picture, form))
+    stream = io.BytesIO()
+    Image.new("1", (6000, 4000)).save(stream, "PNG")
+    content = stream.getvalue() + bytes(1000)
+    small = shrink_picture(FilePart("x.png", content, "image/png"), len(content) - 1)
+    assert tried == [(4899, 3266)]
+    with Image.open(io.BytesIO(small.content)) as picture:
+        assert picture.size == tried[0]
+
+
 def test_a_picture_that_lies_on_its_side_is_put_upright():
     exif = Image.Exif()
     exif[0x0112] = 6
