@@ -113,7 +113,7 @@ def _of_name(name: str, platform: OpenWhisk) -> Endpoint:
         raise ClientError(f"{name} is no web action: deploy it with --web, or call it with --plain")
     found = Endpoint(platform.web_url(name), platform=platform, action=name, memory=action.limits.memory)
     if action.secret is not None:
-        return replace(found, headers={"X-Require-Whisk-Auth": action.secret})
+        return replace(found, headers=platform.secret_headers(action))
     if action.needs_key and not platform.owns(action):
         return replace(found, withheld=_WITHHELD.format(name=name, namespace=action.namespace))
     return replace(found, headers=_key_of(platform)) if action.needs_key else found

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from modelwhisk.deploy.catalogue import recommended_memory
 from modelwhisk.deploy.failure import Failure
 from modelwhisk.openwhisk import Action, Json, Limits, NamespaceLimits, Parameter
-from modelwhisk.openwhisk.records import action_body
+from modelwhisk.openwhisk.records import action_body, fits_in_header
 
 Web = Literal["raw", "true", "secure", "no"]
 WEB_MODES: tuple[Web, ...] = get_args(Web)
@@ -104,6 +104,8 @@ def _annotations(wish: Wish, base: Action | None) -> dict[str, Json]:
     if wish.secret and web not in (None, "secure"):
         raise Failure("A secret goes with --web secure only.")
     if wish.secret:
+        if not fits_in_header(wish.secret):
+            raise Failure("The secret has characters that no header can have: only ASCII is the same to all callers.")
         web = "secure"
     if web is not None:
         old_secret = kept.get(_SECRET) if base is not None and base.secret else None

@@ -251,13 +251,22 @@ class OpenWhisk:
         """The public URL of a web action, whether there is one or not."""
         return self.settings.host + self._web_path(name)
 
+    @staticmethod
+    def secret_headers(action: Action) -> dict[str, str]:
+        """What presents an action's secret, where it asks for one; raises OpenWhiskError for one that can't be sent."""
+        try:
+            return action.secret_headers
+        except Malformed as problem:
+            advice = "Give it one of ASCII: modelwhisk deploy NAME --secret TEXT."
+            raise OpenWhiskError(f"{problem}.", advice=advice) from problem
+
     def get_web(self, action: Action, path: str = "", seconds: float = _CALL_SECONDS) -> requests.Response:
         """GETs `path` (with its slash and query) of a web action, once; any response is one, whatever its status.
 
         What the action asks of callers, a secret or a key, is sent along; the key only then, and to one's own actions
         alone, since the platform hands it on to the model. Raises OpenWhiskError where there is no response.
         """
-        secret = {"X-Require-Whisk-Auth": action.secret} if action.secret is not None else {}
+        secret = self.secret_headers(action)
         with_key = action.needs_key and self.owns(action)
         return self._send(
             "GET",

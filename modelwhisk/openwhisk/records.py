@@ -32,6 +32,11 @@ def checked(value: Json, kind: type[Kind], name: str) -> Kind:
     return value
 
 
+def fits_in_header(text: str) -> bool:
+    """Whether it goes as it is: other than ASCII is written differently by each client, and a line end ends it."""
+    return text.isascii() and text.isprintable()
+
+
 def _is_number(value: Json) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -_LONG <= value < _LONG
 
@@ -174,6 +179,15 @@ class Action:
         """What a caller must present in `X-Require-Whisk-Auth`; None where nothing, or an OpenWhisk key, is asked."""
         value = self.annotations.get("require-whisk-auth")
         return None if value is None or isinstance(value, bool) else str(value)
+
+    @property
+    def secret_headers(self) -> dict[str, str]:
+        """What presents it, none where it isn't asked for. Raises `Malformed` for one that no header can have."""
+        if self.secret is None:
+            return {}
+        if not fits_in_header(self.secret):
+            raise Malformed(f"the secret of {self.path} has characters that no header can have")
+        return {"X-Require-Whisk-Auth": self.secret}
 
     @property
     def needs_key(self) -> bool:

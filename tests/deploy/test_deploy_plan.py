@@ -84,6 +84,9 @@ def test_secrets() -> None:
     assert as_deployed(make_plan(Wish(web="no"), made, BOUNDS)).web == "no"
     with pytest.raises(Failure, match="--web secure only"):
         make_plan(Wish(IMAGE, web="true", secret="x"), None, BOUNDS)
+    for secret in ("\u4e00", "a\r\nx: y", "\xe4"):
+        with pytest.raises(Failure, match="characters that no header can have"):
+            make_plan(Wish(IMAGE, web="secure", secret=secret), None, BOUNDS)
 
 
 def test_defaults_are_lowered_and_wishes_are_not() -> None:

@@ -21,6 +21,7 @@ import requests
 import trustme
 from little_openwhisk import KEY, VECTORS, LittleOpenWhisk, Outcome, failed, words
 
+from modelwhisk.client.endpoint import resolve
 from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.openwhisk import Action, Activation, NotFound, OpenWhisk, OpenWhiskError, Settings, client
 from modelwhisk.openwhisk.errors import error_of_exception
@@ -314,6 +315,21 @@ def test_the_key_does_not_reach_a_model_unasked(platform: LittleOpenWhisk, whisk
         action = whisk.put_action("r1", action_body("local/echo:2", annotations))
         assert whisk.get_web(action, "/model/metadata").status_code == 200
         assert {"authorization", "x-require-whisk-auth"} & platform.asked[-1].headers.keys() == set(sent)
+
+
+@pytest.mark.parametrize("secret", ["\u4e00", "a\r\nx: y", "\xe4"])
+def test_a_secret_that_no_header_can_have_is_said(platform: LittleOpenWhisk, whisk: OpenWhisk, secret: str) -> None:
+    """Another client may have given it; it ended deploy and status with a traceback."""
+    action = whisk.put_action("r1", action_body("local/echo:2", {"web-export": True, "require-whisk-auth": secret}))
+    platform.asked.clear()
+    with pytest.raises(
+        OpenWhiskError, match=r"the secret of r1 has characters that no header can have\.\nGive it one of"
+    ):
+        whisk.get_web(action)
+    assert not platform.asked
+    with pytest.raises(OpenWhiskError, match="no header can have"):
+        resolve("r1", whisk)
+    assert {action.path for action in whisk.list_actions()} == {"r1"}
 
 
 @contextmanager
