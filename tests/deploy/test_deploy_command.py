@@ -73,7 +73,7 @@ def test_a_key_is_asked_for_where_the_action_wants_one(run_json: Callable[..., A
         emotion(path, headers) if "authorization" in headers else failed("no key")
     )
     made = run_json("deploy", "emotion", IMAGE, "-a", "require-whisk-auth=true")
-    assert '-u "$(sed' in made["curl"]
+    assert " -K <(sed " in made["curl"]
 
 
 # Failures: each one message that says what to do
