@@ -134,6 +134,11 @@ def test_limits():
     assert http1.MAX_HEAD == 65536
 
 
+def test_a_value_may_be_as_long_as_the_platform_takes_it():
+    head = head_of(b"GET / HTTP/1.1", b"Host: a", b"X: " + b"b" * 8192, b"Content-Type: " + b"c" * 1024)
+    assert [len(value) for _, value in head.fields] == [1, 8192, 1024]
+
+
 # --- chunked bodies -----------------------------------------------------------------------------------------------
 
 

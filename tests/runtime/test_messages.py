@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from modelproxy import messages
 from modelproxy.messages import HOP_BY_HOP, Request, Response, Result, error_response
 
 
@@ -40,3 +41,7 @@ def test_an_error():
 
 def test_headers_of_a_connection_are_written_small():
     assert all(name == name.lower() for name in HOP_BY_HOP)
+
+
+def test_how_long_a_header_may_be():
+    assert (messages.LONGEST_VALUE, messages.LONGEST_CONTENT_TYPE) == (8192, 1024)
