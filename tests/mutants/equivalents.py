@@ -258,14 +258,6 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         "if len(raw) - place < 4 or len(raw) - place - 4 < size:",
         "if len(raw) + place < 4 or len(raw) - place - 4 < size:",
     ): "behind another text the second half says so as well",
-    **{
-        (
-            "formats/tensors",
-            "if array.dtype.itemsize == 8 or not array.size:",
-            f"if array.dtype.itemsize == {number} or not array.size:",
-        ): "a matter of speed: numpy writes a double as Python does"
-        for number in (7, 9)
-    },
     (
         "formats/tensors",
         'has = "more" if len(found) > count else "%d" % len(found)',

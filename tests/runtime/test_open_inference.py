@@ -314,6 +314,8 @@ def test_lists_maps_and_missing_optionals_have_a_json_form():
     assert tensors.json_of("y", [{1: 0.1, 2: 0.2}, {1: 0.5}, {}]) == '[{"1":0.1,"2":0.2},{"1":0.5},{}]'
     assert tensors.json_of("y", [{1: 0.1}, {1: 2}]) == '[{"1":0.1},{"1":2}]'
     assert tensors.json_of("y", [{}, {1: 2}, 3]) == '[{},{"1":2},3]'
+    assert tensors.json_of("y", [3, {1: 0.5}]) == '[3,{"1":0.5}]'
+    assert tensors.json_of("y", []) == "[]"
     with pytest.raises(NotJson, match="'y' has nan"):
         tensors.json_of("y", [{1: float("nan")}])
 
