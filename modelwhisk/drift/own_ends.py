@@ -40,14 +40,19 @@ class _Backend(httpcore.AsyncNetworkBackend):
         if container.ended:
             raise ConnectionRefusedError("the model has ended")
         stream = await self._backend.connect_tcp(host, port, *args, **kwargs)
-        problem = "the model has ended"
-        peer = peer_at(stream.get_extra_info("socket"))
-        if peer is not None and not container.ended:
-            if await peer.takes_from_us():
-                return stream
-            problem = "the model has ended, and another user's process has its port"
-        await stream.aclose()
-        raise ConnectionRefusedError(problem)
+        is_ours = False
+        try:
+            problem = "the model has ended"
+            peer = peer_at(stream.get_extra_info("socket"))
+            if peer is not None and not container.ended:
+                problem = "the model has ended, and another user's process has its port"
+                is_ours = await peer.takes_from_us()
+        finally:
+            if not is_ours:  # also where the run is interrupted meanwhile
+                await stream.aclose()
+        if not is_ours:
+            raise ConnectionRefusedError(problem)
+        return stream
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         raise httpcore.ConnectError("the model has no such socket")

@@ -56,6 +56,20 @@ def test_nothing_is_sent_to_the_port_of_a_model_that_has_ended() -> None:
     assert set(came) <= {"0 b''"}
 
 
+def test_a_run_that_is_interrupted_leaves_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is looked whose process took it; it was left open until it was noticed, as a warning."""
+    streams: list[Any] = []
+
+    async def interrupted(peer: Any) -> bool:
+        streams.append(peer._end)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("modelwhisk.peer.Peer.takes_from_us", interrupted)
+    with listening() as (address, _), pytest.raises(asyncio.CancelledError):
+        ask(Model(address), address)
+    assert [end.fileno() for end in streams] == [-1]
+
+
 @as_root
 def test_nothing_is_sent_to_another_user_s_process_on_a_model_s_port() -> None:
     """Before it is known here that the model has ended."""
