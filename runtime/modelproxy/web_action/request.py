@@ -111,7 +111,7 @@ def _headers(given):
         values = "".join(given.values()).encode("ascii")
         names = None
         if len(values) <= LONGEST_VALUE and not values.translate(None, _VISIBLE):
-            names = _lower(tuple(given))
+            names = _well_formed(tuple(given))
         if names:
             return given, names
     except (TypeError, ValueError):  # a value is no string, or has other characters, which may be right too
@@ -135,7 +135,7 @@ def _headers(given):
 
 
 @remembered(64, 3000, size_of_texts)  # most requests have the names of others
-def _lower(names):
+def _well_formed(names):
     """Header names that are well formed and have no capitals, None in place of others. Equal ones are one object, which
     makes them quick to look up."""
     return names if all(_TOKEN.match(name) and name == name.lower() for name in names) else None
