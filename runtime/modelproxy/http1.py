@@ -7,7 +7,7 @@ transfer coding but ``chunked``.
 
 import re
 
-from .messages import LONGEST_CONTENT_TYPE, LONGEST_VALUE, error_response
+from .messages import SHORT_VALUE, error_response, too_long
 from .percent import is_host
 from .remembered import remembered
 
@@ -92,6 +92,9 @@ def parse_head(data):
     if len(lines) - 1 > MAX_FIELDS:
         raise Malformed(431, "the request has more than %d header fields" % MAX_FIELDS)
     fields = [_field(line) for line in lines[1:]]
+    long = len(data) > SHORT_VALUE and too_long(fields)
+    if long:
+        raise Malformed(431, "the request has a header " + long)
     head = Head(method, target, version, fields)
     _set_framing(head)
     return head
@@ -116,11 +119,7 @@ def _field(line):
     value = value.strip(b" \t")
     if not colon or not _NAME.match(name) or not _VALUE.match(value):
         raise Malformed(400, "a header line isn't well formed: %r" % line[:80].decode("latin-1"))
-    name = name.decode("ascii").lower()
-    most = LONGEST_CONTENT_TYPE if name == "content-type" else LONGEST_VALUE
-    if len(value) > most:
-        raise Malformed(431, "the header %s has more than %d characters" % (name[:80], most))
-    return name, value.decode("latin-1")
+    return name.decode("ascii").lower(), value.decode("latin-1")
 
 
 def _set_framing(head):

@@ -5,10 +5,12 @@ HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
 )
 
-# Characters of a header's value: as many as the platform's own server takes (pekko-http, max-header-value-length). Of a
-# Content-Type fewer, since Werkzeug up to 2.2 takes the square of its blanks: a second for 8,000.
+# Characters of a header's value: as many as the platform's own server takes (pekko-http, max-header-value-length). Of
+# some fewer, since Werkzeug takes the square of them: up to 2.2 of the blanks in a Content-Type, a second for 8,000, up
+# to 3.0 of the quotes in a list of tags, a quarter of one.
 LONGEST_VALUE = 8192
-LONGEST_CONTENT_TYPE = 1024
+SHORT_VALUE = 1024
+_SHORT = ("content-type", "if-match", "if-none-match")
 
 NO_PEER = "127.0.0.1"  # where a call came by no connection
 
@@ -132,6 +134,18 @@ def error_response(status, sentence, **details):
 
     body = json.dumps(dict(details, error=sentence), sort_keys=True).encode("ascii")
     return Response(status, [("Content-Type", "application/json")], body)
+
+
+def too_long(fields):
+    """The name of a header that has more characters than it may, and how many it may have; "" where none has. All
+    values by one name count together, since servers join them."""
+    lengths = {}
+    for name, value in fields:
+        length = lengths[name] = lengths.get(name, 0) + len(value)
+        most = SHORT_VALUE if name in _SHORT else LONGEST_VALUE
+        if length > most:
+            return "%r of more than %d characters" % (name[:80], most)
+    return ""
 
 
 class BadValue(Exception):

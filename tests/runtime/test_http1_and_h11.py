@@ -131,9 +131,9 @@ def names_no_host(message):
 
 
 def has_a_long_value(message):
-    return any(len(line) > 8192 for line in message.lines[1:]) or any(
-        len(value) > 1024 for value in message.values(b"content-type")
-    )
+    """Those of one name together."""
+    short = (b"content-type", b"if-match", b"if-none-match")
+    return any(len(b"".join(message.values(name))) > (1024 if name in short else 8192) for name, _ in message.fields)
 
 
 def repeats_its_length(message):

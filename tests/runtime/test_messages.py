@@ -44,4 +44,8 @@ def test_headers_of_a_connection_are_written_small():
 
 
 def test_how_long_a_header_may_be():
-    assert (messages.LONGEST_VALUE, messages.LONGEST_CONTENT_TYPE) == (8192, 1024)
+    assert (messages.LONGEST_VALUE, messages.SHORT_VALUE) == (8192, 1024)
+    at_most = [("x", "a" * 8192), ("if-range", "b" * 8000), ("x", ""), ("content-type", "c" * 1024)]
+    assert messages.too_long(at_most) == ""
+    for name, most in ("x", 8192), ("content-type", 1024):
+        assert messages.too_long(at_most + [(name, "d")]) == "%r of more than %d characters" % (name, most)

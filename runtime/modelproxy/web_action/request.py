@@ -5,7 +5,7 @@ import json
 import re
 
 from .. import base64_codec, media_types
-from ..messages import LONGEST_CONTENT_TYPE, LONGEST_VALUE, BadValue, Request
+from ..messages import LONGEST_VALUE, SHORT_VALUE, BadValue, Request, too_long
 from ..percent import form_encoded, is_host, quoted_path
 from ..remembered import remembered, size_of_texts
 
@@ -41,10 +41,7 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
     host = named.get("host", "")
     if not is_host(host):
         raise BadValue("__ow_headers has the host %r, which can be none" % host[:80])
-    content_type = named.get("content-type", "")
-    if len(content_type) > LONGEST_CONTENT_TYPE:
-        raise BadValue("__ow_headers has a Content-Type of more than %d characters" % LONGEST_CONTENT_TYPE)
-    parsed = media_types.parse(content_type)
+    parsed = media_types.parse(named.get("content-type", ""))
     if "__ow_query" in value:
         body = _raw_body(value, parsed)
     else:
@@ -112,7 +109,7 @@ def _headers(given):
         names = None
         if len(values) <= LONGEST_VALUE and not values.translate(None, _VISIBLE):
             names = _well_formed(tuple(given))
-        if names:
+        if names and (len(values) <= SHORT_VALUE or not too_long(given.items())):
             return given, names
     except (TypeError, ValueError):  # a value is no string, or has other characters, which may be right too
         pass
@@ -124,13 +121,14 @@ def _headers(given):
             value = value.encode("utf-8", "replace").decode("latin-1")
         if not _TOKEN.match(name) or not _FIELD_VALUE.match(value):
             raise BadValue("__ow_headers has %r: %r, which is no HTTP header" % (name[:80], value[:80]))
-        if len(value) > LONGEST_VALUE:
-            raise BadValue("__ow_headers has %r of more than %d characters" % (name[:80], LONGEST_VALUE))
         name = name.lower()
         if name in seen:  # of one header in many spellings a server makes one that is longer than any may be
             raise BadValue("__ow_headers has the header %r more than once" % name)
         seen.add(name)
         headers.append((name, value))
+    long = too_long(headers)
+    if long:
+        raise BadValue("__ow_headers has " + long)
     return headers, None
 
 
