@@ -16,22 +16,29 @@ import re
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 TRUSTED_USERS = "MODELWHISK_TRUSTED_USERS"  # the variable for ids of other users, who count as oneself
 _TABLES = Path("/proc/net")
 _STATE, _USER, _INODE = 3, 7, 9  # columns of a row there
+_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 section 2.5.5.2: what an IPv4 address has before it as an IPv6 one
 
 # linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h
 _ABOUT_SOCKETS, _BY_FAMILY, _IS_REQUEST = 4, 20, 1
 _QUESTION = struct.Struct("=IHHII BBBxI 2s2s16s16sI8s")  # a header, then inet_diag_req_v2
 _ANSWER = struct.Struct("=IHHII BBBB 2s2s16s16sI8s 12xII")  # a header, then inet_diag_msg to its inode
 _ANY_STATE, _NO_COOKIE = 0xFFFFFFFF, b"\xff" * 8
+# `lo` in every network namespace (include/net/flow.h). Without it a socket that is bound to a device isn't found.
+_LOOPBACK_DEVICE = 1
 
 # tcp(7), include/net/tcp_states.h: a client's end that is connected, also where it has sent all; and ours then.
 _CONNECTED, _CONNECTED_HERE = frozenset({1, 4, 5}), frozenset({1, 8})
 _LISTENING = frozenset({10})
+# A connection that no process has accepted yet, or hasn't been given yet (TCP_DEFER_ACCEPT); and what stands for its
+# user, who isn't known by it.
+_QUEUED, _NOBODY_YET = frozenset({1, 3}), -1
 
 Address = tuple[str, int]
 
@@ -82,24 +89,32 @@ class Peer:
         Not where there is none on this machine: docker may lead a port to a container, and WSL to Windows.
         """
         user = self._taker() if self._is_told else None
-        if user is not None and user not in _trusted():
-            host, port = self._ends[0]
-            raise AnotherUsers(
-                f"another user of this machine (id {user}) serves on {host} port {port}: nothing was sent there. Where "
-                f"that is meant to be, set {TRUSTED_USERS}={user}"
-            )
+        if user is None or user in _trusted():
+            return
+        host, port = self._ends[0]
+        if user == _NOBODY_YET:
+            raise AnotherUsers(f"it isn't known whose process serves on {host} port {port}: nothing was sent there")
+        raise AnotherUsers(
+            f"another user of this machine (id {user}) serves on {host} port {port}: nothing was sent there. Where "
+            f"that is meant to be, set {TRUSTED_USERS}={user}"
+        )
 
     def _takes(self) -> bool:
         return not self._is_told or self._taker() in _trusted()
 
     def _taker(self) -> int | None:
-        """The user whose process takes what we send; None where there is none."""
+        """The user whose process takes what we send; None where there is none, and `_NOBODY_YET` where there is one of
+        whom nothing is found."""
         address, own = self._packed
         accepted, waits = (self._packed, _CONNECTED), ([address, (bytes(len(own[0])), 0)], _LISTENING)
         # As long as it waits to be accepted, who listens there is still who was connected to. It may be accepted, and
         # listened no more, after the first look.
-        users = (_user(*one) for one in (accepted, waits, accepted))
-        return next((user for user in users if user is not None), None)
+        user = None
+        for one in (accepted, waits, accepted):
+            user = _user(*one)
+            if user not in (None, _NOBODY_YET):
+                break
+        return user
 
     def _look(self) -> bool:
         if not self._is_told:
@@ -149,7 +164,7 @@ def _trusted() -> set[int]:
 
 def _user(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
     """The user of the socket, in one of `states`, that is at the first of two addresses and connected to the other, or
-    listens, where the other is zeros; None where there is none."""
+    listens, where the other is zeros; None where there is none, and `_NOBODY_YET` where it is in a queue."""
     user = _asked(ends, states)
     return user if user is not None else _listed(ends, states)
 
@@ -157,7 +172,8 @@ def _user(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
 def _asked(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
     """The same of the kernel; None where that can't be asked, too."""
     family = socket.AF_INET if len(ends[0][0]) == 4 else socket.AF_INET6
-    identity = [*(port.to_bytes(2, "big") for _, port in ends), *(packed for packed, _ in ends), 0, _NO_COOKIE]
+    ports, hosts = [port.to_bytes(2, "big") for _, port in ends], [packed for packed, _ in ends]
+    identity = [*ports, *hosts, _LOOPBACK_DEVICE, _NO_COOKIE]
     header = (_QUESTION.size, _BY_FAMILY, _IS_REQUEST, 0, 0)
     question = _QUESTION.pack(*header, family, socket.IPPROTO_TCP, 0, _ANY_STATE, *identity)
     with contextlib.suppress(OSError):
@@ -168,34 +184,52 @@ def _asked(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
         if len(answer) >= _ANSWER.size:
             found = _ANSWER.unpack_from(answer)
             kind, state, user, inode = found[1], found[6], found[-2], found[-1]
-            # Else it is an error, or a socket that would take such a connection, or one that makes it only now; or it
-            # is closed, and only waits for its end: that one's user is said to be 0, which is root.
-            if kind == _BY_FAMILY and state in states and inode:
-                return int(user)
+            if kind == _BY_FAMILY:  # else an error
+                return _whose(state, user, inode, states)
     return None
+
+
+def _whose(state: int, user: int, inode: int, states: frozenset[int]) -> int | None:
+    """The user of a socket that was found, as `_user` gives it."""
+    if inode:  # None for one that would take such a connection, or makes it only now
+        return user if state in states else None
+    # What has none is no process's, and its user is said to be 0, which is root.
+    return _NOBODY_YET if states is _CONNECTED and state in _QUEUED else None
 
 
 def _listed(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
-    """The same by the lists of all sockets."""
-    ways = [ends]
-    if len(ends[0][0]) == 4:  # an IPv6 socket can be connected to such an address, as Java's all are
-        ways.append([(bytes(10) + b"\xff\xff" + packed, port) for packed, port in ends])
+    """The same by the lists of all sockets.
+
+    They don't tell which device a socket is bound to: where several would do, it is said of the one who isn't trusted.
+    """
+    (host, port), (other, _) = ends
+    in_ipv6 = len(host) == 4  # an IPv6 socket can have such an address, as Java's all do
+    ways = [ends, *([[(_MAPPED + packed, port) for packed, port in ends]] if in_ipv6 else [])]
     if states is _LISTENING:  # at that address, or at all
-        (host, port), _ = ends
-        ways = [[(at, port), (bytes(len(at)), 0)] for at in (host, bytes(len(host)), bytes(16))]
-    users = (_owner("tcp" if len(way[0][0]) == 4 else "tcp6", way, states) for way in ways)
-    return next((user for user in users if user is not None), None)
+        hosts = [host, other, *((_MAPPED + host, _MAPPED + other, bytes(16)) if in_ipv6 else ())]
+        ways = [[(at, port), (bytes(len(at)), 0)] for at in hosts]
+    tables = {4: _rows("tcp"), 16: _rows("tcp6")}
+    users = [user for way in ways for user in _owners(tables[len(way[0][0])], way, states)]
+    others = [user for user in users if user not in _trusted()]
+    return next(iter(others + users), None)
 
 
-def _owner(table: str, ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
+def _rows(table: str) -> bytes:
+    try:
+        return (_TABLES / table).read_bytes()
+    except FileNotFoundError:  # where there is no IPv6
+        return b""
+
+
+def _owners(rows: bytes, ends: list[tuple[bytes, int]], states: frozenset[int]) -> Iterator[int]:
     needle = f" {' '.join(_listed_as(*end) for end in ends)} ".encode()
-    with contextlib.suppress(FileNotFoundError):  # where there is no IPv6
-        rows = (_TABLES / table).read_bytes()
-        at = rows.find(needle)
-        if at >= 0:
-            row = rows[rows.rfind(b"\n", 0, at) + 1 : rows.find(b"\n", at)].split()
-            return int(row[_USER]) if int(row[_STATE], 16) in states and int(row[_INODE]) else None
-    return None
+    at = rows.find(needle)
+    while at >= 0:
+        row = rows[rows.rfind(b"\n", 0, at) + 1 : rows.find(b"\n", at)].split()
+        user = _whose(int(row[_STATE], 16), int(row[_USER]), int(row[_INODE]), states)
+        if user is not None:
+            yield user
+        at = rows.find(needle, at + 1)
 
 
 def _listed_as(packed: bytes, port: int) -> str:

@@ -137,11 +137,14 @@ def test_who_got_the_port_of_another_who_has_gone_is_not_taken_for_them(
 
 
 @contextmanager
-def served_by(id: int, serve: str, ask: str, *, accept: bool) -> Iterator[tuple[socket.socket, Peer]]:
+def served_by(id: int, serve: str, ask: str, *, accept: bool, device: str = "") -> Iterator[tuple[socket.socket, Peer]]:
     """What that user's process listens with, and what a client of ours knows of it."""
-    family = socket.AF_INET6 if ":" in serve else socket.AF_INET
     with user(id):
-        server = socket.create_server((serve, 0), family=family)
+        server = socket.socket(socket.AF_INET6 if ":" in serve else socket.AF_INET)
+    if device:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    server.bind((serve, 0))
+    server.listen()
     host = ask or serve
     with server, socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as client:
         client.connect((host, server.getsockname()[1]))
@@ -156,17 +159,34 @@ def served_by(id: int, serve: str, ask: str, *, accept: bool) -> Iterator[tuple[
 
 
 @WAYS
-@pytest.mark.parametrize("addresses", [("127.0.0.1", ""), ("::1", ""), ("0.0.0.0", "127.0.0.1"), ("::", "::1")])
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("127.0.0.1", "", ""),
+        ("::1", "", ""),
+        ("0.0.0.0", "127.0.0.1", ""),
+        ("::", "::1", ""),
+        ("127.0.0.1", "", "lo"),
+        ("::", "127.0.0.1", "lo"),
+        ("::ffff:127.0.0.1", "127.0.0.1", "lo"),
+        ("::ffff:0.0.0.0", "127.0.0.1", "lo"),
+    ],
+)
 @pytest.mark.parametrize("accept", [False, True])
 @pytest.mark.parametrize("id", [os.geteuid(), pytest.param(OTHER, marks=as_root)])
 def test_whose_process_takes_what_is_sent(
-    monkeypatch: pytest.MonkeyPatch, id: int, accept: bool, addresses: tuple[str, str], listed: bool
+    monkeypatch: pytest.MonkeyPatch, id: int, accept: bool, place: tuple[str, str, str], listed: bool
 ) -> None:
-    """Before it is accepted, too: a process that computes does that late."""
-    with served_by(id, *addresses, accept=accept) as (server, found):
+    """Before it is accepted, too: a process that computes does that late. And wherever it listens: an IPv6 socket on an
+    IPv4 address of the device `lo` was seen by neither way, and so taken for none of this machine's.
+    """
+    serve, ask, device = place
+    with served_by(id, serve, ask, accept=accept, device=device) as (server, found):
         if listed:
             only_listed(monkeypatch)
         assert asyncio.run(found.takes_from_us()) == (id != OTHER)
+        with pytest.raises(AnotherUsers) if id == OTHER else contextlib.nullcontext():
+            found.refuse_others()
         server.close()
         assert asyncio.run(found.takes_from_us()) == (id != OTHER and accept)
 
@@ -249,6 +269,21 @@ def test_what_is_sent_to_another_user_s_process_is_refused_and_to_none_on_this_m
         assert peer.peer_at(end) is None
 
 
+@WAYS
+def test_what_waits_for_a_process_that_is_not_found_is_not_sent_to_none(
+    monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    """Who connects is known to this machine, whatever way to listen may come that isn't looked for."""
+    with served_by(os.geteuid(), "127.0.0.1", "", accept=False) as (_, found):
+        if listed:
+            only_listed(monkeypatch)
+        looked = peer._user
+        monkeypatch.setattr(peer, "_user", lambda ends, states: looked(ends, states) if states != {10} else None)
+        with pytest.raises(AnotherUsers, match=r"^it isn't known whose process serves on 127\.0\.0\.1 port \d+:"):
+            found.refuse_others()
+        assert not found._takes()
+
+
 def test_root_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
     with connected(os.geteuid()) as (_, found):
         me = os.geteuid()
@@ -273,6 +308,15 @@ def test_the_system_s_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     for state in ("01", "02", "03", "04", "05", "08", "0A"):  # of one that is only being made, say
         (tmp_path / "tcp").write_text(head + row.format(0, there, here, state, 8, 6))
         assert peer._listed(ends, peer._CONNECTED) == (8 if state in ("01", "04", "05") else None)
+        # One in a queue has no process yet, and no user.
+        (tmp_path / "tcp").write_text(head + row.format(0, there, here, state, 0, 0))
+        assert peer._listed(ends, peer._CONNECTED) == (peer._NOBODY_YET if state in ("01", "03") else None)
+    nowhere = "00000000:0000"
+    listening = [(bytes([127, 0, 0, 1]), 50_000), (bytes(4), 0)]
+    for users in ([os.geteuid(), OTHER], [OTHER, os.geteuid()]):  # each may be bound to a device of its own
+        rows = [row.format(0, there, nowhere, "0A", user, 6) for user in users]
+        (tmp_path / "tcp").write_text(head + "".join(rows))
+        assert peer._listed(listening, peer._LISTENING) == OTHER
     (tmp_path / "tcp").write_text(head)
     (tmp_path / "tcp6").write_text(head + row.format(0, mapped + there, mapped + here, "01", 9, 7))
     assert peer._listed(ends, peer._CONNECTED) == 9
