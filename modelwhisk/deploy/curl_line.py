@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -54,6 +54,9 @@ class OfTheShell(str):
 # The namespace's key is none for a screen, nor for a command line, which all users of the machine can read. What
 # bash, zsh and ksh have for it.
 OF_THE_KEY = ("-K", OfTheShell("""<(sed -n 's/^AUTH=\\(.*\\)/user = "\\1"/p' ~/.wskprops)"""))
+# Of a key that isn't there: curl asks for a password that isn't given.
+_ASKS_FOR_THE_KEY = ("-u", "USER")
+_OF_USER = "USER is what the namespace's key has before its colon; curl asks for the rest"
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,14 @@ def ask(whisk: OpenWhisk, action: Action, sample: str | None = None) -> CurlLine
             page = METADATA
     except OpenWhiskError:
         pass  # the deployment has succeeded; the line is a help
-    options = _connection_options(action, whisk.settings.insecure)
+    options, note = _connection_options(whisk, action)
     model = model_name(action.image or action.name)
     url = whisk.web_url(action.full_name)
     try:
-        return curl_line(url, document, model, options=options, sample=sample, page=page)
+        line = curl_line(url, document, model, options=options, sample=sample, page=page)
     except (TypeError, ValueError, OverflowError, RecursionError):  # of a description, which may be any JSON
-        return curl_line(url, None, model, options=options, page=page)
+        line = curl_line(url, None, model, options=options, page=page)
+    return replace(line, note="; ".join(filter(None, (line.note, note))))
 
 
 def _found(whisk: OpenWhisk, action: Action, paths: Sequence[str]) -> Any:
@@ -92,13 +96,25 @@ def _found(whisk: OpenWhisk, action: Action, paths: Sequence[str]) -> Any:
     return None
 
 
-def _connection_options(action: Action, insecure: bool) -> list[str]:
-    options = ["-k"] if insecure else []
+def _connection_options(whisk: OpenWhisk, action: Action) -> tuple[list[str], str]:
+    """The options, and what the user has to put into them."""
+    options, note = ["-k"] if whisk.settings.insecure else [], ""
     if action.secret is not None:
         options += ["-H", f"X-Require-Whisk-Auth: {action.secret}"]
-    if action.needs_key:
-        options += OF_THE_KEY
-    return options
+    if action.needs_key and _is_own(whisk, action):
+        # That it needs one is the platform's word: only the one whose key the file has gets it from there.
+        if whisk.settings.stand_in(Path.home() / ".wskprops"):
+            options += OF_THE_KEY
+        else:
+            options, note = [*options, *_ASKS_FOR_THE_KEY], _OF_USER
+    return options, note
+
+
+def _is_own(whisk: OpenWhisk, action: Action) -> bool:
+    try:
+        return whisk.owns(action)
+    except OpenWhiskError:
+        return False  # as in `ask`
 
 
 def curl_line(
@@ -137,7 +153,7 @@ def curl_line(
             file = Sample(sample) if sample else sample_file(field.name, field.description, model, folder)
             producer = producer or file.producer
             words += ["-F", f"{field.name}=@{file.place}"]
-            notes += [] if file.real else [f"{field.name}: {field.description or 'a file of your own'}"]
+            notes += [] if file.real else [f"{file.place} is {field.name}: {field.description or 'a file of your own'}"]
         else:
             text = _text(field)
             option = "--form-string" if _SPECIAL.match(text) else "-F"

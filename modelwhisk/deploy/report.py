@@ -131,7 +131,7 @@ class TextReport(Report):
             self._out.print()
             self._out.print(Text(line.command), soft_wrap=True)
             if line.note:
-                self._out.print(Text(f"FILE is {line.note}", "dim"))
+                self._out.print(Text(line.note, "dim"))
 
     def default(self, deployed: Deployed, version: str) -> None:
         self._line("default", Text(f"{deployed.action.path} is {version}: {self._web_url(deployed.action)}"))

@@ -76,6 +76,11 @@ class Settings:
             origin=found_auth.origin,
         )
 
+    def stand_in(self, path: Path) -> bool:
+        """Whether a properties file has this key, for this host."""
+        file = read_properties(path)
+        return (with_scheme(file.get("APIHOST", "")), file.get("AUTH")) == (self.host, self.auth)
+
 
 class _Source(NamedTuple):
     name: str

@@ -50,7 +50,7 @@ def test_a_made_sample_is_a_real_file(field: str, size: int | None, starts: byte
 def test_an_unknown_kind_of_file_is_left_to_the_user() -> None:
     made = curl_line(URL, swagger("post", file("table", "A table of readings.")), "max-x", folder=Path("nowhere"))
     assert made.command == f"curl -F table=@FILE {URL}"
-    assert made.note == "table: A table of readings."
+    assert made.note == "FILE is table: A table of readings."
 
 
 def test_json_is_made_up_from_the_schema() -> None:

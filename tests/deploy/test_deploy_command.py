@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from little_openwhisk import LittleOpenWhisk, Outcome, Run, failed
+from little_openwhisk import KEY, LittleOpenWhisk, Outcome, Run, failed
+
+from modelwhisk.deploy import curl_line
+from modelwhisk.openwhisk import Action, OpenWhisk, Settings
 
 IMAGE = "me/max-emotion:mw-1"
 SWAGGER = {
@@ -68,12 +72,38 @@ def test_not_a_web_action_is_invoked(run: Run, platform: LittleOpenWhisk) -> Non
     assert platform.actions["emotion"]["annotations"][0] == {"key": "web-export", "value": False}
 
 
-def test_a_key_is_asked_for_where_the_action_wants_one(run_json: Callable[..., Any], platform: LittleOpenWhisk) -> None:
-    platform.models["emotion"] = lambda path, headers: (
-        emotion(path, headers) if "authorization" in headers else failed("no key")
-    )
+def with_key(path: str, headers: dict[str, Any]) -> Outcome:
+    return emotion(path, headers) if "authorization" in headers else failed("no key")
+
+
+def test_a_key_is_asked_for_where_the_action_wants_one(
+    run_json: Callable[..., Any], platform: LittleOpenWhisk, tmp_path: Path
+) -> None:
+    platform.models["emotion"] = with_key
+    (tmp_path / ".wskprops").write_text(f"APIHOST={platform.host}/\nAUTH={KEY}\n")
     made = run_json("deploy", "emotion", IMAGE, "-a", "require-whisk-auth=true")
     assert " -K <(sed " in made["curl"]
+
+
+@pytest.mark.parametrize("properties", ["APIHOST=other.example\nAUTH={key}\n", "APIHOST={host}\nAUTH=other:key\n", ""])
+def test_no_platform_gets_the_key_that_the_properties_file_has_for_another(
+    run: Run, platform: LittleOpenWhisk, tmp_path: Path, properties: str
+) -> None:
+    """A platform that said `require-whisk-auth` of its own accord got it, by the line that is there to be pasted."""
+    platform.models["emotion"] = with_key
+    (tmp_path / ".wskprops").write_text(properties.format(host=platform.host, key=KEY))
+    line, note = run("deploy", "emotion", IMAGE, "-a", "require-whisk-auth=true").stdout.splitlines()[-2:]
+    assert line.startswith("curl -u USER -F ") or " | curl -u USER -F " in line
+    assert "wskprops" not in line
+    assert note == "USER is what the namespace's key has before its colon; curl asks for the rest"
+
+
+def test_no_action_of_another_namespace_gets_the_key_by_the_line(platform: LittleOpenWhisk, tmp_path: Path) -> None:
+    (tmp_path / ".wskprops").write_text(f"APIHOST={platform.host}\nAUTH={KEY}\n")
+    described = {"name": "a", "namespace": "team", "annotations": [{"key": "require-whisk-auth", "value": True}]}
+    with OpenWhisk(Settings.find()) as whisk:
+        assert "-K" not in curl_line.ask(whisk, Action.from_json(described)).command
+        assert " -K <(sed " in curl_line.ask(whisk, Action.from_json({**described, "namespace": "guest"})).command
 
 
 # Failures: each one message that says what to do
