@@ -112,9 +112,12 @@ take_remote() { # REFERENCE DIGEST
 
 take_local() { # REFERENCE; fails where there is no such image
   local facts id platform digests
-  facts=$(docker image inspect --format '{{.Id}} {{.Os}}/{{.Architecture}}{{range .RepoDigests}} {{.}}{{end}}' -- "$1" 2>/dev/null) ||
+  facts=$(docker image inspect --format '{{.Id}}{{range .RepoDigests}} {{.}}{{end}}{{"\n"}}{{.Os}}/{{.Architecture}}' -- "$1" 2>/dev/null) ||
     return 1
-  read -r id platform digests <<<"$facts"
+  # The first line is the engine's, all that follows the image's own words.
+  read -r id digests <<<"${facts%%$'\n'*}"
+  platform=${facts#*$'\n'}
+  matches "$platform" '[a-z0-9]+/[a-z0-9_]+' || fail "the local image $1 says of itself no platform as linux/amd64 is one"
   if [[ "$PLATFORM/" != "$platform/"* ]]; then
     say "the local image $1 is for $platform, not $PLATFORM"
     ((!PLATFORM_GIVEN)) || return 1

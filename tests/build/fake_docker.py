@@ -228,8 +228,8 @@ class FakeDocker:
             return image.labels.get(template.split('"')[1], "")
         answers = {
             "{{.Id}}": image.id,
-            "{{.Id}} {{.Os}}/{{.Architecture}}{{range .RepoDigests}} {{.}}{{end}}": " ".join(
-                [image.id, image.platform, *image.digests]
+            '{{.Id}}{{range .RepoDigests}} {{.}}{{end}}{{"\\n"}}{{.Os}}/{{.Architecture}}': (
+                f"{' '.join([image.id, *image.digests])}\n{image.platform}"
             ),
         }
         for key, value in (("Entrypoint", image.entrypoint), ("Cmd", image.cmd), ("OnBuild", image.onbuild)):

@@ -614,6 +614,28 @@ def test_what_an_image_says_of_itself(world: World) -> None:
     assert f"MODELPROXY_BASE_ENTRYPOINT={json.dumps(['sh', '-c', said, '${PATH}'], ensure_ascii=False)}" in call
 
 
+@pytest.mark.parametrize(
+    "platform",
+    [
+        f"linux/amd64 codait/max-a@sha256:{'a' * 64}",
+        f"linux/amd64\ncodait/max-a@sha256:{'a' * 64}",
+        f"linux /amd64 codait/max-a@sha256:{'a' * 64}",
+        "linux/--privileged",
+        "linux/\x1b]0;pwned\x07",
+        "/",
+    ],
+)
+def test_a_local_image_s_platform_is_no_digest_of_it(world: World, platform: str) -> None:
+    """It chose the digest of its base, and so the tag of the genuine image's wrapper, which was "up to date" then."""
+    world.have("codait/max-a:latest", platform=platform)
+    done = world.build("--local", "--no-test", MODELS="max-a", SUMMARY="s.json")
+    assert done.status == 1
+    assert "the local image codait/max-a says of itself no platform" in done.row("me/max-a")
+    assert not done.docker("build")
+    assert "a" * 64 not in (world.folder / "s.json").read_text()
+    assert not ESCAPES.search(done.stdout + done.stderr)
+
+
 def test_a_base_s_onbuild_is_not_carried_out(world: World) -> None:
     """It ran in each stage, with the proxies' passwords in its environment, and what it wrote was pushed."""
     steps = ["RUN env >/leaked", "RUN \x1b]0;x\x07"]
