@@ -28,7 +28,7 @@ def form(*parts):
         (request(b'{"a": [1]}', "application/json; charset=utf-8"), {"a": [1]}),
         (request(b"[1]", "application/vnd.x+json"), [1]),
         (request(msgpack.pack({"a": b"x"}), "application/msgpack"), {"a": b"x"}),
-        (request(b"a=1&b=%C3%A4&c=", "application/x-www-form-urlencoded"), {"a": "1", "b": "\xe4", "c": ""}),
+        (request(b"a=1&&b=%C3%A4+x&c", "application/x-www-form-urlencoded"), {"a": "1", "b": "\xe4 x", "c": ""}),
         (form(("text", b"1"), ("image", PNG, "p.png", "image/png"), ("second", b"2", "q")), PNG),
         (form(("text", b"\xc3\xa4"), ("empty", b"", "")), {"text": "\xe4", "empty": ""}),
     ],

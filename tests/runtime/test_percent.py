@@ -1,10 +1,25 @@
 import tracemalloc
-from urllib.parse import parse_qsl, quote, quote_plus, unquote_to_bytes
+from urllib.parse import parse_qsl, quote, quote_plus, unquote_plus, unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modelproxy.percent import form_encoded, is_host, mount_point, quoted_path, quoted_query, unquoted, unquoted_bytes
+from modelproxy.drift import inputs as drift
+from modelproxy.formats import web_values
+from modelproxy.formats.flask_like import Params
+from modelproxy.hosts.deployment import inputs as deployment
+from modelproxy.hosts.deployment.specification import Side
+from modelproxy.messages import Request
+from modelproxy.percent import (
+    form_encoded,
+    form_text,
+    is_host,
+    mount_point,
+    quoted_path,
+    quoted_query,
+    unquoted,
+    unquoted_bytes,
+)
 
 
 @given(st.dictionaries(st.text(), st.text(), max_size=4))
@@ -53,6 +68,7 @@ def test_unquoted_is_one_character_for_each_byte(raw):
 @given(st.text(st.sampled_from("a4F%%%\u00e9\U0001f600")))
 def test_of_text_with_escapes_all_else_is_utf_8(text):
     assert unquoted_bytes(text) == unquote_to_bytes(text)
+    assert form_text("+" + text) == unquote_plus("+" + text)
 
 
 def test_half_a_surrogate_pair_is_no_failure():
@@ -82,6 +98,22 @@ def test_what_is_no_host(host):
     assert not is_host(host)
 
 
+def form(text):
+    return Request("POST", "/", "", [("content-type", "application/x-www-form-urlencoded")], b"a=" + text.encode("ascii"))
+
+
+def of_deployment(text):
+    deployment.read(form(text), Side())
+
+
+def of_drift(text):
+    drift.input_of(form(text))
+
+
+def of_function(text):
+    web_values.value_of(form(text))
+
+
 @pytest.mark.parametrize(
     ("convert", "text"),
     [
@@ -89,6 +121,7 @@ def test_what_is_no_host(host):
         *[(quoted_path, text) for text in ("\u00e9", "?", "?a", "??aa", "%", "%gg")],
         *[(quoted_query, text) for text in (" ", " aa", "\u00e9")],
         *[(unquoted, text) for text in ("%e9", "%e9a", "%e9%e9aa")],
+        *[(door, text) for door in (of_deployment, of_drift, of_function, Params) for text in ("%", "%c3%a9aa")],
     ],
 )
 def test_memory_is_in_proportion_whatever_is_to_be_escaped(convert, text):

@@ -3,6 +3,7 @@
 import re
 
 from ..formats import data_url, json_text, msgpack, multipart
+from ..percent import form_text
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
 # Of pictures, as they look in base64: PNG, JPEG, GIF, RIFF (WebP), BMP, TIFF.
@@ -74,6 +75,5 @@ def _of_form(request):
 
 
 def _of_pairs(body):
-    from urllib.parse import parse_qsl
-
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    pairs = (pair.partition("=") for pair in body.decode("utf-8", "replace").split("&") if pair)
+    return {form_text(name): form_text(text) for name, _, text in pairs}

@@ -1,7 +1,8 @@
 """A query and the headers as plain dicts that answer as Flask's ``request.args`` and ``request.headers`` do."""
 
 import contextlib
-from urllib.parse import unquote_plus
+
+from ..percent import form_text
 
 
 class Params(dict):
@@ -14,7 +15,7 @@ class Params(dict):
         with contextlib.suppress(UnicodeError):
             query = query.encode("latin-1").decode("utf-8")  # bytes that the client didn't escape
         for part in query.split("&"):
-            name, _, value = (unquote_plus(text) for text in part.partition("="))
+            name, _, value = (form_text(text) for text in part.partition("="))
             if part:
                 self._all.setdefault(name, []).append(value)
                 self.setdefault(name, value)

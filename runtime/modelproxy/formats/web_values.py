@@ -7,10 +7,10 @@ Pure functions, ``web_action`` the other way round; the rules are WebActions.sca
 import binascii
 import json
 import re
-from urllib.parse import unquote_plus
 
 from .. import http1, media_types
 from ..messages import BadValue, Response, error_response
+from ..percent import form_text
 from ..web_action import RESERVED
 from . import json_text
 
@@ -79,7 +79,7 @@ def _body(body, parsed):
 def _fields(encoded):
     # Not a list, which takes ninety times what many empty ones are.
     pairs = (part.partition("=") for part in encoded.split("&")) if encoded else ()
-    return {unquote_plus(name): unquote_plus(text) for name, _, text in pairs}
+    return {form_text(name): form_text(text) for name, _, text in pairs}
 
 
 def _base64(body):

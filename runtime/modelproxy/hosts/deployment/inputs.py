@@ -15,6 +15,7 @@ import re
 from ...charsets import codec_of
 from ...formats import data_url, json_text, multipart
 from ...messages import BadValue
+from ...percent import unquoted
 from .values import File, Mismatch, checked
 
 PLAIN_FIELD = "data"
@@ -94,14 +95,13 @@ def _parts(request, kind):
             return multipart.read(request.body, multipart.boundary_of(request.header("content-type")))
         except ValueError as error:
             raise BadValue("The form can't be read: %s." % error) from None
-    from urllib.parse import unquote_to_bytes
-
     pairs = [pair for pair in request.body.split(b"&") if pair]
     if len(pairs) > multipart.MAX_PARTS:
         raise BadValue("The form has more than %d fields." % multipart.MAX_PARTS)
     parts = []
     for pair in pairs:
-        name, _, text = (unquote_to_bytes(item.replace(b"+", b" ")) for item in pair.partition(b"="))
+        texts = pair.decode("latin-1").replace("+", " ").partition("=")
+        name, _, text = (unquoted(item).encode("latin-1") for item in texts)
         parts.append(multipart.Part(_text(name), text))
     return parts
 
