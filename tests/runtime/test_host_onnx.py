@@ -333,6 +333,36 @@ def test_json_that_is_a_bomb_is_refused_before_it_is_read(load, path, kind):
     assert response.status == 400 and b"arrays, objects or texts, more than its" in response.body
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/", {"inputs": [7] * 500}),
+        ("/predict", {"inputs": {"a": [7] * 500}}),
+        ("/v2/models/m/infer", {"inputs": [tensor("a", [7] * 500, [500], "INT64")]}),
+        ("/predict", "inputs"),
+        ("/predict", "a"),
+    ],
+)
+def test_no_door_lets_few_compressed_bytes_make_more_rows(load, monkeypatch, path, body):
+    """4.7 kB were 2.4 million numbers at /: of a model that makes 256 of each they took 2.5 GB."""
+    from modelproxy.formats import open_inference
+
+    monkeypatch.setattr(open_inference, "_MOST_ROWS", 499)
+    shape, more = onnx.tensor(onnx.INT64, ["n"]), {}
+    if isinstance(body, str):
+        more["content_type"] = "multipart/form-data; boundary=b"
+        body = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n--b--\r\n' % (
+            body.encode("ascii"),
+            json.dumps([7] * 500).encode("ascii"),
+        )
+    else:
+        body = json.dumps(body).encode("ascii")
+    model = load(onnx.model([("a", shape)], [("b", shape)], [onnx.node("Identity", ["a"], ["b"])]))
+    assert model.ask("POST", path, body, **more).status == 200
+    response = model.ask("POST", path, gzip.compress(body), content_encoding="gzip", **more)
+    assert response.status == 400 and b"The input 'a' has 500 rows, more than its" in response.body
+
+
 ALL = [
     (onnx.BOOL, "BOOL", [True, False]),
     (onnx.UINT8, "UINT8", [0, 255]),

@@ -99,7 +99,9 @@ def test_what_is_no_host(host):
 
 
 def form(text):
-    return Request("POST", "/", "", [("content-type", "application/x-www-form-urlencoded")], b"a=" + text.encode("ascii"))
+    return Request(
+        "POST", "/", "", [("content-type", "application/x-www-form-urlencoded")], b"a=" + text.encode("ascii")
+    )
 
 
 def of_deployment(text):

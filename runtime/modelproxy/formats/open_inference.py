@@ -62,7 +62,8 @@ def _refuse_more_values(count, sent):
         )
 
 
-def _refuse_more_rows(tensor, shape, sent):
+def refuse_more_rows(tensor, shape, sent):
+    """Raises ``BadValue`` for an array of more than ``sent`` compressed bytes may make; of any where that is None."""
     if sent is None:
         return
     tensors.check_shape(tensor, shape)  # of which any number of sizes would be multiplied
@@ -114,7 +115,7 @@ def _raw(body, inputs, sent):
         open_at = [place for place, size in enumerate(tensor.dims) if not isinstance(size, int)]
         if open_at:
             shape[open_at[-1]] = len(body) // max(1, tensors.elements(shape) * tensors.size_of(tensor))
-    _refuse_more_rows(tensor, shape, sent)
+    refuse_more_rows(tensor, shape, sent)
     return Inference(None, {tensor.name: tensors.from_bytes(tensor, body, shape)}, None, True)
 
 
@@ -135,7 +136,7 @@ def _arrays(message, binary, inputs, sent):
             got = "no datatype" if "datatype" not in item else "the datatype " + _shown(item["datatype"])
             raise BadValue("The input %r must have the datatype %s; this one has %s." % (name, tensor.datatype, got))
         shape = _shape(name, item.get("shape"))
-        _refuse_more_rows(tensor, shape, sent)
+        refuse_more_rows(tensor, shape, sent)
         size = _binary_size(item, binary)
         if size is None:
             arrays[name] = tensors.from_json(tensor, _data(item), shape)

@@ -190,7 +190,7 @@ class Service:
             name = self._picture_named("")
             arrays = {name: image_tensor.array_of(self._pictures[name], _body(request))}
         else:
-            arrays = self._from_json(open_inference.loads(_body(request), _packed(request)))
+            arrays = self._from_json(open_inference.loads(_body(request), _packed(request)), _packed(request))
         values = self._run(list(self._kinds), arrays)
         texts = [
             "%s:%s" % (json.dumps(name), tensors.json_of(name, value, "double" not in self._kinds[name]))
@@ -199,7 +199,7 @@ class Service:
         body = ('{"outputs":{' + ",".join(texts) + "}}").encode("ascii")
         return Response(200, [("Content-Type", "application/json")], body)
 
-    def _from_json(self, message):
+    def _from_json(self, message, sent):
         if type(message) is not dict or "inputs" not in message:
             raise BadValue(
                 'The body must be as {"inputs": {%s}}.' % ", ".join('"%s": …' % t.name for t in self._inputs)
@@ -211,10 +211,13 @@ class Service:
                 raise BadValue('"inputs" must be an object with the inputs %s by their names.' % names)
             given = {self._inputs[0].name: given}
         known = {tensor.name: tensor for tensor in self._inputs}
-        for name in given:
+        arrays = {}
+        for name, data in given.items():
             if name not in known:
                 raise BadValue("The model has no input %r; it has %s." % (name, ", ".join(map(repr, known))))
-        return {name: tensors.from_json(known[name], data) for name, data in given.items()}
+            arrays[name] = tensors.from_json(known[name], data)
+            open_inference.refuse_more_rows(known[name], arrays[name].shape, sent)
+        return arrays
 
     def _picture_named(self, name):
         """The input that takes the picture of a form's field, or of the body: ""."""
@@ -244,7 +247,8 @@ class Service:
                 arrays[name] = image_tensor.array_of(self._pictures[name], part.content)
             elif part.name == "inputs" or part.name in known:
                 value = open_inference.loads(part.content, _packed(request))
-                given = self._from_json({"inputs": value if part.name == "inputs" else {part.name: value}})
+                given = {"inputs": value if part.name == "inputs" else {part.name: value}}
+                given = self._from_json(given, _packed(request))
                 _refuse_twice(arrays, given)
                 arrays.update(given)
         return arrays
