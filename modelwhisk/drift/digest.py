@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +18,12 @@ from modelwhisk import adapter
 
 _PIECE = 1 << 20
 _MOST = 64 * 1024**3  # bytes of an image's working directory: a megabyte of a layer may be a gigabyte
+# Of an image's files: thousands of empty ones, fifteen folders deep, are a few kB of a layer. A root folder with all of
+# Python's and the system's packages has some 100,000, with names of 10 MB.
+_MOST_NAMES = 64 * 1024**2  # bytes
+_OF_AN_ENTRY = 100  # what one without a name counts for
+_DEEPEST = 101  # a file in 100 folders
+_NAMES_REMEMBERED = 4_096
 _ENVIRONMENT_MARK = "pyvenv.cfg"
 
 
@@ -71,18 +78,38 @@ class _Pieces(io.RawIOBase):
 
 
 def _of_tar(archive: tarfile.TarFile) -> ModelDigest:
-    counts = adapter.part("drift.model_files").is_model_file
-    files, environments = {}, set()
+    rule = adapter.part("drift.model_files").is_model_file
+
+    @lru_cache(_NAMES_REMEMBERED)  # most are of folders, which come again
+    def counts(name: str) -> bool:
+        return bool(rule((name,)))
+
+    files, environments, names = {}, set(), 0
     for entry in archive:
         archive.members.clear()  # type: ignore[attr-defined] # it keeps all
-        path = PurePosixPath(*PurePosixPath(entry.name).parts[1:])
-        if path.name == _ENVIRONMENT_MARK and entry.isfile():
-            environments.add(path.parent)
-        stream = archive.extractfile(entry) if entry.isfile() and counts(path.parts) else None
+        names += len(entry.name) + _OF_AN_ENTRY
+        if names > _MOST_NAMES:
+            raise ValueError(f"their names are more than {_MOST_NAMES:,} bytes")
+        parts = PurePosixPath(entry.name).parts[1:]
+        if len(parts) > _DEEPEST:
+            raise ValueError(f"they have more than {_DEEPEST - 1} folders within each other")
+        if not entry.isfile() or not parts:  # no part: an image may name a file for its folder
+            continue
+        if parts[-1] == _ENVIRONMENT_MARK:
+            environments.add("/".join(parts[:-1]))
+        stream = archive.extractfile(entry) if all(map(counts, parts)) else None
         if stream is not None:
             digest = hashlib.sha256()
             while piece := stream.read(_PIECE):
                 digest.update(piece)
-            files[path] = digest.hexdigest()
-    kept = {path: digest for path, digest in files.items() if not environments.intersection(path.parents)}
-    return ModelDigest({str(path): digest for path, digest in kept.items()})
+            files["/".join(parts)] = digest.hexdigest()
+    environments.discard("")  # the folder itself counts, as in the image
+    return ModelDigest({path: digest for path, digest in files.items() if environments.isdisjoint(_folders_of(path))})
+
+
+def _folders_of(path: str) -> Iterator[str]:
+    """The paths of the folders that a file is in."""
+    end = path.find("/")
+    while end >= 0:
+        yield path[:end]
+        end = path.find("/", end + 1)

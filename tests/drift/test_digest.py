@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from modelwhisk import adapter
 from modelwhisk.drift import digest
 
 
@@ -18,6 +19,10 @@ def test_an_archive_in_pieces_has_the_folder_s_digest(tmp_path: Path, length: in
     (tmp_path / "app" / "deep").mkdir(parents=True)
     (tmp_path / "app" / "main.py").write_text("print()")
     (tmp_path / "app" / "deep" / "model.onnx").write_bytes(bytes(20_000))
+    for folder in ("deep/venv", "."):  # the working directory counts, whatever it is
+        (tmp_path / "app" / folder).mkdir(exist_ok=True)
+        (tmp_path / "app" / folder / "pyvenv.cfg").touch()
+    (tmp_path / "app" / "deep" / "venv" / "six.py").touch()
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         archive.add(tmp_path / "app", "app")
@@ -25,7 +30,7 @@ def test_an_archive_in_pieces_has_the_folder_s_digest(tmp_path: Path, length: in
     pieces = (content[at : at + length] for at in range(0, len(content), length))
     found = digest.of_archive(part for piece in pieces for part in (piece, b""))
     assert found == digest.of_folder(tmp_path / "app")
-    assert set(found.files) == {"main.py", "deep/model.onnx"}
+    assert set(found.files) == {"main.py", "deep/model.onnx", "pyvenv.cfg"}
 
 
 def zeros(size: int) -> Iterator[bytes]:
@@ -52,3 +57,38 @@ def test_an_archive_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digest, "_MOST", 10 * 1_048_576)
     with pytest.raises(ValueError, match="they are more than 10,485,760 bytes"):
         digest.of_archive(zeros(1024**4))
+
+
+def empty_files(count: int, folders: list[str]) -> Iterator[bytes]:
+    """The archive of files of a folder."""
+    for number in range(count):
+        yield tarfile.TarInfo("/".join(["app", *folders, f"f{number:06}"])).tobuf(tarfile.PAX_FORMAT)
+    yield bytes(1_024)
+
+
+def test_many_deep_files_take_no_more_than_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer of 800 kB took 200 MB, and each part of each path was compared with all the rules."""
+    part, asked = adapter.part("drift.model_files"), []
+    counts = part.is_model_file
+    monkeypatch.setattr(part, "is_model_file", lambda parts: asked.extend(parts) or counts(parts))
+    tracemalloc.start()
+    try:
+        found = digest.of_archive(empty_files(1_000, ["d" * 250] * 15))
+        assert tracemalloc.get_traced_memory()[1] < 7_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(found.files) == 1_000
+    assert len(asked) == 1_001
+
+
+def test_the_names_of_an_archive_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest, "_MOST_NAMES", 1_000_000)
+    with pytest.raises(ValueError, match="their names are more than 1,000,000 bytes"):
+        digest.of_archive(empty_files(10_000, []))
+    with pytest.raises(ValueError, match="more than 100 folders within each other"):
+        digest.of_archive(empty_files(1, ["d"] * 101))
+    assert digest.of_archive(empty_files(9, ["d"] * 100)).files
+
+
+def test_an_image_whose_folder_is_a_file_has_none() -> None:
+    assert digest.of_archive([tarfile.TarInfo("passwd").tobuf(), bytes(1_024)]).files == {}
