@@ -51,6 +51,20 @@ def test_no_more_pixels_are_tried_than_a_model_may_ask_for(monkeypatch):
         assert picture.size == tried[0]
 
 
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_it_is_written_as_quickly_as_a_picture_commonly_is(form, monkeypatch):
+    """With all of zlib's diligence 9 megapixels of rare points took 18 seconds in a single try, for 3 % less."""
+    asked, save = [], Image.Image.save
+    monkeypatch.setattr(
+        Image.Image, "save", lambda picture, *given, **more: asked.append(more) or save(picture, *given)
+    )
+    content = noise(90, 60, form)
+    small = shrink_picture(FilePart("x", content, f"image/{form.lower()}"), len(content) // 3)
+    assert len(small.content) <= len(content) // 3
+    assert asked
+    assert not any(asked)
+
+
 def test_a_picture_that_lies_on_its_side_is_put_upright():
     exif = Image.Exif()
     exif[0x0112] = 6
