@@ -220,6 +220,8 @@ def _web_reply(projection: Mapping[str, Any], activation: str) -> Reply:
         status = int(projection.get("statusCode", 200 if content else 204))
     except (TypeError, ValueError, OverflowError):
         status = 400
+    if not 100 <= status <= 599:  # the platform's bounds
+        status = 400
     timing = timing_of(headers.get("server-timing", ""))
     return Reply(status, headers, content, activation, timing=timing)
 

@@ -143,6 +143,8 @@ def test_names_of_files_stay_where_they_are_put(disposition, name):
         ({"predictions": [1]}, 200, b'{"predictions": [1]}'),
         ({"error": "it broke"}, 502, b'{"error": "it broke"}'),
         ([1, 2], 200, b"[1, 2]"),
+        *(({"statusCode": code, "body": "no"}, 400, b"no") for code in (10**30, -5, 0, 99, 600, "1e3", "9" * 5_000)),
+        ({"statusCode": "599", "body": "no"}, 599, b"no"),
     ],
 )  # fmt: skip
 def test_results_of_activations(result, status, content):
