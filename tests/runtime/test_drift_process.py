@@ -138,7 +138,7 @@ FAULTS = """
         if fault == "changes the input":
             json.clear()
         if fault == "hangs":
-            time.sleep(5)
+            time.sleep(0.2)
         return {"NaN": [float("nan"), 0], "too short": [1]}.get(fault)
 """
 
@@ -164,6 +164,17 @@ def test_a_failing_monitor_leaves_every_prediction_byte_for_byte_as_it_was(tmp_p
             answers.append((status, headers, content))
         assert answers[0] == answers[1]
     assert proxies[1].stop() == 0
+
+
+def test_a_method_that_never_ends_is_as_a_prediction_that_never_does(tmp_path, started):
+    """Predictions beside it would be of a model that is at two inputs at one time."""
+    path = reference(tmp_path / "r", [[0, 0]], {"kind": "method", "name": "embed"})
+    proxy = watched(started, predictor(tmp_path, "time.sleep(600)"), path, MODELPROXY_DRIFT_BUDGET="1")
+    for seconds, wanted in ((20, 200), (0.2, 504), (0.2, 504)):
+        deadline = round((time.time() + seconds) * 1000)
+        assert proxy.web("POST", body=b'{"x": [1, 2]}', headers=JSON, deadline=deadline)[0] == wanted
+    assert proxy.process.wait(5) == 1
+    assert "drift: an earlier input is still being looked at, and this one waits for it" in proxy.out
 
 
 def test_with_several_at_a_time_each_vector_belongs_to_its_own_request(tmp_path, started):

@@ -8,8 +8,10 @@ import numpy
 import pytest
 from modelproxy.drift import watching
 from modelproxy.drift.watching import watched
+from modelproxy.formats.structured import Unparsable
 from modelproxy.hosts import Unloadable
-from modelproxy.messages import Request, Response, Result
+from modelproxy.hosts.deployment.workspace import NoPlace
+from modelproxy.messages import BadValue, Request, Response, Result
 from modelproxy.settings import Settings
 
 import drift_references as references
@@ -48,8 +50,9 @@ class Function(Model):
         return self.result
 
 
-def settings(**variables):
-    return Settings({"MODELPROXY_DRIFT" + name: str(value) for name, value in variables.items()})
+def settings(concurrency=1, **variables):
+    found = {"MODELPROXY_DRIFT" + name: str(value) for name, value in variables.items()}
+    return Settings(dict(found, MODELPROXY_CONCURRENCY=str(concurrency)))
 
 
 @pytest.fixture
@@ -276,30 +279,52 @@ def test_whatever_a_function_does_the_prediction_is_untouched(reference, module,
     assert threading.active_count() < 50
 
 
-def test_what_is_too_slow_is_switched_off(reference, module, capfd):
-    embedding = module("time.sleep(0.05)")
-    host = opened(watched(settings(_BUDGET=1, **{"": reference(embedding)}), Model(*range(100))))
-    said = []
-    while len(said) < 100:
-        response = host.handle(POST)
-        if response.drift is None:
-            break
-        said.append(response.drift.fields["error"])
-        time.sleep(0.06)
-    assert said.count("not ready in 1 ms") == 3
-    assert set(said) <= {"not ready in 1 ms", "an earlier input is still being looked at"}
-    assert "took longer than MODELPROXY_DRIFT_BUDGET, 1 ms, 3 times in a row" in capfd.readouterr().out
+def test_what_is_late_is_over_before_the_model_is_asked_again(reference, module, capfd):
+    """It may use the model: another caller's answer had words of its input."""
+    embedding = module("sys.done.append('began'); time.sleep(0.05); sys.done.append('ended')")
+
+    class Watching(Model):
+        def handle(self, request):
+            done.append("asked")
+            return Model.handle(self, request)
+
+    done = sys.done = []
+    try:
+        host = opened(watched(settings(_BUDGET=1, **{"": reference(embedding)}), Watching(*range(5))))
+        for _ in range(5):
+            host.handle(POST)
+    finally:
+        del sys.done
+    assert done == ["asked", "began", "ended"] * 3 + ["asked"] * 2
+    out = capfd.readouterr().out
+    assert out.count("an earlier input is still being looked at, and this one waits for it") == 3
+    assert "took longer than MODELPROXY_DRIFT_BUDGET, 1 ms, 3 times in a row" in out
 
 
-def test_what_hangs_costs_the_budget_once(reference, module, monkeypatch, capfd):
+def test_what_hangs_beside_predictions_costs_the_budget_once(reference, module, monkeypatch, capfd):
     embedding = module("time.sleep(3)")
-    host = opened(watched(settings(_BUDGET=1, **{"": reference(embedding)}), Model("a", "b", "c", "d")))
-    said = [host.handle(POST).drift.fields["error"] for _ in range(2)]
-    assert said == ["not ready in 1 ms", "an earlier input is still being looked at"]
+    host = opened(watched(settings(2, _BUDGET=1, **{"": reference(embedding)}), Model(*range(5))))
+    said = [host.handle(POST).drift.fields["error"] for _ in range(3)]
+    assert said == ["not ready in 1 ms"] * 2 + ["an earlier input is still being looked at"]
     monkeypatch.setattr(watching, "_HANGS", 0.0)
     host.handle(POST)
     assert host.handle(POST).drift is None
     assert "hasn't ended in 0 s" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("error", [BadValue("secret"), Unparsable("secret"), NoPlace("secret", OSError(28, "full"))])
+def test_why_a_request_is_none_for_a_method_is_not_told_in_a_caller_s_words(reference, error, capfd):
+    def embed(*_):
+        raise error
+
+    monitored = Model("a")
+    monitored.embedder = lambda name: embed
+    path = reference({"kind": "method", "name": "embed"})
+    response = opened(watched(settings(_BUDGET=20000, **{"": path}), monitored)).handle(POST)
+    reason = "the request isn't what the method embed takes (%s)" % type(error).__name__
+    assert response.drift.fields == {"error": reason}
+    captured = capfd.readouterr()
+    assert "drift: %s\n" % reason in captured.out and "secret" not in captured.out + captured.err
 
 
 @pytest.mark.parametrize("error", [MemoryError, SystemExit, RecursionError])

@@ -7,7 +7,7 @@ from modelproxy.drift.workers import Busy, Late, Workers
 
 
 def raising(error):
-    def function():
+    def function(**_):
         raise error
 
     return function
@@ -43,6 +43,25 @@ def test_what_is_late_goes_on_and_others_are_told_since_when():
             break
         except Busy:
             continue
+
+
+def test_what_is_late_is_waited_for():
+    workers, told, ended = Workers(1), threading.Event(), []
+    workers.wait(None)
+    with pytest.raises(Late):
+        workers.call(lambda: told.wait(20) and ended.append(1), 0.0)
+    workers.wait(told.set)
+    assert ended == [1]
+    workers.wait(None)
+
+
+def test_a_thread_that_cant_be_started_is_not_at_work(monkeypatch):
+    workers = Workers(1)
+    with monkeypatch.context() as without:
+        without.setattr("modelproxy.drift.workers.Thread", raising(RuntimeError("can't start new thread")))
+        with pytest.raises(RuntimeError):
+            workers.call(lambda: 1, 10)
+    assert workers.call(lambda: 5, 10) == 5
 
 
 def test_as_many_at_one_time_as_there_may_be():

@@ -224,7 +224,7 @@ def test_a_list_of_too_many_requests_is_refused_before_the_first_is_made(package
     assert not made
     with pytest.raises(BadValue, match="in several calls"):
         host.embedder("embed")(
-            Request("POST", "/", "", [("content-type", "application/json")], json.dumps([one] * 4).encode("ascii"))
+            Request("POST", "/", "", [("content-type", "application/json")], json.dumps([one] * 4).encode("ascii")), 0
         )
     assert value_of(ask(host, [one] * 3)) == [{"n": 0}] * 3
     assert len(made) == 3
@@ -234,6 +234,15 @@ def test_a_list_that_requests_takes_at_once_may_be_of_any_length(package, monkey
     monkeypatch.setattr(host_module, "MOST_REQUESTS", 3)
     host = package(HEAD + "    def requests(self, data):\n        return {'n': len(data)}\n")
     assert value_of(ask(host, [{}] * 4)) == {"n": 4}
+
+
+@pytest.mark.parametrize(("until", "embedded"), [(float("inf"), [[1.0]] * 3), (0, [[1.0]])])
+def test_of_a_list_no_more_is_embedded_than_is_waited_for(package, monkeypatch, until, embedded):
+    """240 kB of {} took two gigabytes, and the CPU until all had their vectors."""
+    monkeypatch.setattr(host_module, "MOST_REQUESTS", 3)
+    methods = "    def requests(self, data):\n        return {}\n    def embed(self, data):\n        return [1.0]\n"
+    embed = package(HEAD + methods).embedder("embed")
+    assert embed(Request("POST", "/", "", [("content-type", "application/json")], b"[{},{},{},{}]"), until) == embedded
 
 
 @pytest.mark.parametrize("method", ["request", "requests"])

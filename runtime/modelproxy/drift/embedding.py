@@ -18,7 +18,8 @@ class NoVector(ValueError):
 class Embedding:
     """Of a declaration that is checked.
 
-    is_slow   True where it may take any time, so that a thread of its own is the place for it.
+    is_slow     True where it may take any time, so that a thread of its own is the place for it.
+    uses_model  True where it may ask the model, which is to be asked by one at a time: nothing is predicted meanwhile.
     """
 
     def __init__(self, declaration, several, digests=()):
@@ -28,6 +29,7 @@ class Embedding:
         self._layer = Layer(declaration, self._runs.add, digests) if self._runs else None
         self._embed = None
         self.is_slow = self._kind in ("function", "method", "picture")
+        self.uses_model = not several and self.is_slow and self._kind != "picture"
 
     def before_loading(self):
         """Called before anything of the model is imported."""
@@ -66,11 +68,12 @@ class Embedding:
         """What the model computed for the request, whose thread this is; to be given to ``vector``."""
         return self._runs.taken() if self._runs is not None else ()
 
-    def vector(self, request, answer, computed):
+    def vector(self, request, answer, computed, until=float("inf")):
         """A sequence of numbers, None where the answer is to no prediction. Raises ``NoVector``, or what the user's
         function raises.
 
         answer   the body of a 2xx answer; or the value of one that is given without HTTP, and ``request`` its input.
+        until    the ``monotonic()`` time from which on nobody waits for it.
         """
         if self._kind == "onnx-layer":
             return self._of_layer(request, computed)
@@ -79,7 +82,7 @@ class Embedding:
         if getattr(request, "method", "POST") in _READING:
             return None
         if self._kind == "method":
-            return as_vector(self._embed(request))
+            return as_vector(self._embed(request, until))
         try:
             given = inputs.input_of(request) if hasattr(request, "method") else request
             if self._kind == "picture":
@@ -140,6 +143,9 @@ def _rows(value):
 def as_vector(returned):
     """What a user's function returned as a sequence of numbers: rows are averaged, whatever has ``tolist`` is taken for
     an array. Raises ``NoVector``."""
+    if hasattr(returned, "astype") and hasattr(returned, "reshape") and returned.ndim and returned.size:
+        # Numpy's, which as lists would take 15 times their memory.
+        returned = returned.reshape(-1, returned.shape[-1]).mean(axis=0, dtype="f8")
     if getattr(returned, "ndim", 0) == 1 and hasattr(returned, "dtype") and hasattr(returned, "astype"):
         return returned.astype("f4")
     if hasattr(returned, "tolist"):

@@ -11,6 +11,7 @@ from threading import Lock, Thread
 from time import monotonic
 
 from .. import log, web_action
+from ..formats.structured import Unparsable
 from ..hosts import Unloadable
 from ..messages import BadValue, Response, Result
 from . import declaration, model_files, verdict
@@ -25,6 +26,7 @@ _HANGS = 10.0  # seconds after which what doesn't end is no longer waited for
 _REPEATED = 3  # times that one reason is logged
 _PARSED_AT_ONCE = 256 * 1024  # bytes of an answer
 _COLLECT_SECONDS = 300
+_STILL = "an earlier input is still being looked at"
 _OPENING_SECONDS = 1.0  # that loading may take longer for the reference's sake; a large one is read further meanwhile
 
 
@@ -235,6 +237,8 @@ class _Comparing(_Watcher):
         self._say_what_was_kept()
 
     def begin(self):
+        if self._embedding.uses_model:
+            self._workers.wait(lambda: self._say_of(_STILL + ", and this one waits for it"))
         super().begin()
         self._say_what_was_kept()
 
@@ -285,12 +289,14 @@ class _Comparing(_Watcher):
         if isinstance(error, Busy):
             if monotonic() - error.since > _HANGS:
                 self._switch_off("%s hasn't ended in %d s" % (self._embedding, _HANGS))
-            return "an earlier input is still being looked at"
+            return _STILL
         if isinstance(error, Late):
             self._missed()
             return "not ready in %d ms" % self._settings.drift_budget
         reason = str(error)
-        if not isinstance(error, (NoVector, NoDistance)):
+        if isinstance(error, (BadValue, Unparsable)):  # whose texts have a caller's words
+            reason = "the request isn't what %s takes (%s)" % (self._embedding, type(error).__name__)
+        elif not isinstance(error, (NoVector, NoDistance)):
             reason = "%s failed with %s" % (self._embedding, type(error).__name__)
             if reason not in self._said:
                 log.traceback_of(error)
@@ -304,7 +310,7 @@ class _Comparing(_Watcher):
         is_slow = self._embedding.is_slow or (isinstance(answer, bytes) and len(answer) > _PARSED_AT_ONCE)
         if is_slow:
             vector = self._workers.call(
-                lambda: self._embedding.vector(request, answer, computed), max(0.0, until - monotonic())
+                lambda: self._embedding.vector(request, answer, computed, until), max(0.0, until - monotonic())
             )
         else:
             vector = self._embedding.vector(request, answer, computed)

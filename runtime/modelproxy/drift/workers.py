@@ -31,24 +31,28 @@ class Workers:
         with self._lock:
             if not self._idle and len(self._at_work) >= self._most:
                 raise Busy(min(worker.job.began for worker in self._at_work))
-            worker = self._idle.pop() if self._idle else None
-            if worker is None:
-                worker = _Worker(job, self._finished)
-                self._at_work.add(worker)
-                start = True
-            else:
+            if self._idle:
+                worker = self._idle.pop()
                 worker.job = job
-                self._at_work.add(worker)
-                start = False
-        if start:
-            Thread(target=worker.work, name="drift", daemon=True).start()
-        else:
-            worker.wake.release()
+                worker.wake.release()
+            else:
+                worker = _Worker(job, self._finished)
+                Thread(target=worker.work, name="drift", daemon=True).start()  # which may fail for want of threads
+            self._at_work.add(worker)
         if not job.done.acquire(True, seconds):
             raise Late
         if job.error is not None:
             raise job.error
         return job.value
+
+    def wait(self, tell):
+        """Until what is late has ended, which it may never do; ``tell()`` is called before. For whom no other calls
+        meanwhile."""
+        with self._lock:
+            late = [worker.job for worker in self._at_work]
+        for job in late:
+            tell()
+            job.done.acquire()
 
     def _finished(self, worker):
         with self._lock:

@@ -95,7 +95,7 @@ class Host:
             raise Unloadable("the Predictor has no method %s" % name)
         parameters = _parameters(method, name, _OF_PREDICT)
 
-        def embed(request):
+        def embed(request, *_):
             environ = environ_of(request, True)
             with self._flask.request_context(environ) if self._flask else contextlib.ExitStack():
                 return self._loop.finished(_called(method, parameters, _supplies(request, environ)))

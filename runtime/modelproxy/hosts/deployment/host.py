@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from threading import Lock
+from time import monotonic
 
 from ... import log, plain_action
 from ...messages import BadValue, Response, error_response
@@ -11,8 +12,8 @@ from .. import Unloadable
 from ..loading import module_in
 from . import inputs, outputs, specification
 from .openapi import document
-from .values import File, Mismatch
-from .workspace import NoPlace, Workspace
+from .values import File
+from .workspace import Workspace
 
 # In one list, for each of which ``request`` is called in a directory of its own; as many as a form may have parts.
 MOST_REQUESTS = 1000
@@ -99,7 +100,7 @@ class Host:
         try:
             value = self._value(data, request)
             return value if isinstance(value, Response) else outputs.answer(value, request.header("accept"))
-        except (Mismatch, NoPlace) as error:
+        except BadValue as error:
             log.line(error.logged)
             return error_response(500, str(error), **getattr(error, "details", {}))
         except Exception as error:
@@ -158,8 +159,9 @@ class Host:
         return self._loop.run_until_complete(waiting())
 
     def embedder(self, name):
-        """A function of a request that calls the deployment's method ``name`` as its ``request`` is called, but in no
-        directory of its own: predictions may go on meanwhile. Raises ``Unloadable``."""
+        """A function of a request, and of the ``monotonic()`` time from which on nobody waits for it, that calls the
+        deployment's method ``name`` as its ``request`` is called, but in no directory of its own: predictions may go on
+        meanwhile. Of a list it calls it for each, as far as that time allows. Raises ``Unloadable``."""
         method = getattr(self._deployment, name, None)
         if not callable(method):
             raise Unloadable("the class Deployment in %s has no method %s" % (self._file, name))
@@ -167,12 +169,15 @@ class Host:
 
         loop = Loop()
 
-        def embed(request):
+        def embed(request, until):
             data = self._read(request)
             context = _request_context(request)
+            found = []
             with Workspace(self._folder, enters=False) as workspace:
-                several = data if isinstance(data, list) else [data]
-                found = [loop.finished(_with_context(method, _stored(item, workspace), context)) for item in several]
+                for item in data[:MOST_REQUESTS] if isinstance(data, list) else [data]:
+                    found.append(loop.finished(_with_context(method, _stored(item, workspace), context)))
+                    if monotonic() > until:
+                        break
             return found if isinstance(data, list) else found[0]
 
         return embed

@@ -4,6 +4,7 @@ import binascii
 import os
 
 from ... import log
+from ...messages import BadValue
 
 # Where uploads lie: not in the working directory itself, from which a Python program that is started there imports.
 FILES = ".files"
@@ -11,16 +12,15 @@ FILES = ".files"
 PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - in it each request makes a directory of its own, 0700
 
 
-class NoPlace(Exception):
-    """A file can't be stored, since nothing here can be written to. ``logged`` is the sentence without its name, which
-    is the caller's."""
+class NoPlace(BadValue):
+    """A file can't be stored, since nothing here can be written to."""
 
     def __init__(self, name, error):
-        Exception.__init__(
+        BadValue.__init__(
             self,
             "The file %s can't be stored: %s. Give the container a writable /tmp with enough room." % (name, error),
+            "A file can't be stored: %s." % (error.strerror or error),
         )
-        self.logged = "A file can't be stored: %s." % (error.strerror or error)
 
 
 class Workspace:
