@@ -372,14 +372,16 @@ class Server:
 
     def _relieve(self):
         """Has the next answer made once there is memory for it, for which the slowest are closed, each after a moment.
-        The largest answer isn't counted: alone it hurts nobody, and nobody hurts it."""
+        The largest answer isn't counted: alone it hurts nobody, and nobody hurts it. Who takes some waits, too, until
+        those who have just begun have had time to."""
         now = monotonic()
         writing = [connection for connection in self._connections.values() if connection.state == Connection.WRITING]
+        fresh = any(now - connection.since < SILENT_SECONDS for connection in writing)
         kept = -max([connection.kept for connection in writing] + [0])
         for connection in sorted(writing, key=lambda connection: connection.spared_by(now)):
             kept += connection.kept
             if kept > MAX_KEPT:
-                if now - connection.since < SILENT_SECONDS:
+                if now - connection.since < SILENT_SECONDS or (fresh and connection.moved):
                     return
                 self._close(connection)
         self._inbox.held = False

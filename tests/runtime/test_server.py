@@ -316,8 +316,9 @@ def test_those_who_take_nothing_fill_no_memory(monkeypatch, workers):
 @pytest.mark.usefixtures("short_moment")
 @pytest.mark.parametrize("ending", [False, True])
 def test_who_takes_a_large_answer_at_a_decent_pace_is_not_hurt_by_those_who_take_nothing(monkeypatch, ending):
-    """Nor when all is to end."""
+    """Nor by one that has just begun to, when it has taken for more than a moment itself; nor when all is to end."""
     monkeypatch.setattr(server_module, "MAX_KEPT", LARGE)
+    monkeypatch.setattr(server_module, "SILENT_SECONDS", 0.6)  # a busy machine may be silent for less
     found = []
     with Running(read_timeout=60) as running, contextlib.ExitStack() as others:
         slow = [not_taking(running, others) for _ in range(2)]
@@ -333,7 +334,7 @@ def test_who_takes_a_large_answer_at_a_decent_pace_is_not_hurt_by_those_who_take
             assert split(running.ask(post(b"x"))) == (200, b"1 x")
         reading.join()
         assert found[0] > LARGE
-        assert min(len(rest_of_reset(client)) for client in slow) < LARGE
+        assert len(rest_of_reset(slow[0])) < LARGE
 
 
 @pytest.mark.usefixtures("short_moment")
@@ -366,7 +367,7 @@ def slowly_read(client):
         if not piece:
             return count
         count += len(piece)
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 def rest_of_reset(connection):
@@ -532,6 +533,7 @@ def test_a_rest_ends_with_a_job_that_takes_long(resting):
 
 def test_a_rest_ends_with_the_server(resting):
     resting.server.drain()
+    resting.server._serving.release()  # for which the fixture's own ``drain`` would wait
 
 
 def got_by_who_waits(idle, job, error):
