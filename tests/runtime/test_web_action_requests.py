@@ -206,6 +206,11 @@ def test_default_path_may_carry_a_query():
     assert web_action.decode(value_of(__ow_path="/q"), default_path="/p?a=1").query == ""
 
 
+def test_a_query_has_what_a_server_lets_into_one():
+    request = web_action.decode(value_of(__ow_query="a=%20&b=\u0142 \xe9\ud800\r\nc:d"), default_path="/p?\u0142")
+    assert request.query == "%C5%82&a=%20&b=%C5%82%20%C3%A9?%0D%0Ac:d"
+
+
 @pytest.mark.parametrize(
     ("forwarded", "host_scheme", "scheme"),
     [

@@ -6,7 +6,7 @@ import re
 
 from .. import base64_codec, media_types
 from ..messages import LONGEST_VALUE, SHORT_VALUE, BadValue, Request, too_long
-from ..percent import form_encoded, is_host, quoted_path
+from ..percent import form_encoded, is_host, quoted_path, quoted_query
 from ..remembered import remembered, size_of_texts
 
 RESERVED = frozenset(("__ow_method", "__ow_headers", "__ow_path", "__ow_user", "__ow_query", "__ow_body"))
@@ -57,6 +57,7 @@ def decode(value, mount="", scheme_of_host="http", default_path="/", activation=
         scheme = scheme.split(",")[0].strip().lower()
         if scheme not in _SCHEMES:
             scheme = scheme_of_host
+    query = query and quoted_query(query)
     request = Request(method, quoted_path(path), query, headers, body, mount, scheme, activation, default)
     request.names = names
     return request
