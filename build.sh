@@ -85,14 +85,18 @@ describe_adapter() {
   CREATED=$(date -u ${epoch:+-d "@$epoch"} +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || date -u -r "$epoch" +%Y-%m-%dT%H:%M:%SZ)
 }
 
+readonly PROXIES=(HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy ftp_proxy no_proxy all_proxy)
+
 # The standard variables for builds behind a proxy, by name alone: docker reads the values, which may hold passwords.
 find_proxies() {
   local name
-  PROXY_ARGS=() PIP_ARGS=()
+  PROXY_ARGS=() PIP_ARGS=() BUILT_WITHOUT=() RUN_WITHOUT=()
   for name in "${PIP_SETTINGS[@]}"; do [[ -z ${!name-} ]] || PIP_ARGS+=("$name"); done
-  for name in HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy ftp_proxy no_proxy all_proxy; do
-    [[ -z ${!name-} ]] || PROXY_ARGS+=("$name")
-  done
+  for name in "${PROXIES[@]}"; do [[ -z ${!name-} ]] || PROXY_ARGS+=("$name"); done
+  # Those of its own configuration the docker command names to whatever it builds and runs, unless they are named here.
+  if grep -qis '"proxies"' -- "${DOCKER_CONFIG:-${HOME-}/.docker}/config.json"; then
+    for name in "${PROXIES[@]}"; do BUILT_WITHOUT+=(--build-arg "$name=") RUN_WITHOUT+=(--env "$name="); done
+  fi
 }
 
 # shellcheck disable=SC2317 # called by a trap

@@ -175,18 +175,10 @@ async def _loaded(container: Container) -> None:
 def _digest_of_image(image: str) -> ModelDigest:
     """Of the files in an image's working directory, without running it."""
     try:
-        client = docker.from_env()
-        try:
-            container = client.containers.create(image)
-            try:
-                folder = client.images.get(image).attrs["Config"].get("WorkingDir") or "/"
-                pieces, _ = container.get_archive(folder)
-                return digest.of_archive(pieces)
-            finally:
-                container.remove(force=True, v=True)
-        finally:
-            client.close()
+        with docker_container.working_directory(image) as pieces:
+            return digest.of_archive(pieces)
     except (
+        NoDocker,
         docker.errors.DockerException,
         OSError,
         ValueError,

@@ -52,7 +52,8 @@ add_reference() { # FILE
 check_reference() { # IMAGE
   local container="modelwhisk-smoke-$RUN-$INDEX-drift" command fault found
   command=(docker run --rm --name "$container" --label "modelwhisk.smoke=$RUN" --log-driver none
-    --interactive --network none --platform "$PLATFORM" --entrypoint /bin/sh -- "$1"
+    --interactive --network none --platform "$PLATFORM" --entrypoint /bin/sh
+    ${RUN_WITHOUT[@]+"${RUN_WITHOUT[@]}"} -- "$1"
     -c "$IN_CONTAINER" sh "$DRIFT_REFERENCE")
   if ((DRY_RUN)); then
     printf '%s <%s\n' "$(show "${command[@]}")" "$(quoted "$HERE/drift.py")"

@@ -28,7 +28,8 @@ write_sbom() { # TARGET IMAGE
   # An image that no registry has is known by its id.
   [[ -n $base ]] || base=$BASE_ID
   command=(docker run --rm --name "$container" --label "modelwhisk.smoke=$RUN" --log-driver none
-    --interactive --network none --platform "$PLATFORM" --entrypoint /bin/sh -- "$2"
+    --interactive --network none --platform "$PLATFORM" --entrypoint /bin/sh
+    ${RUN_WITHOUT[@]+"${RUN_WITHOUT[@]}"} -- "$2"
     -c "$SBOM_IN_CONTAINER" sh "image=$1" "version=${VERSION_TAGS[0]}" "digest=$id" "created=$CREATED"
     "base_name=$BASE_NAME" "base_digest=$base" "adapter_version=$ADAPTER_VERSION" "adapter_digest=$ADAPTER_DIGEST")
   if ((DRY_RUN)); then

@@ -30,7 +30,8 @@ smoke_test() { # IMAGE
   MODELPROXY_TOKEN=$token act docker run --detach --name "$container" --label "modelwhisk.smoke=$RUN" --platform "$PLATFORM" \
     --cpu-shares 256 --memory "${memory}m" --memory-swap "${memory}m" --network bridge \
     --cap-drop NET_RAW --cap-drop NET_ADMIN --ulimit nofile=1024:1024 --pids-limit 1024 --log-driver json-file \
-    --log-opt max-size=200m --log-opt max-file=2 --env __OW_API_HOST=http://localhost --env MODELPROXY_TOKEN -- "$1" || fail "the container doesn't start: $(why)"
+    --log-opt max-size=200m --log-opt max-file=2 --env __OW_API_HOST=http://localhost --env MODELPROXY_TOKEN \
+    ${RUN_WITHOUT[@]+"${RUN_WITHOUT[@]}"} -- "$1" || fail "the container doesn't start: $(why)"
   client=(docker exec --interactive "$container" /bin/sh -c "$IN_CONTAINER" sh "${path:-/model/metadata}" "$INIT_TIMEOUT" "$wanted")
   if ((DRY_RUN)); then
     printf '%s <%s\n' "$(show "${client[@]}")" "$(quoted "$HERE/smoke.py")"

@@ -236,10 +236,9 @@ build() { # TARGET
     # Nothing is downloaded for an image, whose own Python the build runs.
     for argument in ${PROXY_ARGS[@]+"${PROXY_ARGS[@]}"} ${PIP_ARGS[@]+"${PIP_ARGS[@]}"}; do options+=(--build-arg "$argument"); done
     ((!DRY_RUN)) || printf '# %s is a copy of %s, made and removed by build.sh\n' "$(quoted "$CONTEXT")" "$(quoted "${SOURCES[INDEX]}")"
-  fi
-  if [[ -n $MODEL_DIGEST ]]; then
     label_context "$1"
   else
+    options+=(${BUILT_WITHOUT[@]+"${BUILT_WITHOUT[@]}"})
     while IFS= read -r label; do options+=(--label "$label"); done < <(labels_of "$1")
   fi
   say "building on $BASE"

@@ -223,6 +223,28 @@ def test_the_proxies_of_the_environment_reach_a_folder_s_build_by_name_alone(wor
     assert not {"HTTPS_PROXY", "no_proxy"} & set(build)
 
 
+def test_the_proxies_of_docker_s_own_configuration_reach_no_image(world: World) -> None:
+    """The docker command names them to all that it builds and runs: a hostile image put them into its wrapper."""
+    world.publish("python:3.13-slim", "codait/max-a:latest")
+    (world.folder / "m").mkdir()
+    (world.folder / "m" / "app.py").write_text("app = 1")
+    (world.folder / "config.json").write_text('{"Proxies": {"default": {"httpProxy": "http://user:secret@proxy"}}}')
+    names = {f"{word}_PROXY=" for word in ("HTTP", "HTTPS", "FTP", "NO", "ALL")}
+    names |= {name.lower() for name in names}
+
+    def named(call: list[str], option: str) -> set[str]:
+        return {name for word, name in itertools.pairwise(call) if word == option} & names
+
+    for source, in_build in (("max-a", names), ("./m", set())):  # what a folder needs is downloaded
+        done = world.build(source, "--sbom", "out", DOCKER_CONFIG=str(world.folder))
+        assert done.status == 0, done.stderr
+        (build,) = done.docker("build")
+        assert named(build, "--build-arg") == in_build
+        runs = done.docker("run")
+        assert len(runs) == 2
+        assert all(named(call, "--env") == names for call in runs)
+
+
 def test_labels(world: World) -> None:
     world.publish("codait/max-a:latest")
     variables = {"SOURCE_DATE_EPOCH": "86400", "SOURCE_URL": "https://user:secret@example.com/a/b"}

@@ -17,7 +17,14 @@ import pytest
 from docker.errors import APIError
 
 from modelwhisk.local import docker_container, owner
-from modelwhisk.local.docker_container import OWNER_LABEL, DockerContainer, remove_leftovers
+from modelwhisk.local.actions import Action
+from modelwhisk.local.docker_container import (
+    OWNER_LABEL,
+    DockerContainer,
+    DockerFactory,
+    remove_leftovers,
+    working_directory,
+)
 
 
 class Noisy:
@@ -77,6 +84,46 @@ class Engine:
 
     def close(self) -> None:
         pass
+
+
+class Made(Exception):
+    """What was asked of docker's client for a container; it makes none."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        super().__init__(options)
+        self.options = options
+
+
+class Maker:
+    """docker's client, of an engine that has every image."""
+
+    def __init__(self) -> None:
+        self.containers = self.images = self
+
+    def get(self, _: str) -> None:
+        pass
+
+    def create(self, image: str, **options: Any) -> None:
+        raise Made(options)
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_image_is_told_no_proxies_of_docker_s_own_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may hold passwords, and docker's client names them to each container by itself. And what a killed run
+    has left is known, also of one whose files were looked at.
+    """
+    monkeypatch.setattr(docker_container, "_client", Maker)
+    factory = DockerFactory("me/model")
+    with pytest.raises(Made) as started:
+        factory._run(Action("model", factory), "wsk_1", "http://localhost", "token")
+    with pytest.raises(Made) as looked_into, working_directory("me/model"):
+        pass
+    for made in (started.value.options, looked_into.value.options):
+        assert made["use_config_proxy"] is False
+        assert made["labels"] == {OWNER_LABEL: owner.current()}
+        assert docker_container._is_leftover(made["name"], GONE)
 
 
 HOST, PID = owner.current().split(":")[0], os.getpid()
