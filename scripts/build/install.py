@@ -70,6 +70,13 @@ def compressed(content, group):
     return min(ways, key=len)
 
 
+def archived(members, group):
+    """An archive, in the better of two orders: modules of one length are more alike than those of one folder. Without
+    marshal's references (since its version 3), which depend on who else has a name."""
+    members = sorted(members, key=lambda member: len(member[2]))
+    return min((compressed(marshal.dumps(each, 2), group) for each in (members, members[::-1])), key=len)
+
+
 def write_archives(source, modules, folder, home):
     """The modules that runtime/modelproxy/packed.py finds; ``modules`` is a list of (name, path).
 
@@ -87,7 +94,7 @@ def write_archives(source, modules, folder, home):
     os.makedirs(folder)
     for group, members in groups.items():
         with open(os.path.join(folder, group), "wb") as archive:
-            archive.write(compressed(marshal.dumps(members), group))
+            archive.write(archived(members, group))
 
 
 def start_file(python, home, main_source):

@@ -3,6 +3,7 @@ import json
 import sys
 import threading
 import time
+from collections import deque
 
 import numpy
 import pytest
@@ -119,6 +120,16 @@ def test_answers_to_no_prediction_are_as_they_were(reference):
     model.status = 200
     response = host.handle(Request("GET", "/"))
     assert header(response) is None and response.drift is None
+
+
+def test_what_another_s_thread_has_said_meanwhile_costs_no_prediction(reference):
+    class Emptied(deque):
+        def __bool__(self):
+            return True
+
+    host = opened(watched(settings(**{"": reference()}), Model(NEAR)))
+    host._watcher._later = Emptied()
+    assert "drifted=?0" in header(host.handle(POST))
 
 
 def test_no_header_of_the_model_s_own_is_doubled(reference):

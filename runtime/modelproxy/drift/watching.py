@@ -243,8 +243,11 @@ class _Comparing(_Watcher):
         self._say_what_was_kept()
 
     def _say_what_was_kept(self):
-        while self._later:
-            _say(self._later.popleft())
+        try:
+            while self._later:
+                _say(self._later.popleft())
+        except IndexError:  # another prediction's thread was there first
+            return
 
     def _open(self):
         later = self._later.append

@@ -8,7 +8,8 @@
 ``is_described``          of a host that may know them later: whether it gives the same from now on.
 ``close()``               at exit.
 ``default_path``          path of a request that names none.
-``embedder(name)``        of a host whose model is an object: a function of a request that calls a method of it.
+``embedder(name)``        of a host whose model is an object: a function of a request, and of the ``monotonic()`` time
+                          until which it is waited for, that calls a method of it.
 
 A host whose interface is OpenWhisk's own has also
 
