@@ -17,6 +17,7 @@ _SUFFIXES = {
     "other": (".csv", ".npy", ".txt", ".json"),
 }
 _NAME = re.compile(r"\w[\w.-]*")
+_FILE_NAME = re.compile(r"[\w.() +-]+")
 _AUDIO_SECONDS = 10
 _AUDIO_RATE = 16_000
 
@@ -61,8 +62,15 @@ def _own_sample(kind: str, model: str, folder: Path) -> str | None:
     if not _NAME.fullmatch(model):
         return None
     samples = folder / "models" / model / "samples"
-    found = sorted(path for path in samples.glob("*") if path.suffix in _SUFFIXES[kind])
+    found = sorted(path for path in samples.glob("*") if path.suffix in _SUFFIXES[kind] and _is_of(folder, path))
     return str(found[0].relative_to(folder)) if found else None
+
+
+def _is_of(folder: Path, path: Path) -> bool:
+    """Whether it is a file, and no link led to it, which in a stranger's checkout may lead anywhere; by a name that
+    says nothing more to curl's -F."""
+    where = folder.resolve() / path.relative_to(folder)
+    return path.is_file() and path.resolve() == where and _FILE_NAME.fullmatch(path.name) is not None
 
 
 def _base64(content: bytes) -> str:

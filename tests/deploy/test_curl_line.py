@@ -108,6 +108,32 @@ def test_no_name_of_an_image_leads_to_other_samples(tmp_path: Path, model: str) 
     assert "customers" not in curl_line(URL, swagger("post", file("table")), model, folder=tmp_path).command
 
 
+@pytest.mark.parametrize("link", ["models", "models/max-x", "models/max-x/samples", "models/max-x/samples/a.csv"])
+def test_no_link_of_a_stranger_s_checkout_is_sent(tmp_path: Path, link: str) -> None:
+    """Git keeps them, and curl follows them."""
+    own, checkout = tmp_path / "own", tmp_path / "checkout"
+    kept = own / Path("models/max-x/samples/a.csv").relative_to(link)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.touch()
+    (checkout / link).parent.mkdir(parents=True)
+    (checkout / link).symlink_to(kept if link.endswith(".csv") else own)
+    assert (checkout / "models/max-x/samples/a.csv").exists()
+    assert "a.csv" not in curl_line(URL, swagger("post", file("table")), "max-x", folder=checkout).command
+
+
+@pytest.mark.parametrize("name", ["a,customers.csv", "a;type=b.csv", 'a"b.csv', "a\x1b[2J.csv", "a\u202e.csv"])
+def test_no_name_of_a_sample_says_more_to_curl_or_the_terminal(tmp_path: Path, name: str) -> None:
+    """At a comma curl begins another file: one of the folder that one works in."""
+    samples = tmp_path / "models" / "max-x" / "samples"
+    samples.mkdir(parents=True)
+    (samples / name).touch()
+    (samples / "a").touch()
+    (samples / "d.csv").mkdir()
+    assert "samples" not in curl_line(URL, swagger("post", file("table")), "max-x", folder=tmp_path).command
+    (samples / "my own (2).csv").touch()
+    assert "samples/my own (2).csv'" in curl_line(URL, swagger("post", file("table")), "max-x", folder=tmp_path).command
+
+
 def test_the_key_reaches_curl_by_no_command_line(tmp_path: Path) -> None:
     """Which all users of the machine could read."""
     (tmp_path / ".wskprops").write_text("APIHOST=http://h\nAUTH=uuid:secret\n")
