@@ -279,12 +279,13 @@ class Server:
         if reader.idle:
             connection.begin(self._read_timeout)
         try:
-            request = reader.receive()
+            try:
+                request = reader.receive()
+            finally:
+                self._extend(connection, reader.received - before, self._read_timeout)
         except Refused as refused:
             self._refuse(connection, refused)
             return
-        finally:
-            self._extend(connection, reader.received - before, self._read_timeout)
         if request is not None:
             self._hand_over(connection, *request)
 

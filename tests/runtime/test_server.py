@@ -161,6 +161,20 @@ def test_a_refused_client_that_trickles_is_left(monkeypatch):
                 time.sleep(0.1)
 
 
+def test_a_refused_client_that_sent_much_is_left_as_soon(monkeypatch):
+    extended, extend = [], Connection.extend
+
+    def noted(connection, count, most):
+        extended.append((connection.state, most))
+        extend(connection, count, most)
+
+    monkeypatch.setattr(Connection, "extend", noted)
+    with Running() as running:
+        assert split(running.ask(b"rubbish\r\n\r\n" + b"x" * 60000))[0] == 400
+    assert extended[0] == (Connection.READING, 5)
+    assert {most for state, most in extended if state != Connection.READING} <= {server_module.LINGER_SECONDS}
+
+
 def test_a_client_that_takes_its_answer_in_a_trickle_is_left():
     with Running(read_timeout=1) as running, running.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
