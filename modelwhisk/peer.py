@@ -105,15 +105,23 @@ class Peer:
     def _taker(self) -> int | None:
         """The user whose process takes what we send; None where there is none, and `_NOBODY_YET` where there is one of
         whom nothing is found."""
-        address, own = self._packed
-        accepted, waits = (self._packed, _CONNECTED), ([address, (bytes(len(own[0])), 0)], _LISTENING)
+        accepted = (self._packed, _CONNECTED)
         # As long as it waits to be accepted, who listens there is still who was connected to. It may be accepted, and
         # listened no more, after the first look.
         user = None
-        for one in (accepted, waits, accepted):
+        for one in (accepted, self._waits, accepted):
             user = _user(*one)
             if user not in (None, _NOBODY_YET):
                 break
+        return self._theirs_who_listen() if user == 0 else user
+
+    def _theirs_who_listen(self) -> int:
+        """The same of what root has accepted. In that name the kernel accepts for a listener of AF_SMC, too, which
+        anybody may open (net/smc/af_smc.c), and to which TCP comes.
+        """
+        user = _user(*self._waits)
+        if user is None:
+            return 0 if os.geteuid() == 0 else _NOBODY_YET
         return user
 
     def _look(self) -> bool:
@@ -128,6 +136,12 @@ class Peer:
     @property
     def _packed(self) -> list[tuple[bytes, int]]:
         return [(host.packed, port) for host, port in self._ends]
+
+    @property
+    def _waits(self) -> tuple[list[tuple[bytes, int]], frozenset[int]]:
+        """Where it waits to be accepted."""
+        address, own = self._packed
+        return [address, (bytes(len(own[0])), 0)], _LISTENING
 
     def _is_connected(self) -> bool:
         """Whether it still is: as long as there is our end, another connection between the two addresses there can't

@@ -242,7 +242,7 @@ def test_who_accepts_between_two_looks_is_seen(monkeypatch: pytest.MonkeyPatch) 
         looked = peer._user
 
         def looks(ends: list[tuple[bytes, int]], states: frozenset[int]) -> int | None:
-            if states is peer._LISTENING:
+            if states is peer._LISTENING and not accepted:
                 accepted.append(server.accept()[0])
                 server.close()
             return looked(ends, states)
@@ -282,6 +282,25 @@ def test_what_waits_for_a_process_that_is_not_found_is_not_sent_to_none(
         with pytest.raises(AnotherUsers, match=r"^it isn't known whose process serves on 127\.0\.0\.1 port \d+:"):
             found.refuse_others()
         assert not found._takes()
+
+
+@as_root
+@WAYS
+def test_what_root_has_accepted_is_theirs_who_listen(monkeypatch: pytest.MonkeyPatch, listed: bool) -> None:
+    """The kernel accepts in root's name what falls back to TCP on a listener of AF_SMC, which anybody may open."""
+    if listed:
+        only_listed(monkeypatch)
+    with served_by(OTHER, "127.0.0.1", "", accept=False) as (server, found), server.accept()[0]:
+        with pytest.raises(AnotherUsers, match=rf"\(id {OTHER}\) serves"):
+            found.refuse_others()
+        assert not found._takes()
+    with served_by(0, "127.0.0.1", "", accept=True) as (server, found):
+        monkeypatch.setattr(os, "geteuid", lambda: OTHER)
+        found.refuse_others()
+        assert found._takes()
+        server.close()
+        with pytest.raises(AnotherUsers, match="it isn't known whose process serves on"):
+            found.refuse_others()
 
 
 def test_root_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
