@@ -50,31 +50,33 @@ def deflated(zlib, content):
     return packer.compress(content) + packer.flush()
 
 
-# How an archive may be compressed, by the byte that it begins with. No check: only the image's own layer brings it.
+# How an archive may be compressed, the best first, by the byte that it begins with. No check: only the image's own
+# layer brings it.
 PACKERS = {
-    b"z": ("zlib", deflated),
     b"b": ("bz2", lambda bz2, content: bz2.compress(content, 9)),
     b"x": ("lzma", lambda lzma, content: lzma.compress(content, check=lzma.CHECK_NONE, preset=9 | lzma.PRESET_EXTREME)),
+    b"z": ("zlib", deflated),
 }
 
 
 def compressed(content, group):
     """What every start reads is compressed for speed, the rest for size; as this Python, which reads it, is able to."""
-    ways = [b"-" + content]
     for mark, (name, pack) in PACKERS.items():
         if mark == b"z" or group != "core":
             try:
-                ways.append(mark + pack(__import__(name), content))
+                return mark + pack(__import__(name), content)
             except ImportError:
                 continue
-    return min(ways, key=len)
+    return b"-" + content
 
 
 def archived(members, group):
-    """An archive, in the better of two orders: modules of one length are more alike than those of one folder. Without
-    marshal's references (since its version 3), which depend on who else has a name."""
+    """The shortest archive of some orders: what is alike, as modules of one length often are, is found sooner in some,
+    and each is as good as the others. Without marshal's references (since its version 3), which depend on who else has
+    a name."""
     members = sorted(members, key=lambda member: len(member[2]))
-    return min((compressed(marshal.dumps(each, 2), group) for each in (members, members[::-1])), key=len)
+    orders = [[each for start in range(step) for each in members[start::step]] for step in range(1, 9)]
+    return min((compressed(marshal.dumps(order, 2), group) for order in orders), key=len)
 
 
 def write_archives(source, modules, folder, home):

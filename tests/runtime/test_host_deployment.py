@@ -1103,7 +1103,7 @@ def test_a_text_of_the_caller_s_that_is_no_path_is_asked_for_once(package, monke
 @pytest.mark.parametrize("method", ["requests", "other"])
 def test_a_file_that_is_named_again_and_again_is_refused(package, monkeypatch, method):
     """A caller's words, given back, may name it: each would become all of it."""
-    monkeypatch.setattr(outputs, "_MOST_AGAIN", 40)
+    monkeypatch.setattr(outputs, "_MOST_AGAIN", 51)
     host = package(ECHO % method)
     url, upload = "data:text/plain;base64,Zm91cg==", ".files/0/f.bin"
     assert value_of(ask(host, {"a": ["mask.txt"] * 10, "b": "mask.txt"})) == {"a": [url] * 10, "b": url}
@@ -1114,9 +1114,10 @@ def test_a_file_that_is_named_again_and_again_is_refused(package, monkeypatch, m
         {str(at): "mask.txt" for at in range(12)},
         {"f": "data:;name=f.bin;base64,Zm91cg==", "labels": [upload] * 11},
         [{"a": "mask.txt"}] * 12 if method == "requests" else {"a": [["mask.txt"]], "b": ["mask.txt"] * 12},
+        {"f": "data:;name=a,", "n" * 17: [".files/0/a"] * 3},  # whose name is in the answer as often
     ):
         told = value_of(ask(host, sent), 500)["error"]
-        assert "names the same files again and again, 40 bytes of them and more" in told
+        assert "names files again and again, 51 bytes of them and their fields' names" in told
 
 
 @pytest.mark.parametrize(

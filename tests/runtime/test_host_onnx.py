@@ -363,6 +363,35 @@ def test_no_door_lets_few_compressed_bytes_make_more_rows(load, monkeypatch, pat
     assert response.status == 400 and b"The input 'a' has 500 rows, more than its" in response.body
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/", {"inputs": {"\x7f" * 5000: []}}),
+        ("/v2/models/m/infer", {"inputs": [A, B], "outputs": [{"name": "\x7f" * 5000}]}),
+        ("/v2/models/m/infer", {"inputs": [tensor("\x7f" * 5000, [], [])]}),
+        ("/v2/models/m/infer", {"inputs": [A, B], "id": "\x7f" * 5000}),
+    ],
+)
+def test_no_long_name_comes_back(load, path, message):
+    """5 kB of gzip, a name of 5 MB, were answered by 26 MB, five bytes for each DEL."""
+    response = load(sum_and_product()).ask("POST", path, json.dumps(message).encode("ascii"))
+    assert response.status == 400 and len(response.body) < 1000
+
+
+def test_of_runs_that_fail_onnxruntime_logs_nothing(load, capfd):
+    """It told the caller's own numbers; the exception has them, for the caller."""
+    model = onnx.model(
+        [("x", onnx.tensor(onnx.INT64, ["n"]))],
+        [("y", onnx.tensor(onnx.FLOAT, ["n"]))],
+        [onnx.node("Gather", ["w", "x"], ["y"])],
+        constants=[onnx.constant("w", onnx.FLOAT, [4], bytes(16))],
+    )
+    status, answer = load(model).predict({"inputs": [123456789]})
+    assert (status, "123456789" in answer["error"]) == (400, True)
+    captured = capfd.readouterr()
+    assert "123456789" not in captured.out + captured.err
+
+
 ALL = [
     (onnx.BOOL, "BOOL", [True, False]),
     (onnx.UINT8, "UINT8", [0, 255]),

@@ -273,7 +273,7 @@ def test_a_text_is_made_in_pieces(monkeypatch, shape):
 @pytest.mark.parametrize("dtype", ["f8", "i8", "?", "O"])
 def test_so_is_that_of_numbers_which_python_has(monkeypatch, dtype):
     """18 kB of PNG took 400 MB."""
-    array, sizes = numpy.arange(750).reshape((2, 3, 125)).astype(dtype), []
+    array, sizes = numpy.arange(750).reshape((2, 3, 125)).astype(str if dtype == "O" else dtype).astype(dtype), []
     whole, text_of_piece = tensors.json_of("y", array), tensors._as_they_are
     assert json.loads(whole) == array.tolist() and " " not in whole
     monkeypatch.setattr(tensors, "_PIECE", 12)
@@ -287,12 +287,35 @@ def test_a_long_output_is_no_json(monkeypatch, dtype):
     """A picture of 44 kB came back as 390 MB, for which 2.3 GB and half a minute weren't enough."""
     assert tensors._MOST_IN_JSON == 1 << 22
     monkeypatch.setattr(tensors, "_MOST_IN_JSON", 100)
-    assert len(json.loads(tensors.json_of("y", numpy.zeros(100, dtype)))) == 100
+    assert len(json.loads(tensors.json_of("y", numpy.full(100, "a" if dtype == "O" else 0, dtype)))) == 100
     sentence = (
-        "^The output 'y' has 101 elements; as JSON no more than 100 are given. Ask for it as binary data .*\"\\.$"
+        "^The output 'y' has 101 elements or characters; as JSON no more than 100 are given. Ask for it as binary"
     )
-    with pytest.raises(NotJson, match=sentence):
+    with pytest.raises(NotJson, match=sentence + ' data .*"\\.$'):
         tensors.json_of("y", numpy.zeros(101, dtype))
+
+
+def test_long_texts_are_no_json(monkeypatch):
+    """16 kB of gzip, 16 MB of NUL, came back as 100 MB of escapes, for which 512 MB were needed."""
+    monkeypatch.setattr(tensors, "_MOST_IN_JSON", 100)
+    assert json.loads(tensors.json_of("y", numpy.array([["a" * 60, "\0" * 40]], "O"))) == [["a" * 60, "\0" * 40]]
+    with pytest.raises(NotJson, match="has 101 elements or characters; as JSON no more than 100"):
+        tensors.json_of("y", numpy.array(["a" * 60, "\0" * 41], "O"))
+
+
+def test_what_few_compressed_bytes_may_make_of_a_text(monkeypatch):
+    monkeypatch.setattr(open_inference, "_MOST_JSON", 100)
+    tensor = Tensor("t", "BYTES", ["n"])
+    described = item(name="t", datatype="BYTES", shape=[1], data=..., parameters={"binary_data_size": 204})
+    head = message(described)
+    body = head + (200).to_bytes(4, "little") + b"a" * 200
+    for sent, refuses in ((25, True), (26, False), (None, False)):
+        for content, length in ((body, str(len(head))), (b"a" * 200, "0")):
+            if refuses:
+                with refused("204 bytes of JSON or texts are more than 25 bytes may make"):
+                    open_inference.inference(content, length, [tensor], sent)
+            else:
+                assert open_inference.inference(content, length, [tensor], sent).arrays["t"].shape == (1,)
 
 
 def test_the_maps_of_a_classifier_are_written_as_a_table(monkeypatch):
@@ -385,6 +408,7 @@ def test_a_tensor_may_be_empty():
         (b"{}", 'must have "inputs", an array of objects'),
         (b'{"inputs": [1]}', 'must have "inputs", an array of objects'),
         (message(id=3), '"id" must be a string'),
+        (message(id="i" * 1001), '"id" must be a string of at most 1000 characters'),
         (message(parameters=[]), "The parameters of the request must be an object"),
         (message(parameters={"binary_data_output": 1}), "binary_data_output must be true or false"),
         (message(item(name="z")), "The model has no input 'z'; it has 'x'"),
@@ -407,6 +431,7 @@ def test_a_tensor_may_be_empty():
         (message(outputs={"name": "y"}), '"outputs" must be an array of objects with a "name"'),
         (message(outputs=[{"name": 3}]), '"outputs" must be an array'),
         (message(outputs=[{"name": "y"}, {"name": "z"}, {"name": "y"}]), "The output 'y' is asked for twice"),
+        (message(outputs=[{"name": "y" * 1000, "parameters": 3}]), "output '%s must be an object" % ("y" * 80 + "'")),
         (message(outputs=[{"name": "y", "parameters": 3}]), "The parameters of the output 'y' must be an object"),
         (
             message(outputs=[{"name": "y", "parameters": {"classification": 2}}]),
@@ -426,7 +451,7 @@ def test_what_few_compressed_bytes_may_make():
     assert len(open_inference.loads(b"[%s{}]" % (b"[]," * 19998), 9)) == 19999
     assert len(open_inference.loads(b"[%s{}]" % (b"[]," * 19999), 20001)) == 20000
     assert open_inference.loads(b"[%s1]" % (b" " * (5 * 1024 * 1024 + 5)), 640 * 1024 + 1) == [1]
-    with refused("5242881 bytes of JSON are more than 655360 bytes may make"):
+    with refused("5242881 bytes of JSON or texts are more than 655360 bytes may make"):
         open_inference.loads(b"[%s1]" % (b" " * (5 * 1024 * 1024 - 2)), 640 * 1024)
     with refused("has 20001 arrays, objects or texts, more than its 20000 compressed bytes"):
         open_inference.loads(b"[%s{}]" % (b"[]," * 19999), 20000)
@@ -449,7 +474,7 @@ def test_what_few_compressed_bytes_may_make_of_texts_and_in_the_json_before_them
     assert read_texts(20001, 20001).shape == (20001,)
     with refused("has 20001 arrays, objects or texts"):
         read_texts(20001, 9)
-    with refused("bytes of JSON are more than 9 bytes may make"):
+    with refused("bytes of JSON or texts are more than 9 bytes may make"):
         read_texts(1, 9, b" " * 5 * 1024 * 1024)
 
 

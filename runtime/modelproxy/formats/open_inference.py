@@ -23,6 +23,7 @@ _NOT_OFFERED = ("classification", "shared_memory_region", "shared_memory_byte_si
 _MOST_JSON = 5 * 1024 * 1024
 _MOST_RATIO = 8
 _MOST_VALUES = 20000
+_LONGEST_ID = 1000  # which is given back, up to 12 bytes of JSON for each character
 _MOST_ROWS = 20000  # of numbers; some classifiers make a dict of each, 150 bytes a label
 
 
@@ -43,8 +44,7 @@ def loads(body, sent=None):
     """Strict JSON: what else Python takes for it is refused; ``sent`` is the length of the compressed body that it was
     in, None for none. Raises ``BadValue``."""
     if sent is not None:
-        if len(body) > max(_MOST_JSON, _MOST_RATIO * sent):
-            raise BadValue("The body's %d bytes of JSON are more than %d bytes may make." % (len(body), sent))
+        _refuse_more_bytes(len(body), sent)
         _refuse_more_values(body.count(b"[") + body.count(b"{") + body.count(b'"') // 2, sent)
     try:
         return json_text.loads(body.decode("utf-8"), parse_constant=_no_constant)
@@ -52,6 +52,11 @@ def loads(body, sent=None):
         raise BadValue("The body is nested too deep.") from None
     except ValueError as error:
         raise BadValue("The body isn't JSON: %s." % error) from None
+
+
+def _refuse_more_bytes(size, sent):
+    if size > max(_MOST_JSON, _MOST_RATIO * sent):
+        raise BadValue("The body's %d bytes of JSON or texts are more than %d bytes may make." % (size, sent))
 
 
 def _refuse_more_values(count, sent):
@@ -62,12 +67,14 @@ def _refuse_more_values(count, sent):
         )
 
 
-def refuse_more_rows(tensor, shape, sent):
-    """Raises ``BadValue`` for an array of more than ``sent`` compressed bytes may make; of any where that is None."""
+def refuse_more_rows(tensor, shape, sent, size=0):
+    """Raises ``BadValue`` for an array of more than ``sent`` compressed bytes may make, of any where that is None.
+    ``size`` is that of its binary data."""
     if sent is None:
         return
     tensors.check_shape(tensor, shape)  # of which any number of sizes would be multiplied
     if tensor.datatype == "BYTES":
+        _refuse_more_bytes(size, sent)
         _refuse_more_values(tensors.elements(shape), sent)
     elif tensors.rows(tensor, shape) > max(_MOST_ROWS, sent):
         raise BadValue(
@@ -94,8 +101,8 @@ def inference(body, length, inputs, sent=None):
     if type(message) is not dict:
         raise BadValue('The request must be an object as {"inputs": […]}.')
     identity = message.get("id")
-    if identity is not None and not isinstance(identity, str):
-        raise BadValue('The "id" must be a string.')
+    if identity is not None and (not isinstance(identity, str) or len(identity) > _LONGEST_ID):
+        raise BadValue('The "id" must be a string of at most %d characters.' % _LONGEST_ID)
     all_binary = _flag(_parameters(message, "the request"), "binary_data_output", False)
     arrays = _arrays(message, binary, inputs, sent)
     return Inference(identity, arrays, _outputs(message, all_binary), all_binary)
@@ -115,7 +122,7 @@ def _raw(body, inputs, sent):
         open_at = [place for place, size in enumerate(tensor.dims) if not isinstance(size, int)]
         if open_at:
             shape[open_at[-1]] = len(body) // max(1, tensors.elements(shape) * tensors.size_of(tensor))
-    refuse_more_rows(tensor, shape, sent)
+    refuse_more_rows(tensor, shape, sent, len(body))
     return Inference(None, {tensor.name: tensors.from_bytes(tensor, body, shape)}, None, True)
 
 
@@ -136,8 +143,8 @@ def _arrays(message, binary, inputs, sent):
             got = "no datatype" if "datatype" not in item else "the datatype " + _shown(item["datatype"])
             raise BadValue("The input %r must have the datatype %s; this one has %s." % (name, tensor.datatype, got))
         shape = _shape(name, item.get("shape"))
-        refuse_more_rows(tensor, shape, sent)
         size = _binary_size(item, binary)
+        refuse_more_rows(tensor, shape, sent, size or 0)
         if size is None:
             arrays[name] = tensors.from_json(tensor, _data(item), shape)
             continue
@@ -154,7 +161,7 @@ def _arrays(message, binary, inputs, sent):
 
 
 def _shown(value):
-    return repr(value)[:80] if isinstance(value, str) else json.dumps(value)[:80]
+    return repr(value[:80]) if isinstance(value, str) else json.dumps(value)[:80]
 
 
 def _shape(name, shape):
@@ -194,13 +201,14 @@ def _outputs(message, all_binary):
         raise BadValue('"outputs" must be an array of objects with a "name".')
     wanted, names = [], set()
     for item in given:
+        shown = "output " + _shown(item["name"])
         if item["name"] in names:
-            raise BadValue("The output %s is asked for twice." % _shown(item["name"]))
+            raise BadValue("The %s is asked for twice." % shown)
         names.add(item["name"])
-        parameters = _parameters(item, "the output %r" % item["name"])
+        parameters = _parameters(item, "the " + shown)
         for parameter in _NOT_OFFERED:
             if parameter in parameters:
-                raise BadValue("The parameter %s of the output %r isn't offered here." % (parameter, item["name"]))
+                raise BadValue("The parameter %s of the %s isn't offered here." % (parameter, shown))
         wanted.append((item["name"], _flag(parameters, "binary_data", all_binary)))
     return wanted
 

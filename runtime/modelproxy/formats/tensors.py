@@ -36,7 +36,8 @@ _MOST_ELEMENTS = 2**31 - 1  # without zeros in the shape, so that an empty tenso
 # nothing, and the model makes something of each. A decoder's empty past of 32 heads, [1, 32, 0, 128], has as many.
 _MOST_HOLLOW = 4096
 _MOST_DIMENSIONS = 32  # numpy's own before 2.0
-_MOST_IN_JSON = 1 << 22  # elements of an output: some 42 MB of text, which take 3 seconds
+# Elements of an output, or characters of its texts: some 42 MB of text, which take 3 seconds, or 25 of escapes.
+_MOST_IN_JSON = 1 << 22
 _PIECE = 10000  # numbers that are texts at one time: each takes 70 bytes then, and 10 in the text of all
 _INSTEAD = """ Ask for it as binary data (Open Inference Protocol: "parameters": {"binary_data": true}), or leave it \
 out of "outputs"."""
@@ -301,12 +302,14 @@ def _json_of_table(name, rows, dtype):
 
 def _refuse_long(name, size):
     if size > _MOST_IN_JSON:
-        sentence = "The output %r has %d elements; as JSON no more than %d are given."
+        sentence = "The output %r has %d elements or characters; as JSON no more than %d are given."
         raise NotJson(sentence % (name, size, _MOST_IN_JSON) + _INSTEAD)
 
 
 def _json_of_array(name, array):
     _refuse_long(name, array.size)
+    if array.dtype.kind == "O":
+        _refuse_long(name, sum(map(len, array.ravel())))
     if array.dtype.kind != "f":
         return _text_of(array, _as_they_are)
     finite = numpy.isfinite(array)

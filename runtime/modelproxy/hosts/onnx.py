@@ -65,7 +65,7 @@ def _session(file):
     options.intra_op_num_threads = cpus()
     # Threads that wait by spinning use up a container's share of the processor.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # at 3 it tells why a run failed, with what was sent; so does the exception
     known = onnxruntime.get_available_providers()
     providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in known]
     try:

@@ -180,7 +180,7 @@ class Service:
                 name,
                 self._kinds[name],
             )
-        return "The model has no output %r; it has %s." % (name, ", ".join(map(repr, self._outputs)))
+        return "The model has no output %r; it has %s." % (name[:80], ", ".join(map(repr, self._outputs)))
 
     def _predict(self, request):
         kind = request.header("content-type").partition(";")[0].strip().lower()
@@ -214,7 +214,7 @@ class Service:
         arrays = {}
         for name, data in given.items():
             if name not in known:
-                raise BadValue("The model has no input %r; it has %s." % (name, ", ".join(map(repr, known))))
+                raise BadValue("The model has no input %r; it has %s." % (name[:80], ", ".join(map(repr, known))))
             arrays[name] = tensors.from_json(known[name], data)
             open_inference.refuse_more_rows(known[name], arrays[name].shape, sent)
         return arrays

@@ -16,7 +16,8 @@ from .values import File, Mismatch, checked, mismatch, name_of, refuse_flaws
 
 _JSON = "application/json"
 _FORM, _MIXED = "multipart/form-data", "multipart/mixed"
-# Bytes of files that one answer names more than once: by words of its caller's that it gives back, perhaps.
+# Bytes of files that one answer names more than once, and of their fields' names, which a form repeats: by words of its
+# caller's that it gives back, perhaps.
 _MOST_AGAIN = 8 * 1024 * 1024
 # Bytes of a list's answers, as a web server; in an action it is four times what the platform passes on.
 _MOST_LISTED = 64 * 1024 * 1024
@@ -105,14 +106,14 @@ class Files:
         return [self._read(path, name) for path in paths]
 
     def _read(self, path, name):
-        if path not in self._known:
-            self._known[path] = _found(name, path, self.directory, "")
-            return self._known[path]
-        self._again += len(self._known[path].content)
+        found = self._known.get(path)
+        self._again += len(name) + (len(found.content) if found else 0)
         if self._again > _MOST_AGAIN:
-            sentence = "The deployment's result names the same files again and again, %d bytes of them and more."
-            raise Mismatch(sentence % _MOST_AGAIN, field=name)
-        return self._known[path]
+            sentence = "The deployment's result names files again and again, %d bytes of them and their fields' names."
+            raise Mismatch(sentence % _MOST_AGAIN, field=name[:80])
+        if not found:
+            found = self._known[path] = _found(name, path, self.directory, "")
+        return found
 
 
 def _inside(value, directory):
