@@ -23,6 +23,7 @@ from modelwhisk.openwhisk.records import (
     NamespaceLimits,
     Package,
     checked,
+    checked_name,
     lines_of,
 )
 from modelwhisk.openwhisk.session import open_session
@@ -226,7 +227,7 @@ class OpenWhisk:
         return self._told(NamespaceLimits.from_json, "GET", self._path("limits", ""))
 
     def namespaces(self) -> list[str]:
-        return self._told(_each(lambda name: checked(name, str, "a namespace")), "GET", "/api/v1/namespaces")
+        return self._told(_each(lambda name: checked_name(name, "a namespace")), "GET", "/api/v1/namespaces")
 
     @property
     def namespace(self) -> str:

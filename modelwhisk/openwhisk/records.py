@@ -32,6 +32,17 @@ def checked(value: Json, kind: type[Kind], name: str) -> Kind:
     return value
 
 
+def checked_name(value: Json, name: str) -> str:
+    """A text that may be part of a URL; raises `Malformed`, also for half of a surrogate pair, for which JSON has an
+    escape."""
+    found = checked(value, str, name)
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        raise Malformed(f"{name} is not text") from None
+    return found
+
+
 def fits_in_header(text: str) -> bool:
     """Whether it goes as it is: other than ASCII is written differently by each client, and a line end ends it."""
     return text.isascii() and text.isprintable()
@@ -53,6 +64,10 @@ def _field(value: Json, name: str, kind: type[Kind]) -> Kind:
     if isinstance(found, str) and len(found) > _LONGEST:
         raise Malformed(f"{name} has more than {_LONGEST:,} characters")
     return found
+
+
+def _name(value: Json, name: str) -> str:
+    return checked_name(_field(value, name, str), name)
 
 
 def _optional(value: Json, name: str, kind: type[Kind]) -> Kind | None:
@@ -131,11 +146,11 @@ class Action:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Action:
-        namespace, _, package = _field(_writable(value), "namespace", str).partition("/")
+        namespace, _, package = _name(_writable(value), "namespace").partition("/")
         exec_ = _optional(value, "exec", dict) or {}
         annotations = _annotations(value)
         return cls(
-            name=_field(value, "name", str),
+            name=_name(value, "name"),
             namespace=namespace,
             package=package or None,
             version=_optional(value, "version", str) or "",
@@ -208,7 +223,7 @@ class Package:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Package:
-        name, namespace = _field(_writable(value), "name", str), _field(value, "namespace", str)
+        name, namespace = _name(_writable(value), "name"), _name(value, "namespace")
         bound = value.get("binding")  # of what is none: {} in a record, false in a list
         return cls(
             name=name,
@@ -259,9 +274,9 @@ class Activation:
         code = value.get("statusCode", response.get("statusCode"))
         named = _STATUSES[code] if isinstance(code, int) and code in range(len(_STATUSES)) else ""
         return cls(
-            id=_field(value, "activationId", str),
-            name=_optional(value, "name", str) or "",
-            namespace=_optional(value, "namespace", str) or "",
+            id=_name(value, "activationId"),
+            name=checked_name(_optional(value, "name", str) or "", "name"),
+            namespace=checked_name(_optional(value, "namespace", str) or "", "namespace"),
             version=_optional(value, "version", str) or "",
             start=_time(value, "start"),
             end=_time(value, "end") or None,

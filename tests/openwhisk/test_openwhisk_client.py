@@ -240,6 +240,8 @@ def test_whatever_a_platform_tells_is_a_record_or_an_error_with_a_message(
         ({"updated": 10**18}, "updated is not a time"),
         ({"annotations": {"web-export": True}}, "annotations is not a list"),
         ({"parameters": [{"value": 1}]}, "key is missing"),
+        ({"name": "\ud800"}, "name is not text"),
+        ({"namespace": "me/\ud800"}, "namespace is not text"),
     ],
 )
 def test_what_is_wrong_with_an_action_is_told(
@@ -251,9 +253,10 @@ def test_what_is_wrong_with_an_action_is_told(
 
 
 def test_a_key_without_a_namespace_is_told(whisk: OpenWhisk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(little_openwhisk, "NAMESPACE", 5)
-    with pytest.raises(OpenWhiskError, match="a namespace is not text"):
-        whisk.web_url("x")
+    for none in (5, "\ud800"):
+        monkeypatch.setattr(little_openwhisk, "NAMESPACE", none)
+        with pytest.raises(OpenWhiskError, match="a namespace is not text"):
+            whisk.web_url("x")
     monkeypatch.setattr(OpenWhisk, "namespaces", lambda _: [])
     with pytest.raises(OpenWhiskError, match="has no namespace for the key"):
         whisk.web_url("x")
