@@ -86,7 +86,7 @@ def read_env_file(path: Path) -> dict[str, str]:
             continue
         name, equals, text = line.partition("=")
         if not equals:
-            raise ValueError(f"{path}, line {number}: {line!r} is not NAME=value")
+            raise ValueError(f"{path}, line {number} is not NAME=value")  # it may be a secret's second line
         result[name.strip()] = text
     return result
 

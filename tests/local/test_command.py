@@ -311,8 +311,8 @@ def test_an_env_file_is_for_the_targets_alone(tmp_path: Path, monkeypatch: pytes
 
 def test_env_files_that_are_none(tmp_path: Path) -> None:
     path = tmp_path / "env"
-    path.write_text("A=1\nB\n")
-    with pytest.raises(ValueError, match="line 2"):
+    path.write_text('A="1\nsecond line of a key\n"')
+    with pytest.raises(ValueError, match=r"env, line 2 is not NAME=value$"):
         read_env_file(path)
 
 
