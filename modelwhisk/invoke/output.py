@@ -28,10 +28,10 @@ def write(reply: Reply, out: str | None, stdout: TextIO, notes: Console) -> None
     """
     if out is not None and out != "-":
         _to_file(reply, Path(out), notes)
-    elif out == "-" or not stdout.isatty():
+    elif not stdout.isatty():
         stdout.buffer.write(reply.body)
         stdout.buffer.flush()
-    elif reply.is_json or reply.is_text:
+    elif reply.is_json or reply.is_text or out == "-":
         _to_terminal(reply, stdout)
     elif reply.body and not _show_picture(reply, stdout):
         _say_where(reply, write_unused(Path(_name(reply)), reply.body), notes)

@@ -1339,6 +1339,20 @@ def shown_on_a_terminal(body: bytes, content_type: str = "application/json") -> 
     return re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "image/png", "application/octet-stream"])
+def test_what_a_terminal_is_named_for_steers_it_no_more(content_type: str) -> None:
+    """As `-o -`, which on a terminal wrote all bytes as they are."""
+    terminal = Terminal()
+    answer = reply(f"a{STEERING}b".encode(), content_type=content_type)
+    output.write(answer, "-", terminal, Console(file=io.StringIO()))
+    said = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+    assert is_harmless(said)
+    assert "title" in said
+    pipe = io.TextIOWrapper(io.BytesIO())
+    output.write(answer, "-", pipe, Console(file=io.StringIO()))
+    assert pipe.buffer.getvalue() == answer.body
+
+
 @pytest.mark.parametrize("levels", [1, 800])
 def test_an_answer_on_a_terminal_takes_no_more_than_it_is_worth(levels: int) -> None:
     """By its indentation each number of 800 levels had 1,600 characters, and each that was coloured a kilobyte."""
