@@ -28,6 +28,12 @@ except ImportError:  # Windows
 Numbers = NDArray[Any]
 
 _JOURNAL, _VECTORS = "journal", "vectors"
+_LINES: tuple[dict[str, type], ...] = (
+    {"about": dict},
+    {"declared": dict},
+    {"name": str, "row": int, "numbers": int, "crc": int},
+    {"name": str, "failed": str},
+)
 
 
 class StoreInUse(Exception):
@@ -77,7 +83,9 @@ class Store:
         whole = 0
         held = self._vectors.seek(0, os.SEEK_END)
         for line in self._lines():
-            entry = json.loads(line)
+            entry = _entry(line)
+            if entry is None:
+                break
             if "about" in entry and entry["about"] != about:
                 self.close()
                 differing = ", ".join(key for key in about if entry["about"].get(key) != about[key])
@@ -109,7 +117,7 @@ class Store:
 
     def _is_whole(self, entry: dict[str, Any], held: int) -> bool:
         size = entry["numbers"] * 4
-        if entry["row"] != len(self.rows) or (entry["row"] + 1) * size > held:
+        if entry["row"] != len(self.rows) or not 0 <= (entry["row"] + 1) * size <= held:
             return False
         content = os.pread(self._vectors.fileno(), size, entry["row"] * size)
         return bool(zlib.crc32(content) == entry["crc"])
@@ -165,3 +173,13 @@ class Store:
         except OSError as problem:
             if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """A line of the journal; None for what is none, as a power cut may leave."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    kinds = {name: type(value) for name, value in entry.items()} if isinstance(entry, dict) else {}
+    return entry if kinds in _LINES else None

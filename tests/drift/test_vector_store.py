@@ -105,6 +105,33 @@ def test_a_torn_journal_keeps_its_whole_lines(folder: Path, cut: int) -> None:
     assert vectors.tolist() == [[number] * 3 for number in range(whole)]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\0\0\0\0",
+        b"[]",
+        b"7",
+        b"[" * 100_000,
+        b"{}",
+        b'{"name": "b", "row": 5}',
+        b'{"name": "b", "row": 5, "numbers": -3, "crc": 0}',
+        b'{"name": "b", "row": 5, "numbers": 1e99, "crc": 0}',
+        b'{"name": "b", "row": 5, "numbers": "3", "crc": 0}',
+        b'{"name": ["b"], "row": 0, "numbers": 3, "crc": 0}',
+        b'{"name": {}, "failed": "no"}',
+        b'{"name": "b", "failed": 7}',
+        b'{"declared": []}',
+    ],
+)
+def test_what_follows_a_line_that_is_none_is_dropped(folder: Path, line: bytes) -> None:
+    """As after a power cut, which leaves zeros where a file has grown."""
+    journal = filled(folder) / "journal"
+    content = journal.read_bytes()
+    journal.write_bytes(content + line + b"\n" + content.splitlines(keepends=True)[1])
+    assert list(held(folder)[0].values()) == [0, 1, 2, 3, 4]
+    assert journal.read_bytes() == content
+
+
 def test_a_row_that_the_disk_lost_is_dropped_with_all_after_it(folder: Path) -> None:
     vectors = filled(folder) / "vectors"
     content = bytearray(vectors.read_bytes())
