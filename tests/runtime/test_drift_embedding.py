@@ -25,6 +25,13 @@ class Model:
         return lambda request, until: [name == "embed", len(request.body)] and [1.5, len(request.body)]
 
 
+class Decoding:
+    """A host that undoes a Content-Encoding."""
+
+    def content_of(self, request):
+        return b'{"a": 1, "b": 2}'
+
+
 def test_a_function_gets_the_input(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text("def embed(given):\n    return [len(given), 1]\n")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -39,6 +46,8 @@ def test_a_function_gets_the_input(tmp_path, monkeypatch):
     assert made.vector(asked(b"", "GET"), b"", ()) is None
     with pytest.raises(NoVector, match="no body"):
         made.vector(asked(b""), b"", ())
+    made.loaded(Decoding())
+    assert made.vector(asked(b'{"packed": 3}'), b"", ()) == [2.0, 1.0]
     sys.modules.pop("mine")
 
 

@@ -306,6 +306,7 @@ def test_a_coding_that_isnt_known_or_broken_is_400(load, monkeypatch):
     assert "The body isn't gzip" in error("gzip", body)
     assert "gzip is cut off" in error("gzip", gzip.compress(body)[:-9])
     assert "gzip has more after its end" in error("gzip", gzip.compress(body) * 2)
+    assert model.host.content_of(Request("POST", "/", "", [("content-encoding", "gzip")], gzip.compress(body))) == body
     monkeypatch.setattr(onnx_service, "_MOST_INFLATED", 50)
     monkeypatch.setattr(onnx_service, "_MOST_RATIO", 0)
     assert "or makes more than 50 bytes" in error("deflate", zlib.compress(body))

@@ -109,7 +109,7 @@ def of_deployment(text):
 
 
 def of_drift(text):
-    drift.input_of(form(text))
+    drift.input_of(form(text), form(text).body)
 
 
 def of_function(text):

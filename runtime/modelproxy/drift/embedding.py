@@ -1,6 +1,7 @@
 """The vector of one prediction, from what was asked, what was answered and what the model computed meanwhile."""
 
 import os
+from operator import attrgetter
 
 from ..formats import json_text
 from . import inputs, pointer
@@ -28,6 +29,7 @@ class Embedding:
         self._runs = Runs(several) if self._kind == "onnx-layer" else None
         self._layer = Layer(declaration, self._runs.add, digests) if self._runs else None
         self._embed = None
+        self._content_of = attrgetter("body")
         self.is_slow = self._kind in ("function", "method", "picture")
         self.uses_model = not several and self.is_slow and self._kind != "picture"
 
@@ -39,6 +41,7 @@ class Embedding:
     def loaded(self, host):
         """Called once the model is loaded. Raises ``NoVector`` where the declaration doesn't fit it, and whatever an
         import of the user's raises."""
+        self._content_of = getattr(host, "content_of", self._content_of)
         if self._kind == "function":
             from ..hosts.loading import attribute_of
 
@@ -84,7 +87,7 @@ class Embedding:
         if self._kind == "method":
             return as_vector(self._embed(request, until))
         try:
-            given = inputs.input_of(request) if hasattr(request, "method") else request
+            given = inputs.input_of(request, self._content_of(request)) if hasattr(request, "method") else request
             if self._kind == "picture":
                 given = inputs.picture_in(given)
         except inputs.NoInput as error:

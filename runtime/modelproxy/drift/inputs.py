@@ -14,25 +14,25 @@ class NoInput(ValueError):
     """The request gives the model nothing that could be compared; the text says why."""
 
 
-def input_of(request):
+def input_of(request, body):
     """Bytes of the body, or of the file that a form brings; or the value of a body in JSON or MessagePack; or the
-    fields of a form without a file. Raises ``NoInput``."""
-    if not request.body:
+    fields of a form without a file. ``body`` is the request's, without a Content-Encoding. Raises ``NoInput``."""
+    if not body:
         raise NoInput("the request has no body")
     kind = request.header("content-type").partition(";")[0].strip().lower()
     try:
         if kind == "multipart/form-data":
-            return _of_form(request)
+            return _of_form(request, body)
         if kind == "application/x-www-form-urlencoded":
-            return _of_pairs(request.body)
+            return _of_pairs(body)
         if kind in msgpack.MEDIA_TYPES:
-            return msgpack.unpack(request.body)
+            return msgpack.unpack(body)
         if kind == "application/json" or kind.endswith("+json"):
-            return json_text.loads(request.body.decode("utf-8"))
+            return json_text.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
         # This is logged: neither the type nor the error's text, which may repeat what was sent.
         raise NoInput("the body isn't what its Content-Type says") from None
-    return request.body
+    return body
 
 
 def picture_in(value):
@@ -64,8 +64,8 @@ def _texts(value, depth):
             yield from _texts(inner, depth + 1)
 
 
-def _of_form(request):
-    parts = multipart.read(request.body, multipart.boundary_of(request.header("content-type")))
+def _of_form(request, body):
+    parts = multipart.read(body, multipart.boundary_of(request.header("content-type")))
     for part in parts:
         if part.file_name is not None and part.content:
             return part.content

@@ -10,6 +10,7 @@
 ``default_path``          path of a request that names none.
 ``embedder(name)``        of a host whose model is an object: a function of a request, and of the ``monotonic()`` time
                           until which it is waited for, that calls a method of it.
+``content_of(request)``   of a host that undoes a Content-Encoding: the body without it.
 
 A host whose interface is OpenWhisk's own has also
 

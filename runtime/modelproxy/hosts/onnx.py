@@ -21,8 +21,9 @@ class Host:
         file = self._file or _only_model()
         session = _session(file)
 
-        from .onnx_service import Service  # imports numpy, which comes with onnxruntime
+        from .onnx_service import Service, body_of  # imports numpy, which comes with onnxruntime
 
+        self.content_of = body_of
         self._service = Service(session, name_of(file))
 
     def handle(self, request):

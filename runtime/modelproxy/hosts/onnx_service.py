@@ -158,7 +158,7 @@ class Service:
 
     def _infer(self, request):
         length = request.header(open_inference.LENGTH.lower())
-        wanted = open_inference.inference(_body(request), length, self._inputs, _packed(request))
+        wanted = open_inference.inference(body_of(request), length, self._inputs, _packed(request))
         asked = wanted.outputs or [(name, wanted.binary) for name in self._outputs]
         for name, _ in asked:
             if name not in self._outputs:
@@ -188,9 +188,9 @@ class Service:
             arrays = self._from_form(request)
         elif kind.startswith("image/") or (kind == "application/octet-stream" and self._pictures):
             name = self._picture_named("")
-            arrays = {name: image_tensor.array_of(self._pictures[name], _body(request))}
+            arrays = {name: image_tensor.array_of(self._pictures[name], body_of(request))}
         else:
-            arrays = self._from_json(open_inference.loads(_body(request), _packed(request)), _packed(request))
+            arrays = self._from_json(open_inference.loads(body_of(request), _packed(request)), _packed(request))
         values = self._run(list(self._kinds), arrays)
         texts = [
             "%s:%s" % (json.dumps(name), tensors.json_of(name, value, "double" not in self._kinds[name]))
@@ -235,7 +235,7 @@ class Service:
         """A form's files are pictures; its field ``inputs``, or one for each, may hold the others as JSON. A second
         picture for an input is refused before it is unpacked: a form may have a thousand, each of a few bytes."""
         try:
-            parts = multipart.read(_body(request), multipart.boundary_of(request.header("content-type")))
+            parts = multipart.read(body_of(request), multipart.boundary_of(request.header("content-type")))
         except ValueError as error:
             raise BadValue("The form can't be read: %s." % error) from None
         known = [tensor.name for tensor in self._inputs]
@@ -335,7 +335,7 @@ def _packed(request):
     return len(request.body) if request.header("content-encoding") else None
 
 
-def _body(request):
+def body_of(request):
     """The body without its Content-Encoding. Raises ``BadValue``."""
     coding = request.header("content-encoding").strip().lower()
     if coding in ("", "identity"):
