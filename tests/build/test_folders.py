@@ -233,6 +233,9 @@ def test_secrets_history_and_caches_stay_out(world: World, make: Make, contexts:
         *("secrets.properties", "auth.json", "token.json", "token.pickle"),
         *(".dvc/config.local", "rclone.conf", "kubeconfig", "prod.kubeconfig", "kubeconfig.yaml"),
         *(".vault_pass", ".vault-password.txt"),
+        *(".env-prod", ".env_local", ".credentials.json", ".kaggle.json", ".comet.config", "clearml.conf", ".cdsapirc"),
+        *(".mylogin.cnf", "pgpass.conf", "AuthKey_1.p8", "debug.keystore", ".passwd-s3fs", ".smbcredentials"),
+        *("office.ovpn", "ssh_host_rsa_key", ".viminfo", ".lesshst"),
         *("caps/.ENV", "caps/ID_RSA", "caps/server.PEM", "caps/Secrets.Json", "caps/.AWS/x", "caps/__macosx/x"),
     }
     kept = {
@@ -250,7 +253,7 @@ def test_secrets_history_and_caches_stay_out(world: World, make: Make, contexts:
     done = world.build("./m")
     assert source_of(contexts[0]) == kept
     assert "left out: " in done.stderr
-    assert " .git " in done.stderr
+    assert " .aws " in done.stderr  # of a list that is cut where it is longer than a line
 
 
 @pytest.mark.parametrize(
