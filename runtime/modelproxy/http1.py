@@ -213,7 +213,7 @@ class ChunkedBody:
             raise Malformed(400, "a chunk's size isn't well formed: %r" % line[:80].decode("latin-1"))
         size = int(match.group(1), 16)
         if len(self._body) + size > self._limit:
-            raise Malformed(413, "the request body is larger than %d bytes" % self._limit)
+            raise Malformed(413, "the body is larger than %d bytes" % self._limit)
         self._in_trailer = size == 0
         self._left = size + 2 if size else 0
 

@@ -12,6 +12,11 @@ LONGEST_VALUE = 8192
 SHORT_VALUE = 1024
 _SHORT = ("content-type", "if-match", "if-none-match")
 
+# Bytes of an answer that doesn't say how long it is: a camera's pictures and a server's events may have no end. Each
+# piece counts as 40 more, which Python takes for it.
+MOST_UNANNOUNCED = 1 << 26
+ENDLESS = "sent more than 64 MB with neither a length nor an end"
+
 NO_PEER = "127.0.0.1"  # where a call came by no connection
 
 

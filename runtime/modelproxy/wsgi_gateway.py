@@ -5,7 +5,7 @@ import sys
 from io import BytesIO
 
 from . import log
-from .messages import HOP_BY_HOP, Response
+from .messages import ENDLESS, HOP_BY_HOP, MOST_UNANNOUNCED, Response
 from .percent import unquoted
 from .remembered import remembered, size_of_texts
 
@@ -132,12 +132,13 @@ class _Answer:
     """What an application answers, as far as it has. Nothing is sent before it ends, yet PEP 3333 holds as if each
     piece were: an application that has begun its body can't start over, and what fails midway is no answer."""
 
-    __slots__ = ("_headers", "_left", "_method", "_pieces", "_status")
+    __slots__ = ("_headers", "_left", "_method", "_pieces", "_room", "_status")
 
     def __init__(self, method):
         self._method = method
         self._status = None
         self._left = None  # bytes that Content-Length still allows, None without one
+        self._room = MOST_UNANNOUNCED  # bytes that may still come without one
         self._pieces = []
 
     def start_response(self, status, headers, exc_info=None):
@@ -195,13 +196,17 @@ class _Answer:
             return True
         if self._status is None:
             raise BadApplication("the application began its body without calling start_response")
-        fits = self._left is None or len(piece) <= self._left
-        if self._left is not None:
+        size = len(piece)
+        if self._left is None:
+            self._room -= size + 40
+            if self._room < 0:
+                raise BadApplication(ENDLESS)
+        else:
             piece = piece[: self._left]
             self._left -= len(piece)
         if piece:
             self._pieces.append(piece)
-        return fits
+        return len(piece) == size
 
 
 @remembered(32)

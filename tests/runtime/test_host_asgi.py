@@ -15,7 +15,7 @@ import starlette
 from fastapi import BackgroundTasks, Cookie, FastAPI, File, Form, HTTPException, UploadFile
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, StreamingResponse
 from modelproxy import plain_action
-from modelproxy.hosts import Unloadable, asgi
+from modelproxy.hosts import Unloadable, asgi, asgi_gateway
 from modelproxy.hosts.asgi_gateway import BadApplication, StartupFailed, scope_of
 from modelproxy.hosts.asgi_loop import Runner
 from modelproxy.messages import Request
@@ -324,6 +324,18 @@ def test_a_length_without_a_body(serve, method, status):
     start = dict(START, status=status, headers=[(b"content-length", b"12345")])
     response = serve(sends(start, {"type": "http.response.body"})).handle(Request(method, "/"))
     assert (response.status, response.header("content-length"), response.body) == (status, "12345", b"")
+
+
+def test_a_body_without_a_length_has_an_end(serve, monkeypatch):
+    """A camera's pictures, or events."""
+    monkeypatch.setattr(asgi_gateway, "MOST_UNANNOUNCED", 90)
+    frame = {"type": "http.response.body", "body": b"frame", "more_body": True}
+    last = dict(frame, more_body=False)
+    with pytest.raises(BadApplication, match="neither a length nor an end"):
+        get(serve(sends(START, frame, frame, frame)))
+    assert get(serve(sends(START, frame, last))).body == b"frame" * 2
+    announced = dict(START, headers=[(b"content-length", b"15")])
+    assert get(serve(sends(announced, frame, frame, last))).body == b"frame" * 3
 
 
 def test_disconnect_comes_when_the_response_is_complete(serve):

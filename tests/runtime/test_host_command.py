@@ -361,6 +361,20 @@ def test_what_is_no_answer(text, says):
         fed(text)
 
 
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [("Transfer-Encoding: chunked\r\n\r\n6\r\n", "larger than 10 bytes"), ("\r\n", "neither a length nor an end")],
+)
+def test_a_body_without_a_length_has_an_end(monkeypatch, head, says):
+    """A camera's pictures, or events."""
+    monkeypatch.setattr(http_exchange, "MOST_UNANNOUNCED", 10)
+    frame = b"frame\n\r\n6\r\n" if "chunked" in head else b"frame\n"
+    with pytest.raises(http_exchange.BadAnswer, match=says):
+        fed(b"HTTP/1.1 200 OK\r\n" + head.encode("ascii"), frame, frame)
+    assert fed(b"HTTP/1.1 200 OK\r\n\r\n", b"frame", b"frame", b"").body == b"frameframe"
+    assert fed(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n", b"frame" * 3).body == b"frame" * 3
+
+
 def test_a_reset_connection_and_one_that_takes_no_more():
     class Dead:
         def sendmsg(self, parts):

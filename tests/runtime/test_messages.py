@@ -43,6 +43,10 @@ def test_headers_of_a_connection_are_written_small():
     assert all(name == name.lower() for name in HOP_BY_HOP)
 
 
+def test_how_long_an_answer_may_be_that_does_not_say_so():
+    assert messages.MOST_UNANNOUNCED == 64 * 1024 * 1024
+
+
 def test_how_long_a_header_may_be():
     assert (messages.LONGEST_VALUE, messages.SHORT_VALUE) == (8192, 1024)
     at_most = [("x", "a" * 8192), ("if-range", "b" * 8000), ("x", ""), ("content-type", "c" * 1024)]

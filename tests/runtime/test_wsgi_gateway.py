@@ -5,6 +5,7 @@ import sys
 from wsgiref.validate import validator
 
 import pytest
+from modelproxy import wsgi_gateway
 from modelproxy.messages import Request
 from modelproxy.wsgi_gateway import BadApplication, call, environ_of
 
@@ -386,6 +387,29 @@ def test_a_body_longer_than_its_length_is_cut_there_and_closed():
     body = Body([b"abc", b"", b""])
     assert call(application(body, headers=[("Content-Length", "3")]), request()).body == b"abc"
     assert call(application([b"abc"], headers=[("Content-Length", "0")]), request()).body == b""
+
+
+@pytest.mark.parametrize("by_write", [True, False])
+def test_a_body_without_a_length_has_an_end(monkeypatch, by_write):
+    """A camera's pictures, or events."""
+    monkeypatch.setattr(wsgi_gateway, "MOST_UNANNOUNCED", 90)
+    left = []
+
+    def app(environ, start_response):
+        write = start_response("200 OK", [])
+        try:
+            while True:
+                if by_write:
+                    write(b"frame")
+                yield b"" if by_write else b"frame"
+        finally:
+            left.append(True)
+
+    with pytest.raises(BadApplication, match="neither a length nor an end"):
+        call(app, request())
+    assert left
+    assert call(application([b"frame", b"frame"]), request()).body == b"frameframe"
+    assert call(of_length("15", b"frame", b"frame", b"frame"), request()).body == b"frame" * 3
 
 
 def test_what_follows_the_last_piece_is_run():

@@ -7,7 +7,7 @@ import asyncio
 import inspect
 
 from .. import log
-from ..messages import HOP_BY_HOP, Response
+from ..messages import ENDLESS, HOP_BY_HOP, MOST_UNANNOUNCED, Response
 from ..percent import unquoted
 from . import Unloadable
 
@@ -117,6 +117,7 @@ class Exchange:
         self._status = None
         self._headers = []
         self._pieces = []
+        self._room = MOST_UNANNOUNCED
         self._over = False
         self._waiting = None
         self.complete = False
@@ -163,6 +164,9 @@ class Exchange:
             piece = message.get("body", b"")
             if not isinstance(piece, _BYTES):
                 raise BadApplication("the body of http.response.body is of type %s, not bytes" % type(piece).__name__)
+            self._room -= len(piece) + 40
+            if self._room < 0 and "content-length" not in dict(self._headers):
+                raise BadApplication(ENDLESS)
             self._pieces.append(bytes(piece))
             if not message.get("more_body", False):
                 self.complete = True

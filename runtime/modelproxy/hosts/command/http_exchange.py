@@ -9,7 +9,7 @@ import re
 import select
 
 from ...http1 import MAX_HEAD, ChunkedBody, Malformed
-from ...messages import HOP_BY_HOP, Response
+from ...messages import ENDLESS, HOP_BY_HOP, MOST_UNANNOUNCED, Response
 from ...percent import quoted_query
 
 # RFC 9110 section 7.6.1; Accept-Encoding because the model must not compress, Expect because we have the whole body.
@@ -204,7 +204,7 @@ class Reader:
         elif codings:
             if codings != ["chunked"]:
                 self._fail("uses the transfer coding %s, which can't be undone" % ", ".join(codings)[:80])
-            self._chunks, self._take = ChunkedBody(float("inf")), self._take_chunked
+            self._chunks, self._take = ChunkedBody(MOST_UNANNOUNCED), self._take_chunked
         elif lengths:
             length = lengths.pop()
             if lengths or not _LENGTH.match(length):
@@ -234,6 +234,8 @@ class Reader:
         return None
 
     def _take_rest(self, ended):
+        if len(self._body) > MOST_UNANNOUNCED:
+            self._fail(ENDLESS)
         return self._whole(bytes(self._body)) if ended else None
 
     def _whole(self, body):
