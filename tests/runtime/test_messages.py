@@ -53,3 +53,10 @@ def test_how_long_a_header_may_be():
     assert messages.too_long(at_most) == ""
     for name, most in ("x", 8192), ("content-type", 1024):
         assert messages.too_long(at_most + [(name, "d")]) == "%r of more than %d characters" % (name, most)
+
+
+def test_how_long_a_header_may_be_with_a_row_of_blanks():
+    row = "\t " * 50
+    assert messages.too_long([("cookie", row + "a" * 924), ("accept", row[1:] + "b" * 8000)]) == ""
+    assert messages.too_long([("cookie", row + "a" * 925)]) == "'cookie' of more than 1024 characters"
+    assert messages.too_long([("cookie", "a" * 924), ("cookie", row + "b")]) == "'cookie' of more than 1024 characters"
