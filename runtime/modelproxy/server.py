@@ -33,6 +33,7 @@ MAX_WAITING = 256  # requests for the model
 # when an answer makes room, before all who come, and would shut these out for as long as the model takes for them all.
 MAX_AHEAD = 16
 MAX_KEPT = 1 << 26  # bytes of answers that their clients have yet to take, besides those of the largest
+_DECENT = False, 1 / 131072.0  # as ``Connection.spared_by``
 ACCEPT_AGAIN_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
@@ -373,16 +374,19 @@ class Server:
 
     def _relieve(self):
         """Has the next answer made once there is memory for it, for which the slowest are closed, each after a moment.
-        The largest answer isn't counted: alone it hurts nobody, and nobody hurts it. Who takes some waits, too, until
-        those who have just begun have had time to."""
+        The largest answer isn't counted: alone it hurts nobody, and nobody hurts it. Who has just begun comes before
+        those who take less than a decent reader, and after those who take more."""
         now = monotonic()
         writing = [connection for connection in self._connections.values() if connection.state == Connection.WRITING]
-        fresh = any(now - connection.since < SILENT_SECONDS for connection in writing)
         kept = -max([connection.kept for connection in writing] + [0])
-        for connection in sorted(writing, key=lambda connection: connection.spared_by(now)):
+
+        def slowness(connection):
+            return _DECENT if now - connection.since < SILENT_SECONDS else connection.spared_by(now)
+
+        for connection in sorted(writing, key=slowness):
             kept += connection.kept
             if kept > MAX_KEPT:
-                if now - connection.since < SILENT_SECONDS or (fresh and connection.moved):
+                if now - connection.since < SILENT_SECONDS:
                     return
                 self._close(connection)
         self._inbox.held = False
