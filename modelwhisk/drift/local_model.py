@@ -175,8 +175,8 @@ async def _loaded(container: Container) -> None:
 def _digest_of_image(image: str) -> ModelDigest:
     """Of the files in an image's working directory, without running it."""
     try:
-        with docker_container.working_directory(image) as pieces:
-            return digest.of_archive(pieces)
+        with docker_container.working_directory(image) as folder:
+            return digest.of_archive(folder.pieces, folder.path, folder.tar_of)
     except (
         NoDocker,
         docker.errors.DockerException,

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import docker
 from docker.context import ContextAPI
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import LogConfig, Ulimit
 from docker.utils import parse_host
 
@@ -186,9 +186,34 @@ class DockerFactory:
             raise StartFailed(messages.image_pull_failed(self.image), developer=True, detail=str(problem)) from problem
 
 
+@dataclass(frozen=True)
+class ImageFolder:
+    """The folder of an image at `path`, which no link is part of; `pieces` are those of a tar of it."""
+
+    path: str
+    pieces: Iterable[bytes]
+    _container: Any
+
+    def tar_of(self, path: str) -> Iterable[bytes] | None:
+        """The pieces of a tar of what links lead to from a path of the image; None where there is nothing."""
+        try:
+            return _archive(self._container, path)[1]
+        except NotFound:
+            return None
+
+
+def _archive(container: Any, path: str) -> tuple[str, Iterable[bytes]]:
+    pieces, told = container.get_archive(path)
+    if not told["linkTarget"]:
+        return path, pieces
+    for _ in pieces:  # of the link alone
+        pass
+    return told["linkTarget"], container.get_archive(told["linkTarget"])[0]
+
+
 @contextlib.contextmanager
-def working_directory(image: str) -> Iterator[Iterable[bytes]]:
-    """A tar, in pieces, of the folder in which an image starts; it isn't run. Raises `NoDocker`, `DockerException`."""
+def working_directory(image: str) -> Iterator[ImageFolder]:
+    """The folder in which an image starts; it isn't run. Raises `NoDocker`, `DockerException`."""
     client = _client()
     try:
         container = client.containers.create(
@@ -199,7 +224,7 @@ def working_directory(image: str) -> Iterator[Iterable[bytes]]:
         )
         try:
             folder = client.images.get(image).attrs["Config"].get("WorkingDir") or "/"
-            yield container.get_archive(folder)[0]
+            yield ImageFolder(*_archive(container, folder), container)
         finally:
             _remove(container)
     finally:

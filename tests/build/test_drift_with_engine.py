@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pathlib
 import random
 import subprocess
 import sys
+import tarfile
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -16,6 +18,9 @@ import httpx
 import pytest
 from bed import Containers, run
 from world import Done, run_build
+
+from modelwhisk.drift.digest import of_folder
+from modelwhisk.drift.local_model import LocalModel
 
 pytestmark = pytest.mark.docker
 
@@ -93,3 +98,32 @@ def test_a_folder_with_its_reference_tells_inputs_apart(
     done = build(folder, "--drift", reference)
     assert done.status == 1
     assert "made with another model: predictor.py differs." in done.row(f"{done.user}/sums")
+
+
+def test_an_image_s_links_count_as_in_it(
+    base_image: Callable[[str], str], docker_client: docker.DockerClient, tmp_path: pathlib.Path
+) -> None:
+    """Weights are often links into a store beside the model, as huggingface_hub makes them."""
+    for name in ("m/model", "m/store"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "m" / "store" / "1").write_text("weights")
+    for name, target in (("weights.bin", "../store/1"), ("again.bin", "weights.bin"), ("none", "/m/none")):
+        (tmp_path / "m" / "model" / name).symlink_to(target)
+    (tmp_path / "here").symlink_to("m/model")
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.add(tmp_path / "m", "m")
+        archive.add(tmp_path / "here", "here")
+    name = f"modelwhisk-test/links-{uuid.uuid4().hex[:8]}"
+    made = docker_client.containers.create(base_image("python:3.11"))
+    try:
+        made.put_archive("/", stream.getvalue())
+        made.commit(name, "1", changes="WORKDIR /here")
+    finally:
+        made.remove()
+    try:
+        found = LocalModel(None, f"{name}:1", "").digest()
+    finally:
+        docker_client.images.remove(f"{name}:1")
+    assert set(found.files) == {"weights.bin", "again.bin"}
+    assert found == of_folder(tmp_path / "here")

@@ -33,6 +33,64 @@ def test_an_archive_in_pieces_has_the_folder_s_digest(tmp_path: Path, length: in
     assert set(found.files) == {"main.py", "deep/model.onnx", "pyvenv.cfg"}
 
 
+def test_links_count_as_what_they_lead_to(tmp_path: Path) -> None:
+    """As in the image; there a reference without them was refused as another model's."""
+    folder = tmp_path / "app"
+    for name in ("snapshot", "blobs", ".hidden", "deep/er"):
+        (folder / name).mkdir(parents=True)
+    (folder / "blobs" / "1").write_text("weights")
+    (folder / ".hidden" / "2").write_text("hidden")
+    (tmp_path / "outside").write_text("outside")
+    (folder / "hard").hardlink_to(folder / "blobs" / "1")
+    for name, target in {
+        "snapshot/model.bin": "../blobs/1",
+        "snapshot/again": "./model.bin",
+        "from hidden": ".hidden/2",
+        "to a folder": "blobs",
+        "through a folder": "to a folder/1",
+        "up and down": "to a folder/../blobs/1",
+        "out": "../outside",
+        "absolute": str(folder / "blobs" / "1"),
+        "absolute and out": str(tmp_path / "outside"),
+        "back": "../app/blobs/1",
+        "dangling": "nothing/here",
+        "circle": "circle",
+        "deep/er/x": "../../hard",
+        ".left out": "blobs/1",
+    }.items():
+        (folder / name).symlink_to(target)
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.add(folder, "app")
+    asked = []
+
+    def tar_of(path: str) -> list[bytes] | None:
+        asked.append(Path(path).name)
+        if not Path(path).exists():
+            return None
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            archive.add(Path(path).resolve(), "x")
+        return [file.getvalue()]
+
+    found = digest.of_archive([stream.getvalue()], str(folder), tar_of)
+    assert found == digest.of_folder(folder)
+    assert len(found.files) == 12
+    assert set(asked) == {"through a folder", "up and down", "out", "absolute and out", "back", "circle"}
+
+
+def test_links_that_lead_out_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest, "_MOST_ASKED", 3)
+    entries = []
+    for number in range(4):
+        entry = tarfile.TarInfo(f"app/{number}")
+        entry.type, entry.linkname = tarfile.SYMTYPE, "../" + "a/" * (number * 40) + "x"
+        entries.append(entry.tobuf(tarfile.PAX_FORMAT))
+    assert digest.of_archive([*entries[:3], bytes(1_024)]).files == {}
+    with pytest.raises(ValueError, match="more than 3 links lead out of their folder"):
+        digest.of_archive([*entries, bytes(1_024)])
+
+
 def zeros(size: int) -> Iterator[bytes]:
     """The archive of a file of zeros."""
     entry = tarfile.TarInfo("app/model.bin")
