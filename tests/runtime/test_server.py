@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+import types
 
 import pytest
 from modelproxy import connection as connection_module
@@ -349,6 +350,26 @@ def test_who_takes_a_large_answer_at_a_decent_pace_is_not_hurt_by_those_who_take
         reading.join()
         assert found[0] > LARGE
         assert len(rest_of_reset(slow[0])) < LARGE
+
+
+@pytest.mark.parametrize(("kilobytes_per_second", "is_left"), [(0, True), (80, True), (200, False)])
+def test_who_takes_little_is_left_though_others_have_just_begun(monkeypatch, kilobytes_per_second, is_left):
+    """As one has with each answer that is made: all others would wait for a moment, for each."""
+    left, now = [], time.monotonic()
+    with contextlib.closing(listen("127.0.0.1", 0)) as listener:
+        server = Server(listener, Application(), Inbox(), 1, 60)
+        server._waker.close()
+        server._woken.close()
+    for number, since in enumerate((now, now - 10, now)):
+        taking = Connection(types.SimpleNamespace(fileno=lambda: -1), "", None, 60)
+        taking.state, taking.since, taking.kept = Connection.WRITING, since, 40 << 20
+        taking.moved = int((now - since) * 1000 * kilobytes_per_second)
+        server._connections[number] = taking
+    monkeypatch.setattr(server, "_close", left.append)
+    server._inbox.held = True
+    server._relieve()
+    assert left == [server._connections[1]] * is_left
+    assert server._inbox.held is not is_left
 
 
 @pytest.mark.usefixtures("short_moment")
