@@ -36,20 +36,20 @@ class Links:
         return end
 
     def _next(self, path: str, target: str) -> str | None:
-        parts = path.split("/")[:-1]
+        here = path.rpartition("/")[0]
         if target.startswith("/"):
             if not target.startswith(self._place):
                 return None
-            parts, target = [], target[len(self._place) :]
+            here, target = "", target[len(self._place) :]
         if target.count("/") >= _LONGEST:
             return None
         for part in target.split("/"):
-            if "/".join(parts) in self._targets:
+            if here in self._targets:
                 return None
             if part == "..":
-                if not parts:
+                if not here:
                     return None
-                parts.pop()
+                here = here.rpartition("/")[0]
             elif part not in ("", "."):
-                parts.append(part)
-        return "/".join(parts)
+                here = f"{here}/{part}" if here else part
+        return here

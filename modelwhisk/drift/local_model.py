@@ -176,7 +176,7 @@ def _digest_of_image(image: str) -> ModelDigest:
     """Of the files in an image's working directory, without running it."""
     try:
         with docker_container.working_directory(image) as folder:
-            return digest.of_archive(folder.pieces, folder.path, folder.tar_of)
+            return digest.of_archive(folder.pieces, folder.path, folder)
     except (
         NoDocker,
         docker.errors.DockerException,

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import docker
 from docker.context import ContextAPI
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Ulimit
 from docker.utils import parse_host
 
@@ -188,27 +188,43 @@ class DockerFactory:
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """The folder of an image at `path`, which no link is part of; `pieces` are those of a tar of it."""
+    """The folder of an image at `path`, which no link is part of; `pieces` are those of a tar of it, and `size` is that
+    of all the image's files."""
 
     path: str
     pieces: Iterable[bytes]
+    size: int
     _container: Any
 
-    def tar_of(self, path: str) -> Iterable[bytes] | None:
-        """The pieces of a tar of what links lead to from a path of the image; None where there is nothing."""
+    def end_of(self, path: str) -> str | None:
+        """The path to which all links lead from a link of the image, if they do."""
         try:
-            return _archive(self._container, path)[1]
-        except NotFound:
+            return _opened(self._container, path)[0]
+        except APIError:  # also for a circle
             return None
 
+    def tar_of(self, path: str) -> Iterable[bytes] | None:
+        """A tar, in pieces, of a path to which links have led; None where there is nothing."""
+        try:
+            pieces: Iterable[bytes] = self._container.get_archive(path)[0]
+        except APIError:
+            return None
+        return pieces
 
-def _archive(container: Any, path: str) -> tuple[str, Iterable[bytes]]:
+
+def _opened(container: Any, path: str) -> tuple[str, Iterator[bytes]]:
+    """Where a path leads, and a tar of that."""
     pieces, told = container.get_archive(path)
     if not told["linkTarget"]:
         return path, pieces
     for _ in pieces:  # of the link alone
         pass
-    return told["linkTarget"], container.get_archive(told["linkTarget"])[0]
+    return told["linkTarget"], _archive(container, told["linkTarget"])
+
+
+def _archive(container: Any, path: str) -> Iterator[bytes]:
+    """A tar of a path in pieces, for which the engine is asked only once they are wanted."""
+    yield from container.get_archive(path)[0]
 
 
 @contextlib.contextmanager
@@ -223,8 +239,9 @@ def working_directory(image: str) -> Iterator[ImageFolder]:
             use_config_proxy=False,
         )
         try:
-            folder = client.images.get(image).attrs["Config"].get("WorkingDir") or "/"
-            yield ImageFolder(*_archive(container, folder), container)
+            told = client.images.get(image).attrs
+            opened = _opened(container, told["Config"].get("WorkingDir") or "/")
+            yield ImageFolder(*opened, told["Size"], container)
         finally:
             _remove(container)
     finally:

@@ -107,7 +107,13 @@ def test_an_image_s_links_count_as_in_it(
     for name in ("m/model", "m/store"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "m" / "store" / "1").write_text("weights")
-    for name, target in (("weights.bin", "../store/1"), ("again.bin", "weights.bin"), ("none", "/m/none")):
+    for name, target in (
+        ("weights.bin", "../store/1"),
+        ("again.bin", "weights.bin"),
+        ("none", "/m/none"),
+        ("to circle", "circle"),
+        ("circle", "../model/to circle"),
+    ):
         (tmp_path / "m" / "model" / name).symlink_to(target)
     (tmp_path / "here").symlink_to("m/model")
     stream = io.BytesIO()

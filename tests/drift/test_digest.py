@@ -6,6 +6,7 @@ import io
 import tarfile
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -62,21 +63,50 @@ def test_links_count_as_what_they_lead_to(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         archive.add(folder, "app")
-    asked = []
-
-    def tar_of(path: str) -> list[bytes] | None:
-        asked.append(Path(path).name)
-        if not Path(path).exists():
-            return None
-        file = io.BytesIO()
-        with tarfile.open(fileobj=file, mode="w") as archive:
-            archive.add(Path(path).resolve(), "x")
-        return [file.getvalue()]
-
-    found = digest.of_archive([stream.getvalue()], str(folder), tar_of)
+    image = Around(1_000)
+    found = digest.of_archive([stream.getvalue()], str(folder), image)
     assert found == digest.of_folder(folder)
     assert len(found.files) == 12
-    assert set(asked) == {"through a folder", "up and down", "out", "absolute and out", "back", "circle"}
+    assert set(image.asked) == {"through a folder", "up and down", "out", "absolute and out", "back", "circle"}
+    assert image.read == ["outside"]  # once, whatever leads there
+
+
+@dataclass
+class Around:
+    """The image that has a folder: this machine."""
+
+    size: int
+    asked: list[str] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+
+    def end_of(self, path: str) -> str | None:
+        self.asked.append(Path(path).name)
+        return str(Path(path).resolve()) if Path(path).exists() else None
+
+    def tar_of(self, path: str) -> list[bytes]:
+        self.read.append(Path(path).name)
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            archive.add(path, "x")
+        return [file.getvalue()]
+
+
+def test_no_more_is_read_for_links_than_the_image_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One file by a thousand names, each of which was read: 260 kB of a layer took three quarters of an hour."""
+    monkeypatch.setattr(digest, "_OF_A_TAR", 100)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "0").write_bytes(bytes(500_000))
+    for number in range(5):
+        (tmp_path / "app" / str(number)).symlink_to(f"../{number}")
+        if number:
+            (tmp_path / str(number)).hardlink_to(tmp_path / "0")
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.add(tmp_path / "app", "app")
+    image = Around(1_000_000)
+    with pytest.raises(ValueError, match="they are more than 1,100,000 bytes"):
+        digest.of_archive([stream.getvalue()], str(tmp_path / "app"), image)
+    assert len(image.read) == 3
 
 
 def test_links_that_lead_out_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
