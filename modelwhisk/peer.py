@@ -119,7 +119,9 @@ class Peer:
         """The same of what root has accepted. In that name the kernel accepts for a listener of AF_SMC, too, which
         anybody may open (net/smc/af_smc.c), and to which TCP comes.
         """
-        user = _user(*self._waits)
+        user = _asked(*self._waits)
+        if user is None and not self._is_asked:
+            user = _listed(*self._waits)
         if user is None:
             return 0 if os.geteuid() == 0 else _NOBODY_YET
         return user
@@ -132,6 +134,12 @@ class Peer:
     @property
     def _is_told(self) -> bool:
         return self._ends[1][0].is_loopback and (_TABLES / "tcp").exists()
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether the kernel can be asked, which knows our end then: it says alike that there is none and that it can't
+        (sock_diag(7), ENOENT)."""
+        return _asked(self._packed[::-1], _CONNECTED_HERE) is not None
 
     @property
     def _packed(self) -> list[tuple[bytes, int]]:

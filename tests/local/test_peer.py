@@ -303,6 +303,19 @@ def test_what_root_has_accepted_is_theirs_who_listen(monkeypatch: pytest.MonkeyP
             found.refuse_others()
 
 
+@as_root
+def test_a_listener_of_ipv6_alone_answers_for_no_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lists don't tell whether it takes both; the kernel does."""
+    with served_by(0, "127.0.0.1", "", accept=True) as (server, found), socket.socket(socket.AF_INET6) as alone:
+        alone.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        alone.bind(("::", server.getsockname()[1]))
+        alone.listen()
+        server.close()
+        monkeypatch.setattr(os, "geteuid", lambda: OTHER)
+        with pytest.raises(AnotherUsers, match="it isn't known whose process serves on"):
+            found.refuse_others()
+
+
 def test_root_is_no_other_user(monkeypatch: pytest.MonkeyPatch) -> None:
     with connected(os.geteuid()) as (_, found):
         me = os.geteuid()
