@@ -41,8 +41,8 @@ _LONGEST = 16_000
 # RFC 3986 section 3.3, and what is quoted already.
 _STAYS_IN_PATHS = "/:@!$&'()*+,;=~%"
 
-# A text that curl's -F would take for a file's name, or for more than the text.
-_SPECIAL = re.compile(r'[@<"]|.*;', re.DOTALL)
+# A text that curl's -F would take for a file's name, a form of its own, or for more or less than the text.
+_SPECIAL = re.compile(r'[@<"(\s]|.*;', re.DOTALL)
 
 
 class OfTheShell(str):

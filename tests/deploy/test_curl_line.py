@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,15 @@ def test_queries_forms_and_binary_answers() -> None:
     assert line(swagger("post", field)).startswith("curl --data-urlencode 'text=I wish")
     needed = {"name": "n", "in": "query", "type": "integer", "required": True, "minimum": 3.5}
     assert line(swagger("post", needed, path="/predict")) == f"curl -X POST '{URL}/predict?n=4'"
+
+
+@pytest.mark.parametrize("text", ["(none)", "@x", "<x", '"x"', "a;type=b", " x", "\tx", "(", "a(b", "a@b"])
+def test_a_form_s_text_is_sent_as_it_is(text: str) -> None:
+    """For -F a bracket begins a form within the form, which took all that follows; blanks before a text are none."""
+    document = swagger("post", {"name": "how", "in": "formData", "type": "string", "default": text, "required": True})
+    document["paths"]["/model/predict"]["post"]["consumes"] = ["multipart/form-data"]
+    option = "-F" if text in ("a(b", "a@b") else "--form-string"
+    assert shlex.split(line(document))[1:3] == [option, f"how={text}"]
 
 
 def test_without_a_description_the_metadata_is_asked_for() -> None:
