@@ -188,9 +188,13 @@ def _status_of(reply: Reply) -> Status:
         return Status("ready" if reply.status < 500 else "failing", reply.message(), seconds)
     if not reply.ok:
         return Status("failing", reply.message(), seconds)
-    document = reply.value()
-    information = document.get("info", {}) if isinstance(document, Mapping) else {}
-    return Status("ready", "", seconds, str(information.get("title", "")), str(information.get("version", "")))
+    try:
+        document = reply.value()
+    except ModelError as problem:
+        return Status("failing", problem.message, seconds)
+    information = document.get("info") if isinstance(document, Mapping) else None
+    told = [information.get(name) if isinstance(information, Mapping) else "" for name in ("title", "version")]
+    return Status("ready", "", seconds, *(text if isinstance(text, str) else "" for text in told))
 
 
 def read_specification(given: Specification, path: str | None = None) -> Interface:

@@ -53,7 +53,7 @@ from modelwhisk.client.answers import (
     reply_of_result,
     timing_of,
 )
-from modelwhisk.client.calls import Calls
+from modelwhisk.client.calls import Calls, _status_of
 from modelwhisk.client.checking import check
 from modelwhisk.client.encoding import request, url_below
 from modelwhisk.client.errors import ClientError, InputError, InterfaceError, ModelError
@@ -1337,6 +1337,24 @@ def shown_on_a_terminal(body: bytes, content_type: str = "application/json") -> 
     terminal = Terminal()
     output.write(reply(body, content_type=content_type), None, terminal, Console(file=io.StringIO()))
     return re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "title"),
+    [
+        (b'{"info": null}', "ready", ""),
+        (b'{"info": [1]}', "ready", ""),
+        (b'{"info": {"title": {"a": 1}, "version": 2}}', "ready", ""),
+        (b'{"info": {"title": "MAX"}}', "ready", "MAX"),
+        (b"[]", "ready", ""),
+        (b"no JSON", "failing", ""),
+        (b"[" * 100_000, "failing", ""),
+    ],
+)
+def test_no_description_ends_who_watches_models(body: bytes, state: str, title: str) -> None:
+    """A loop over many ended by the words of one."""
+    found = _status_of(replace(reply(body, content_type="application/json"), status=200))
+    assert (found.state, found.title, found.version) == (state, title, "")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "image/png", "application/octet-stream"])
