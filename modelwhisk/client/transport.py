@@ -7,6 +7,7 @@ import contextlib
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -40,6 +41,8 @@ def _options(seconds: float, jobs: int, verify: bool) -> dict[str, Any]:
         "timeout": httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds), pool=None),
         "limits": httpx.Limits(max_connections=jobs, max_keepalive_connections=jobs),
         "verify": verify,
+        # No request carries them, and those of each answer would be kept for as long as a client goes on.
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     }
 
 

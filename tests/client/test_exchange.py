@@ -15,6 +15,7 @@ from modelwhisk.client import ModelError, NotReady, Unreachable
 from modelwhisk.client import exchange as exchange_module
 from modelwhisk.client.answers import Reply
 from modelwhisk.client.exchange import Ask, Policy, Send, Sent, exchange, follow
+from modelwhisk.client.transport import AsyncTransport, SyncTransport
 from modelwhisk.invoke import plain
 from modelwhisk.openwhisk import OpenWhiskError
 
@@ -129,3 +130,16 @@ def test_what_a_plain_invocation_s_answers_take_counts_as_waiting(monkeypatch):
     with pytest.raises(OpenWhiskError, match="busy"):
         plain.invoke("x", {}, SimpleNamespace(invoke=busy), Policy(patience=120), lambda sleep: None)
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("kind", [SyncTransport, AsyncTransport])
+def test_no_cookie_of_an_answer_is_kept(kind):
+    """5,000 of an answer's, which nobody ever sent, took 30 times their length until `map` was over."""
+    transport = kind()
+    request = httpx.Request("GET", "http://model.example/")
+    answer = httpx.Response(200, headers=[("set-cookie", f"{number}=") for number in range(9)], request=request)
+    transport._http.cookies.extract_cookies(answer)
+    assert len(transport._http.cookies) == 0
+    closed = transport.close()
+    if closed is not None:
+        asyncio.run(closed)
