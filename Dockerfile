@@ -18,8 +18,10 @@ COPY scripts/build/install.py /.modelproxy/install.py
 ARG MODELPROXY_DRIFT=
 ARG MODELPROXY_DRIFT_COLLECT=
 # Shell form, so that a base's own SHELL (an activated environment, say) finds the Python that `python app.py` runs there.
+# Nothing is downloaded, and docker may name proxies here, with passwords that are none of the image's business.
 # The order of a set's items in byte-code, and columns for tracebacks that quote the source, would differ or be in vain.
-RUN for name in python python3; do \
+RUN unset HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy ftp_proxy no_proxy all_proxy; \
+    for name in python python3; do \
       python=$(command -v "$name") || continue; \
       "$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' || continue; \
       export PYTHONHASHSEED=0 PYTHONNODEBUGRANGES=1; \

@@ -3,7 +3,7 @@
 #
 # bash (3.2 will do, which is what macOS has) and the docker command are all it needs. The parts, by what they know:
 # options, reference (names of images), sources (what to wrap), folder (models that are no image yet), watch (whether one
-# in which others may write stays as it is), drift (what they were trained on), wrap (one image's way), registry, within
+# in which others may write stays as it is), proxies, drift (what they were trained on), wrap (one image's way), registry, within
 # (what others could keep from ending), question (what an image's own Python is asked), smoke, sbom, output, place (where
 # others may write, too).
 set -Eeuo pipefail
@@ -33,6 +33,8 @@ source "$HERE/options.sh"
 source "$HERE/sources.sh"
 # shellcheck source=scripts/build/folder.sh
 source "$HERE/folder.sh"
+# shellcheck source=scripts/build/proxies.sh
+source "$HERE/proxies.sh"
 # shellcheck source=scripts/build/watch.sh
 source "$HERE/watch.sh"
 # shellcheck source=scripts/build/registry.sh
@@ -83,20 +85,6 @@ describe_adapter() {
   [[ -z $epoch ]] || matches "$epoch" '[0-9]+' || die "SOURCE_DATE_EPOCH is not a number of seconds: $epoch"
   # GNU and BSD spell it differently.
   CREATED=$(date -u ${epoch:+-d "@$epoch"} +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || date -u -r "$epoch" +%Y-%m-%dT%H:%M:%SZ)
-}
-
-readonly PROXIES=(HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy ftp_proxy no_proxy all_proxy)
-
-# The standard variables for builds behind a proxy, by name alone: docker reads the values, which may hold passwords.
-find_proxies() {
-  local name
-  PROXY_ARGS=() PIP_ARGS=() BUILT_WITHOUT=() RUN_WITHOUT=()
-  for name in "${PIP_SETTINGS[@]}"; do [[ -z ${!name-} ]] || PIP_ARGS+=("$name"); done
-  for name in "${PROXIES[@]}"; do [[ -z ${!name-} ]] || PROXY_ARGS+=("$name"); done
-  # Those of its own configuration the docker command names to whatever it builds and runs, unless they are named here.
-  if grep -qis '"proxies"' -- "${DOCKER_CONFIG:-${HOME-}/.docker}/config.json"; then
-    for name in "${PROXIES[@]}"; do BUILT_WITHOUT+=(--build-arg "$name=") RUN_WITHOUT+=(--env "$name="); done
-  fi
 }
 
 # shellcheck disable=SC2317 # called by a trap

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import pathlib
+import pwd
 import re
 import shlex
 import shutil
@@ -243,6 +244,21 @@ def test_the_proxies_of_docker_s_own_configuration_reach_no_image(world: World) 
         runs = done.docker("run")
         assert len(runs) == 2
         assert all(named(call, "--env") == names for call in runs)
+
+
+@pytest.mark.parametrize(
+    ("variables", "folder"),
+    [
+        ({}, f"{pwd.getpwuid(os.geteuid()).pw_dir}/.docker"),  # as for a service; docker looks there
+        ({"HOME": ""}, f"{pwd.getpwuid(os.geteuid()).pw_dir}/.docker"),
+        ({"HOME": "/a b"}, "/a b/.docker"),
+        ({"HOME": "/a", "DOCKER_CONFIG": "/c d"}, "/c d"),
+    ],
+)
+def test_where_docker_has_its_configuration(variables: dict[str, str], folder: str) -> None:
+    script = f"set -eu; source '{CHECKOUT}/scripts/build/proxies.sh'; docker_config"
+    told = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, text=True, check=True).stdout
+    assert told == f"{folder}/config.json"
 
 
 def test_labels(world: World) -> None:
