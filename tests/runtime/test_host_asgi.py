@@ -334,7 +334,7 @@ def test_a_body_without_a_length_has_an_end(serve, monkeypatch):
     with pytest.raises(BadApplication, match="neither a length nor an end"):
         get(serve(sends(START, frame, frame, frame)))
     assert get(serve(sends(START, frame, last))).body == b"frame" * 2
-    announced = dict(START, headers=[(b"content-length", b"15")])
+    announced = dict(START, headers=[(b"Content-Length", b"15")])
     assert get(serve(sends(announced, frame, frame, last))).body == b"frame" * 3
 
 

@@ -389,6 +389,18 @@ def test_asynchronous_generators_are_gathered(serve):
     assert ask(host, b"") == (200, "text/plain; charset=utf-8", b"ab")
 
 
+@pytest.mark.parametrize("kind", ["", "async "])
+@pytest.mark.parametrize("piece", ["'a'", "b'a'", "{}"])
+def test_a_generator_without_end_is_ended(serve, monkeypatch, kind, piece):
+    assert awaiting._Room.left == 64 * 1024 * 1024
+    monkeypatch.setattr(awaiting._Room, "left", 1000)
+    host = serve(
+        "class Predictor:\n    %sdef predict(self, data):\n        while True:\n            yield %s\n" % (kind, piece)
+    )
+    with pytest.raises(ValueError, match="sent more than 64 MB with neither a length nor an end"):
+        ask(host, b"")
+
+
 def test_several_threads_share_the_loop():
     loop = awaiting.Loop()
 

@@ -61,8 +61,10 @@ class Tensor:
         return {"name": self.name, "datatype": self.datatype, "shape": shape}
 
 
-class NotJson(Exception):
+class NotJson(BadValue):
     """An output holds what JSON can't; the text says which, where, and what to do."""
+
+    status = 500
 
 
 def elements(shape):

@@ -164,10 +164,11 @@ class Exchange:
             piece = message.get("body", b"")
             if not isinstance(piece, _BYTES):
                 raise BadApplication("the body of http.response.body is of type %s, not bytes" % type(piece).__name__)
+            piece = bytes(piece)
             self._room -= len(piece) + 40
-            if self._room < 0 and "content-length" not in dict(self._headers):
+            if self._room < 0 and all(name.lower() != "content-length" for name, _ in self._headers):
                 raise BadApplication(ENDLESS)
-            self._pieces.append(bytes(piece))
+            self._pieces.append(piece)
             if not message.get("more_body", False):
                 self.complete = True
                 self._end()

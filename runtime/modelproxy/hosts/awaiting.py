@@ -2,6 +2,9 @@
 
 import _thread
 import inspect
+from sys import getsizeof
+
+from ..messages import ENDLESS, MOST_UNANNOUNCED
 
 
 class Loop:
@@ -18,7 +21,8 @@ class Loop:
         if inspect.isasyncgen(result):
             return _joined(self._run(_gathered(result)))
         if inspect.isgenerator(result):
-            return _joined(list(result))
+            kept = _Room().kept
+            return _joined([kept(piece) for piece in result])
         return result
 
     def close(self):
@@ -61,7 +65,20 @@ async def _outcome(awaitable):
 
 
 async def _gathered(generator):
-    return [piece async for piece in generator]
+    kept = _Room().kept
+    return [kept(piece) async for piece in generator]
+
+
+class _Room:
+    """Bytes for what a generator yields, which may have no end: a camera's pictures."""
+
+    left = MOST_UNANNOUNCED
+
+    def kept(self, piece):
+        self.left -= getsizeof(piece)
+        if self.left < 0:
+            raise ValueError("the generator " + ENDLESS)
+        return piece
 
 
 def _joined(pieces):

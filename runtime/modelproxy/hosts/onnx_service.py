@@ -14,7 +14,7 @@ import zlib
 
 import numpy
 
-from .. import __version__, plain_action
+from .. import __version__, log, plain_action
 from ..formats import image_tensor, multipart, open_inference, tensors
 from ..messages import BadValue, Response, error_response
 from ..percent import unquoted
@@ -47,6 +47,12 @@ _READ = ("GET", "HEAD")
 _MOST_INFLATED = 16 * 1024 * 1024
 _MOST_RATIO = 8
 _LONGEST_EXAMPLE = 64
+
+
+class Failed(BadValue):
+    """A run failed; the text is for the caller alone."""
+
+    status = 500
 
 
 class Service:
@@ -91,9 +97,7 @@ class Service:
         try:
             response = answers[request.method](request)
         except BadValue as error:
-            return error_response(400, str(error))
-        except tensors.NotJson as error:
-            return error_response(500, str(error))
+            return error_response(getattr(error, "status", 400), str(error))
         except image_tensor.NoPillow as error:
             return error_response(
                 501, "Pictures can't be read here (%s). Add pillow to requirements.txt, or send JSON." % error
@@ -258,9 +262,11 @@ class Service:
         try:
             return dict(zip(names, self._session.run(names, arrays)))
         except Exception as error:
-            if type(error).__name__ != "InvalidArgument":  # a class of a module that moves from version to version
-                raise
-            raise BadValue("The model refuses these inputs: %s" % error) from None
+            kind = type(error).__name__
+            if kind == "InvalidArgument":  # a class of a module that moves from version to version
+                raise BadValue("The model refuses these inputs: %s" % error) from None
+            log.line("the model failed with %s; more is in the answer" % kind)  # as a caller's own numbers may be
+            raise Failed("The model failed with %s: %s" % (kind, error)) from None
 
 
 def _refuse_twice(arrays, names):
