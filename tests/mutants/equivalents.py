@@ -139,6 +139,16 @@ EQUIVALENTS: dict[tuple[str, str, str], str] = {
         ): "a matter of speed: one by one they are found to be right"
         for limits in (" 33, 127", "32, 126")
     },
+    (
+        "web_action/request",
+        "if names and (len(values) <= SHORT_VALUE or not too_long(given.items())):",
+        "if names and (len(values) < SHORT_VALUE or not too_long(given.items())):",
+    ): "a matter of speed",
+    (
+        "http1",
+        "long = len(data) > SHORT_VALUE and too_long(fields)",
+        "long = len(data) >= SHORT_VALUE and too_long(fields)",
+    ): "a matter of speed",
     **{
         ("web_action/result", "_JOINED = 65536 # bytes", f"_JOINED = {size} # bytes"): _BUFFER
         for size in (65535, 65537)
