@@ -30,7 +30,7 @@ CREATE TABLE activations (
 );
 CREATE INDEX activations_by_start ON activations (namespace, start);
 """
-_KEPT_BYTES = 512 * 1_048_576  # of activations' documents; the oldest go first
+_KEPT_BYTES = 512 * 1_048_576  # of activations' records; the oldest go first
 _END_OF_TIME = 2**63 - 1
 _LEVELS_OF_OURS = 8  # and more than a document has around a result or a parameter, which may be as deep as JSON goes
 
@@ -121,9 +121,9 @@ class Store:
 
     def put_activation(self, id: str, path: str, written: Mapping[str, Json], summary: Mapping[str, Json]) -> None:
         """Stores an activation's record, and what lists show of it; `path` is `[package/]name` of its action."""
-        text = _text(dict(written))
-        size = len(text)
-        row = (id, written["namespace"], path, written["start"], size, _text(dict(summary)), text)
+        text, shown = _text(dict(written)), _text(dict(summary))
+        size = len(text.encode()) + len(shown.encode())
+        row = (id, written["namespace"], path, written["start"], size, shown, text)
         with self._database:
             self._database.execute("INSERT OR REPLACE INTO activations VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             self._bytes += size

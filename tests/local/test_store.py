@@ -202,6 +202,13 @@ def test_the_oldest_activations_go_first(monkeypatch: pytest.MonkeyPatch) -> Non
     kept.put_activation("10", "a", {"namespace": "guest", "start": 0, "text": "x" * 1400}, {"id": 10})
     left = [json.loads(summary)["id"] for summary in kept.activations("guest", None, Window(), docs=False)]
     assert left == [9, 10], "no more goes than must, and what was written last stays, whenever its run began"
+    for number in (11, 12):
+        kept.put_activation(
+            f"{number}", "a", {"namespace": "guest", "start": 0, "text": "\U0001f600" * 200}, {"id": number}
+        )
+    kept.put_activation("13", "a", {"namespace": "guest", "start": 0}, {"id": 13, "name": "x" * 300})
+    left = [json.loads(summary)["id"] for summary in kept.activations("guest", None, Window(), docs=False)]
+    assert left == [13, 12], "what is kept is counted in bytes, with what lists show of it"
     kept.close()
 
 
