@@ -235,6 +235,16 @@ def test_secrets_history_and_caches_stay_out(world: World, make: Make, contexts:
         *(".vault_pass", ".vault-password.txt"),
         *(".env-prod", ".env_local", ".credentials.json", ".kaggle.json", ".comet.config", "clearml.conf", ".cdsapirc"),
         *(".mylogin.cnf", "pgpass.conf", "AuthKey_1.p8", "debug.keystore", ".passwd-s3fs", ".smbcredentials"),
+        *(
+            ".yarnrc.yml",
+            "uv.toml",
+            ".pg_service.conf",
+            "ngrok.yml",
+            ".modal.toml",
+            ".sentryclirc",
+            ".oci/x",
+            ".bluemix/x",
+        ),
         *("office.ovpn", "ssh_host_rsa_key", ".viminfo", ".lesshst"),
         *("caps/.ENV", "caps/ID_RSA", "caps/server.PEM", "caps/Secrets.Json", "caps/.AWS/x", "caps/__macosx/x"),
     }
