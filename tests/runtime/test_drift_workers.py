@@ -1,5 +1,9 @@
+import contextlib
+import gc
 import sys
 import threading
+import time
+import weakref
 
 import pytest
 from modelproxy.drift.runs import Runs
@@ -43,6 +47,29 @@ def test_what_is_late_goes_on_and_others_are_told_since_when():
             break
         except Busy:
             continue
+
+
+def test_what_failed_is_free_without_a_collection():
+    class Held(list):
+        pass
+
+    workers, refs = Workers(1), []
+
+    def fails():
+        held = Held()
+        refs.append(weakref.ref(held))
+        raise ValueError
+
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError):
+            workers.call(fails, 10)
+        end = time.time() + 10
+        while refs[0]() is not None:  # the thread lets go of it in its own time
+            assert time.time() < end
+    finally:
+        gc.enable()
 
 
 def test_what_is_late_is_waited_for():

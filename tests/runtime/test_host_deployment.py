@@ -1,6 +1,8 @@
 import base64
+import contextlib
 import encodings
 import errno
+import gc
 import json
 import os
 import sys
@@ -192,6 +194,21 @@ def test_a_request_may_be_async_on_one_loop(package):
     )
     host = package(code)
     assert [value_of(ask(host, {}))["loops"] for _ in range(2)] == [1, 1]
+
+
+def test_what_a_failed_request_held_is_free_without_a_collection(package):
+    code = "import weakref\nclass Held:\n    pass\n" + HEAD
+    code += "    async def request(self, data):\n        held = Held()\n        self.held = weakref.ref(held)\n"
+    code += "        raise KeyError\n"
+    host = package(code)
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(KeyError):
+            ask(host, {})
+        assert host._deployment.held() is None
+    finally:
+        gc.enable()
 
 
 def test_a_list_is_several_requests(package):

@@ -1,6 +1,7 @@
 """What all hosts share: how one is made, and what loading a target says."""
 
 import sys
+import traceback
 
 import pytest
 from modelproxy import hosts
@@ -24,8 +25,12 @@ def test_a_host_is_made_and_the_choice_told(tmp_path):
 def test_a_missing_model_says_so_when_it_is_loaded():
     reason = hosts.Unloadable("nothing here")
     missing = hosts.Missing(reason)
-    with pytest.raises(hosts.Unloadable, match="nothing here"):
-        missing.load()
+    depths = []
+    for _ in range(2):
+        with pytest.raises(hosts.Unloadable, match="nothing here"):
+            missing.load()
+        depths.append(len(list(traceback.walk_tb(reason.__traceback__))))
+    assert depths[0] == depths[1]  # each call's frames have its message
     missing.close()
 
 

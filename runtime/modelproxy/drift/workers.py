@@ -41,9 +41,13 @@ class Workers:
             self._at_work.add(worker)
         if not job.done.acquire(True, seconds):
             raise Late
-        if job.error is not None:
-            raise job.error
-        return job.value
+        error, job.error = job.error, None
+        try:
+            if error is not None:
+                raise error
+            return job.value
+        finally:
+            del error  # whose traceback holds this frame
 
     def wait(self, tell):
         """Until what is late has ended, which it may never do; ``tell()`` is called before. For whom no other calls

@@ -60,7 +60,7 @@ class Missing:
         self._reason = reason
 
     def load(self):
-        raise self._reason
+        raise self._reason.with_traceback(None)  # or it would grow by each call's frames
 
     def close(self):
         """Nothing was loaded."""

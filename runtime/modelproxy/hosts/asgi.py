@@ -94,7 +94,10 @@ class Host:
         if os.getpid() != self._process:
             os._exit(0)  # a child that the model forked has come out of the prediction, as in jobs.Job.claim
         await runner.rest(_AFTERWARDS)
-        return error
+        try:
+            return error
+        finally:
+            del error  # as above
 
     def describe(self, mount, path):
         if not self._description:

@@ -128,6 +128,8 @@ class Exchange:
         try:
             await application(scope, self._receive, self._send)
         except BaseException as error:
+            if not self.complete:
+                self._pieces.clear()  # libraries' frames hold the exception, whose own hold this
             return error
         finally:
             self._end()

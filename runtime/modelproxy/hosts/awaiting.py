@@ -35,10 +35,7 @@ class Loop:
         with self._lock:
             if self._loop is None:
                 self._loop = _loop_in_thread()
-        returned, value = asyncio.run_coroutine_threadsafe(_outcome(awaitable), self._loop).result()
-        if returned:
-            return value
-        raise value
+        return value_of(asyncio.run_coroutine_threadsafe(outcome(awaitable), self._loop).result())
 
 
 def _loop_in_thread():
@@ -56,12 +53,24 @@ def _loop_in_thread():
     return loop
 
 
-async def _outcome(awaitable):
+async def outcome(awaitable):
     """Whether it returned, and the value or the exception: SystemExit would end asyncio's loop and leave us waiting."""
     try:
-        return True, await awaitable
+        return [True, await awaitable]
     except BaseException as error:
-        return False, error
+        return [False, error]
+
+
+def value_of(found):
+    """The value of an ``outcome``; raises its exception, whose traceback holds frames that hold the outcome: nothing is
+    left in it, nor here, or all that the model's frames have would stay until Python collects such circles."""
+    value = found.pop()
+    try:
+        if found[0]:
+            return value
+        raise value
+    finally:
+        del value
 
 
 async def _gathered(generator):

@@ -150,13 +150,11 @@ class Host:
             return result
         import asyncio
 
+        from ..awaiting import outcome, value_of
+
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.new_event_loop()
-
-        async def waiting():
-            return await result
-
-        return self._loop.run_until_complete(waiting())
+        return value_of(self._loop.run_until_complete(outcome(result)))
 
     def embedder(self, name):
         """A function of a request, and of the ``monotonic()`` time from which on nobody waits for it, that calls the
