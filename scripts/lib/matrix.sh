@@ -53,7 +53,7 @@ run_all() {
   imports_without_packages "$python"
   export COVERAGE_FILE=${COVERAGE_FILE:-$PWD/.cache/coverage/data} MODELWHISK_CHECKOUT=$PWD
   case "$version" in
-    3.6 | 3.7 | 3.11 | 3.13) # that have all there is, between them; measuring takes half as long again
+    3.6 | 3.11 | 3.13) # that have all there is, between them; measuring takes half as long again
       export COVERAGE_PROCESS_START=$PWD/tests/runtime/coverage.ini
       measure=(-m coverage run --rcfile tests/runtime/coverage.ini)
       ;;
