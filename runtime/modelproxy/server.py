@@ -33,7 +33,7 @@ MAX_WAITING = 256  # requests for the model
 # when an answer makes room, before all who come, and would shut these out for as long as the model takes for them all.
 MAX_AHEAD = 16
 MAX_KEPT = 1 << 26  # bytes of answers that their clients have yet to take, besides those of the largest
-_DECENT = False, 1 / 131072.0  # as ``Connection.spared_by``
+_DECENT = False, 1 / 131072.0  # what ``Connection.spared_by`` has of who takes 128 kB a second
 ACCEPT_AGAIN_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 LAST_SECONDS = 5.0  # for the rest of a request, and for a client to take its answer, once all is to end
