@@ -75,7 +75,7 @@ def archived(members, group):
     and each is as good as the others. Without marshal's references (since its version 3), which depend on who else has
     a name."""
     members = sorted(members, key=lambda member: len(member[2]))
-    orders = [[each for start in range(step) for each in members[start::step]] for step in range(1, 17)]
+    orders = [[each for start in range(step) for each in members[start::step]] for step in range(1, 5)]
     return min((compressed(marshal.dumps(order, 2), group) for order in orders), key=len)
 
 
